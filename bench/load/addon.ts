@@ -9,10 +9,10 @@ import { ROOT } from './programs.js';
 const BUILT = join(ROOT, 'build', 'Release', 'turnpike.node');
 const NATIVE = join(ROOT, 'native');
 
-/** Prints where the addon is that a relay would load; in a process of its own, as it may go. */
+/** Prints the path of the addon that a relay would load. A child process runs it, not this one. */
 const FIND = `console.log(require('./native/locate.cjs').loadAddon().place ?? '')`;
 
-/** Why there is no current addon; null where there is one, undefined before anybody looked. */
+/** Why there is no current addon; null if there is one, undefined before the first check. */
 let obstacle: string | null | undefined;
 
 function modifiedMs(file: string): number {
@@ -25,7 +25,7 @@ function sources(): string[] {
   return [join(ROOT, 'binding.gyp'), ...native.map((name) => join(NATIVE, name))];
 }
 
-/** Whether an addon loads, and none of its sources is newer, as after a pull. */
+/** Returns whether an addon loads and, if it was built here, is newer than all of its sources. */
 export function hasCurrentAddon(): boolean {
   const { stdout } = spawnSync(process.execPath, ['-e', FIND], { cwd: ROOT, encoding: 'utf8' });
   const place = (stdout ?? '').trim();
@@ -34,7 +34,7 @@ export function hasCurrentAddon(): boolean {
   return sources().every((file) => modifiedMs(file) <= built);
 }
 
-/** Compiles the addon if there is none that is current; what fails costs those who need it. */
+/** Compiles the addon if there is no current one. `addonObstacle` has the reason of a failure. */
 export function buildAddon(): void {
   obstacle = null;
   if (hasCurrentAddon()) return;
@@ -51,7 +51,7 @@ export function buildAddon(): void {
   obstacle = `the addon cannot be compiled: ${line}`;
 }
 
-/** Why what forwards by the addon has no part; undefined where it is there or can be compiled. */
+/** Returns why the addon cannot be used; undefined if it is there or can be compiled. */
 export function addonObstacle(): string | undefined {
   if (obstacle === undefined) {
     const missing = hasCurrentAddon() ? [] : missingTools(ADDON_TOOLS);

@@ -1,12 +1,12 @@
-/** Addresses by formula, so that generator, relay and sink agree on a hundred thousand of them. */
+/** Addresses of flows by formula, the same in generator, relay and sink. */
 import type { TransportAddress } from '../../src/address.js';
 
-/** Ports of one address before the next address comes; twin of the generator's default. */
+/** Flows of one address; equal to the generator's default. */
 const PORTS_PER_ADDRESS = 20_000;
 /** Port of the first flow on each address. */
 const FIRST_PORT = 10_000;
 /**
- * A client's address and port.
+ * Returns a client's address and port.
  * @param network - the scene's network at that end
  * @param flow - 0 or more
  */
@@ -18,7 +18,7 @@ export function clientAddress(network: string, flow: number): TransportAddress {
 }
 
 /**
- * The addresses that so many flows need.
+ * Returns the addresses that a number of flows needs.
  * @param network - the scene's network at that end
  */
 export function clientIps(network: string, flows: number): string[] {
@@ -26,7 +26,7 @@ export function clientIps(network: string, flows: number): string[] {
   return Array.from({ length: count }, (_, index) => `${network}.${1 + index}`);
 }
 
-/** Where the server takes packets from clients. */
+/** The server's port for clients. */
 export const SERVER_PORT = 3478;
-/** Where relays take packets from relays. */
+/** The relays' port for other relays. */
 export const TRUNK_PORT = 3480;

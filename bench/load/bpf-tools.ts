@@ -7,17 +7,17 @@ const PROGRAMS = ['far_counter', 'xdp_redirect', 'live_generator'];
 
 let buildFailure: string | undefined;
 
-/** Whether the rig's BPF programs are there: without them nftables counts, and nothing does XDP. */
+/** Returns whether the rig's BPF programs exist. If not, nftables counts and XDP is left out. */
 export function hasBpfTools(): boolean {
   return PROGRAMS.every((name) => existsSync(toolPath(name)));
 }
 
-/** Remembers why the BPF programs could not be built, or that they could. */
+/** Sets the reason why the BPF programs could not be built; undefined if they were. */
 export function noteBpfBuild(failure: string | undefined): void {
   buildFailure = failure;
 }
 
-/** Why what needs the BPF programs has no part; undefined when they are there or can be built. */
+/** Returns why the BPF programs cannot be used; undefined if they exist or can be built. */
 export function bpfObstacle(): string | undefined {
   if (hasBpfTools()) return undefined;
   const missing = missingTools(BPF_TOOLS);

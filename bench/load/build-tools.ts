@@ -10,12 +10,12 @@ import { ROOT, TOOLS_FOLDER } from './programs.js';
 
 let reflectorFailure: string | undefined;
 
-/** Why the bare reflectors have no part; undefined where their program is built. */
+/** Returns why the reflectors cannot be measured; undefined if their program is built. */
 export function reflectorObstacle(): string | undefined {
   return reflectorFailure;
 }
 
-/** One at a time: tests that run side by side build the same folder. */
+/** Runs a command under a lock, because tests that run in parallel build the same folder. */
 function run(argv: readonly string[]): void {
   const alone = ['flock', join(TOOLS_FOLDER, 'lock'), ...argv];
   const [program = '', ...rest] = alone;
@@ -26,7 +26,7 @@ function run(argv: readonly string[]): void {
   throw new Error(tellingLine(output) ?? `${argv[0]} ended with ${status}`, { cause: output });
 }
 
-/** @throws Error of one line, whose cause is the whole output */
+/** Builds targets. @throws Error of one line, whose cause is the whole output */
 function build(what: string, targets: readonly string[]): void {
   try {
     run(['cmake', '--build', TOOLS_FOLDER, '--parallel', '2', '--target', ...targets]);
@@ -36,7 +36,7 @@ function build(what: string, targets: readonly string[]): void {
   }
 }
 
-/** @returns why it failed, in one line */
+/** Builds a target. @returns why it failed, in one line; undefined if it did not */
 function tryToBuild(what: string, target: string): string | undefined {
   try {
     build(what, [target]);
@@ -47,10 +47,10 @@ function tryToBuild(what: string, target: string): string | undefined {
 }
 
 /**
- * Builds the rig's own programs; quick when nothing has changed. The failure of a contestant's own
- * costs those who need it, and not the run.
- * @throws Error that says in one line what is missing for those that every measurement needs, or
- *   what the compiler said
+ * Builds the rig's own programs; quick when nothing has changed. If the program of some contestants
+ * fails to build, only these contestants are left out.
+ * @throws Error of one line if a program that every measurement needs cannot be built: missing
+ *   tools, or the compiler's error
  */
 export function buildTools(): void {
   const missing = missingTools(RIG_TOOLS);

@@ -9,15 +9,15 @@ import { type TurnpikeVariant, turnpike } from './contestants/turnpike.js';
 import { xdpRedirect } from './contestants/xdp-redirect.js';
 import type { Contestant } from './types.js';
 
-/** What the list of contestants depends on. */
+/** Options that determine the list of contestants. */
 export interface CatalogueOptions {
-  /** More Turnpikes beside the plain one. */
+  /** Further variants of Turnpike. */
   readonly variants: readonly TurnpikeVariant[];
-  /** Where the npm package `turn-server` is installed. */
+  /** Folder in which the npm package `turn-server` is installed. */
   readonly turnServerFolder?: string;
 }
 
-/** Everyone who can take part. */
+/** Returns all contestants, including those that cannot run here. */
 export function catalogue({ variants, turnServerFolder }: CatalogueOptions): Contestant[] {
   return [
     turnpike({ name: 'turnpike', title: 'Turnpike mmsg' }),
@@ -34,10 +34,10 @@ export function catalogue({ variants, turnServerFolder }: CatalogueOptions): Con
 }
 
 /**
- * Reads a variant as the command line gives it: `NAME={"coalescingUs":0}`, the data plane's options
- * in JSON. Beside them `checkout` names another checkout, compiled there, whose data plane runs in
- * place of this one's, as it is before a change; and `"xdp":true` has it forward by XDP.
- * @throws Error that says what is wrong with it
+ * Parses a variant of the command line: `NAME={"coalescingUs":0}`, with the data plane's options in
+ * JSON. Further members are `checkout`, the folder of another compiled checkout whose data plane is
+ * measured, such as one before a change, and `"xdp":true`, which forwards by XDP.
+ * @throws Error for an invalid variant, with the reason
  */
 export function parseVariant(text: string): TurnpikeVariant {
   const equals = text.indexOf('=');

@@ -1,30 +1,31 @@
 import type { Omission } from './result.js';
 import type { Contestant, Workload } from './types.js';
 
-/** What is to be measured. */
+/** The chosen workloads and contestants. */
 export interface Choice {
   readonly workloads: readonly Workload[];
   readonly contestants: readonly Contestant[];
 }
 
-/** What the command line asked for. */
+/** The choice on the command line. */
 export interface ChoiceOptions {
   readonly quick: boolean;
   readonly words: readonly string[];
 }
 
-/** Workloads of a quick run that has words to choose by. */
+/** Maximum number of workloads of a quick run whose words choose workloads. */
 const QUICK_WORKLOADS_MAX = 3;
 const QUICK_CONTESTANTS: readonly string[] = ['reflector', 'reflector-gso'];
 
 /**
- * Picks by words: a word picks every workload or contestant whose name holds it. Where no word is
- * about workloads, all are measured, and so with contestants. The bare reflectors always take part.
- * @throws Error when a word picks nothing
+ * Chooses by words. A word chooses every workload and contestant whose name contains it. If no word
+ * chooses a workload, all are measured, or with `quick` those of a quick run; the same holds for
+ * contestants. The bare reflectors are always measured.
+ * @throws Error for a word that chooses nothing
  */
 export function choose(all: Choice, { quick, words }: ChoiceOptions): Choice {
   const names = [...all.workloads, ...all.contestants].map(({ name }) => name);
-  // A whole name means just that one, although others may hold it.
+  // A whole name chooses only that one, although other names may contain it.
   const fits = (name: string) => (word: string) =>
     names.includes(word) ? name === word : name.includes(word);
   const picked = <Item extends { readonly name: string }>(items: readonly Item[]) =>
@@ -55,8 +56,7 @@ export function choose(all: Choice, { quick, words }: ChoiceOptions): Choice {
 }
 
 /**
- * Those who can take part on this machine.
- * @returns them, and why the others cannot
+ * Returns the contestants that can run on this machine, and why the others cannot.
  */
 export async function present(
   contestants: readonly Contestant[],

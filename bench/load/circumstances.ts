@@ -9,56 +9,55 @@ import type { CpuPlan, Scene } from './scene.js';
 import type { StepResult } from './step.js';
 import type { Contestant } from './types.js';
 
-/** The least idle time that a generator must have for its figures to be the server's. */
+/** Minimum idle share of the generator, below which it may limit the measurement. */
 const GENERATOR_IDLE_MIN = 0.2;
+/** A server counts as saturated from this share of its CPU, or from SATURATED_LOSS. */
 const SATURATED = 0.9;
-/** A server that lost this much had more than it could take, busy or not. */
-const FIXED_LOSS_MAX = 0.01;
 const SATURATED_LOSS = 0.01;
-/** More runnable tasks than this before the run, and others use the CPUs too. */
+/** Maximum loss at a fixed load. */
+const FIXED_LOSS_MAX = 0.01;
+/** Load average before the run above which other programs use the CPUs. */
 const LOAD_AVERAGE_MAX = 0.5;
 
 const NOTES: Readonly<Record<Scene['kind'], readonly string[]>> = {
   loopback: [
-    'Indicative only: without the rights to make network namespaces all of this ran on the ' +
-      'loopback interface, where the sender does the receiver’s work and the sink shares a CPU ' +
-      'with the generator.',
+    'Indicative only: measured on the loopback interface instead of network namespaces. There ' +
+      'the sender does the receiver’s work, and the sink shares a CPU with the generator.',
   ],
   namespaces: [
     'CPU time is user and system time of the server’s process. On veth the work of receiving, up ' +
-      'to the socket’s queue, runs in the generator’s context, so it is in nobody’s figure here; ' +
-      'that of sending, up to the far end’s counter, is in the server’s.',
+      'to the socket’s queue, runs in the generator’s context and is in no figure; the work of ' +
+      'sending, up to the far end’s counter, is in the server’s.',
     'XDP programs and kernel forwarding have no process: their device polls in a NAPI thread ' +
       'pinned to the server’s CPU, and that thread’s time is the figure, receiving included.',
     'What sockets send is counted and dropped by a program in tc at the far end; what XDP ' +
-      'redirects, by one in XDP there, as veth delivers it only to a device with a program. One ' +
-      'datagram in 256 goes on to a UDP socket that checks its content and sequence.',
+      'redirects, by an XDP program there, as veth delivers it only to a device with a program. ' +
+      'One datagram in 257 goes on to a UDP socket that checks its content and sequence.',
     'Frames for sockets arrive with their UDP checksum left to the device, as from a card that ' +
       'has checked it; frames for XDP programs carry it complete.',
     'Where traffic goes both ways at once, each end generates half of it and counts the other ' +
       'half; both generators are on the generator’s CPU. Frames for XDP programs then come from ' +
       'packet sockets, and veth copies each before a program sees it.',
-    'On the path over two relays the threads that poll the devices between them run with ' +
-      'real-time priority (chrt -f 1), and nobody else does: with equal rights the first thread ' +
-      'would fill the next one’s ring of 256 frames for milliseconds. XDP has an advantage there ' +
-      'that sockets have not.',
-    'A fixed load is at most 70 % of what the slowest of those compared can carry.',
+    'On the path over two relays only the threads that poll the devices between them run with ' +
+      'real-time priority (chrt -f 1). With equal priority the first thread would fill the next ' +
+      'one’s ring of 256 frames for milliseconds. This is an advantage for XDP over sockets.',
+    'A fixed load is at most 70 % of the capacity of the slowest contestant compared.',
   ],
 };
 const NOTES_ANYWHERE: readonly string[] = [
-  'Load arrives in bursts and not evenly spaced: most workloads have 16 frames in a burst, and ' +
-    'every contestant gets the same. Who takes several packets with one system call finds them.',
-  'Turnpike is its data plane with one worker here. Its flows are put in by formula, and no ' +
-    'control plane with timers runs beside it. Other TURN servers hold real allocations, with ' +
-    'all that belongs to them; coturn has one thread that relays, pion and npm’s have one CPU.',
+  'Load arrives in bursts and is not evenly spaced: most workloads have 16 frames in a burst, ' +
+    'for every contestant. Contestants that receive several packets per system call benefit.',
+  'Turnpike is its data plane with one worker here. Its flows are added by formula, and no ' +
+    'control plane with timers runs beside it. Other TURN servers have real allocations; coturn ' +
+    'has one relaying thread, pion and npm’s turn-server have one CPU.',
 ];
 
-/** Sources that a run itself writes to. */
+/** Files that a run itself writes. */
 const NO_SOURCES = ':(exclude)bench/results';
 
-/** Turnpike's commit, with `-dirty` where its files differ; undefined outside of a checkout. */
+/** Returns the commit of a checkout, with `-dirty` if its files differ; undefined for others. */
 function commitOf(folder: string): string | undefined {
-  // In a project that has Turnpike as a dependency, git would tell that project's commit.
+  // In a project with Turnpike as a dependency, git would print that project's commit.
   if (!existsSync(join(folder, '.git'))) return undefined;
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', folder, ...args], {
@@ -73,18 +72,18 @@ function commitOf(folder: string): string | undefined {
   }
 }
 
-/** Those of other projects' contestants, as far as they can be told. */
+/** Returns the versions of other projects' programs, where they are known. */
 export async function versionsOf(contestants: readonly Contestant[]): Promise<ProgramVersion[]> {
   const versions: ProgramVersion[] = [];
   for (const one of contestants) {
-    // A figure without its program's version is better than none.
+    // A program is measured even if its version is unknown.
     const version = await one.version?.().catch(() => undefined);
     if (version !== undefined) versions.push({ title: one.title, version });
   }
   return versions;
 }
 
-/** Where and how a run measures. */
+/** Returns the host, the software and the options of a run. */
 export function describeCircumstances(options: {
   readonly scene: Scene['kind'];
   readonly cpus: CpuPlan;
@@ -116,7 +115,7 @@ export function describeCircumstances(options: {
   };
 }
 
-/** What makes figures doubtful, one line each. */
+/** Returns the reasons to doubt the figures, one line each. */
 export function warningsOf(
   { loadAverage }: Circumstances,
   workloads: readonly WorkloadResult[],
@@ -125,7 +124,7 @@ export function warningsOf(
   return [...(loadAverage > LOAD_AVERAGE_MAX ? [busy] : []), ...DOUBTS.flatMap(judgeBy(workloads))];
 }
 
-/** Something that makes a step's figures doubtful. */
+/** A reason to doubt the figures of a step. */
 interface Doubt {
   readonly what: string;
   readonly applies: (step: StepResult, label: string) => boolean;
@@ -160,7 +159,7 @@ const DOUBTS: readonly Doubt[] = [
   },
 ];
 
-/** One line for each doubt, however many steps it is about. */
+/** Returns a function that returns one line about all steps to which a doubt applies. */
 function judgeBy(workloads: readonly WorkloadResult[]): (doubt: Doubt) => string[] {
   return ({ what, applies }) => {
     const found = workloads.flatMap(({ workload, contestants }) =>

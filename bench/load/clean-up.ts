@@ -1,18 +1,18 @@
-/** Takes how a step is undone. Told before the step, as a step may fail half-way. */
+/** Registers the undo of a step. To be called before the step, because a step may fail half-way. */
 export type OnEnd = (undo: () => Promise<unknown>) => void;
 
-/** Undoes steps, the last one first. */
+/** Undoes steps in reverse order. */
 export class CleanUp {
   readonly #undos: (() => Promise<unknown>)[] = [];
 
-  /** Told before each step; its undo must do no harm where the step was never made. */
+  /** Registers the undo of a step, which must have no effect if the step was not made. */
   readonly onEnd: OnEnd = (undo) => {
     this.#undos.push(undo);
   };
 
   /**
-   * Undoes every step, also where one cannot be undone. Nothing is left to undo after that.
-   * @throws Error that names all that could not be undone
+   * Undoes every step, even if an undo fails, and forgets them.
+   * @throws Error with the messages of all undos that failed
    */
   async run(): Promise<void> {
     const failures: string[] = [];
@@ -22,7 +22,7 @@ export class CleanUp {
     if (failures.length > 0) throw new Error(`it was not undone: ${failures.join('; ')}`);
   }
 
-  /** Undoes every step because of a failure; returns that, with what could not be undone. */
+  /** Undoes every step after a failure. @returns the failure, with those of the undos */
   async after(failure: unknown): Promise<unknown> {
     const cause = failure as Error;
     return this.run().then(

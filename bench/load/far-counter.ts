@@ -4,26 +4,26 @@ import { ToolProcess, toolArguments, toolPath } from './programs.js';
 import type { Scene } from './scene.js';
 import type { Arrivals, Workload } from './types.js';
 
-/** Counts deliveries at the far end's device and drops them there, but for a sample. */
+/** Options of a counter, which counts arrivals at the far end's device and drops most of them. */
 export interface CounterOptions {
   readonly arrivals: Arrivals;
-  /** One packet in so many goes on to the sink; 0 drops all. */
+  /** One packet in this many is passed to the sink; 0 drops all. */
   readonly sampleOneIn: number;
 }
 
-/** What arrived. */
+/** Counts of arrivals. */
 export interface Counts {
-  /** As the device saw them: a super-frame is one. */
+  /** Packets of the device. A super-frame is one packet. */
   readonly packets: number;
-  /** As they would be on a wire. */
+  /** Datagrams as on a wire. */
   readonly datagrams: number;
-  /** UDP payload. */
+  /** Bytes of UDP payload. */
   readonly payloadBytes: number;
 }
 
-/** A counter in place. */
+/** A counter at the far end's device. */
 export interface FarCounter {
-  /** Takes it away. */
+  /** Reads the counter and removes it. */
   finish(): Promise<Counts>;
 }
 
@@ -33,9 +33,9 @@ const RECORD_HEADER_BYTES = 8;
 const CHANNEL_HEADER_BYTES = 4;
 
 /**
- * Puts a counter at the far end's device.
- * @param onEnd - takes how to take it away where the step fails
- * @throws Error where the kernel refuses
+ * Attaches a counter to the far end's device.
+ * @param onEnd - registers its removal
+ * @throws Error if the kernel refuses it
  */
 export function placeCounter(
   scene: Scene,
@@ -69,8 +69,8 @@ async function placeBpfCounter(
 }
 
 /**
- * nftables counts where BPF is missing. It sees super-frames as single packets, so bundles that
- * leave in super-frames count for a little more than they are.
+ * Counts with nftables if BPF is missing. It counts a super-frame as one packet, so the headers of
+ * its other datagrams count as payload.
  */
 async function placeNftCounter(
   scene: Scene,
@@ -97,7 +97,7 @@ async function placeNftCounter(
       }
     }
   `;
-  // Made before it is deleted, so that this succeeds whether it is there or not.
+  // Creates the table before deleting it, so that this also succeeds without one.
   const remove = 'table netdev rig; delete table netdev rig';
   onEnd(() => scene.run(scene.far, ['nft', remove]));
   await scene.run(scene.far, ['nft', rules]);
@@ -117,8 +117,8 @@ function nftCounts(text: string): Counts {
 }
 
 /**
- * The payloads in what was counted. They follow from the bytes, as the sizes are known: a bundle
- * holds many records.
+ * Returns the number of peers' payloads in counted arrivals, computed from the bytes and the
+ * workload's mean payload size, because a trunk datagram may hold several.
  */
 export function payloadsIn(counts: Counts, workload: Workload, arrivals: Arrivals): number {
   const sizes = workload.sizesBytes;

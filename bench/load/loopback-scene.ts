@@ -6,7 +6,7 @@ import type { CpuPlan, Place, Scene } from './scene.js';
 
 const execute = promisify(execFile);
 
-/** Addresses of this process, mostly: two that run at the same time must not share a port. */
+/** Block of addresses by pid, so that two runs at the same time mostly use different addresses. */
 const BLOCK = 10 + (process.pid % 60) * 4;
 const SERVERS = `127.${BLOCK + 2}`;
 
@@ -15,8 +15,8 @@ function place(host: string, address: string): Place {
 }
 
 /**
- * The same hosts as addresses of the loopback interface, for those who may not make namespaces.
- * Senders there do the receivers' work, and nothing tells the two apart.
+ * The hosts as addresses of the loopback interface, for users who may not create namespaces. On
+ * loopback the sender does the receiver's work, and the two cannot be measured separately.
  */
 export class LoopbackScene implements Scene {
   readonly kind = 'loopback';
@@ -35,7 +35,7 @@ export class LoopbackScene implements Scene {
   }
 
   spawn(_place: Place, cpu: number, argv: readonly string[]): LabProcess {
-    // The kernel ends it when this process does (PR_SET_PDEATHSIG).
+    // The kernel kills it when this process ends (PR_SET_PDEATHSIG).
     const guarded = ['--pdeathsig', 'KILL', '--', 'taskset', '-c', String(cpu), ...argv];
     const child = spawn('setpriv', guarded, { env: toolEnvironment(), detached: true });
     const started = new LabProcess(child);

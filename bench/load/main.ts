@@ -1,4 +1,4 @@
-/** The rig: `npm run bench -- --help`. */
+/** The load bench: `npm run bench -- --help`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
@@ -38,7 +38,7 @@ interface Flags {
 }
 
 const ROUNDS_MIN = 2;
-/** Two measured rounds: what two minutes allow. */
+/** Two measured rounds, which take about two minutes. */
 const QUICK_EFFORT: Effort = { rounds: 3, seconds: 0.7, searches: false };
 
 function number(text: string): number {
@@ -67,25 +67,29 @@ const program = new Command('bench')
       'writes bench.json and bench.html. As root in network namespaces; otherwise on loopback, ' +
       'which only indicates.',
   )
-  .option('--quick', 'the most telling workloads, two rounds: about two minutes')
-  .option('--only <words...>', 'workloads and contestants whose names hold one of these words', [])
+  .option('--quick', 'a few workloads, two rounds: about two minutes')
+  .option(
+    '--only <words...>',
+    'workloads and contestants whose names contain one of these words',
+    [],
+  )
   .option('--rounds <number>', 'alternating rounds, of which the first is discarded', whole, 6)
   .option('--seconds <number>', 'length of one measurement', number, 1.5)
   .option(
     '--variant <name=json>',
-    'one more Turnpike, with these options (repeatable)',
+    'a further Turnpike, with these options (repeatable)',
     variant,
     [],
   )
-  .option('--turn-server <folder>', 'where `npm install turn-server` was run')
+  .option('--turn-server <folder>', 'folder in which `npm install turn-server` was run')
   .option(
     '--setup <connections>',
-    'also measure set-up rate and memory with so many; a run with neither --quick nor --only ' +
-      `does so with ${SETUP_CONNECTIONS.toLocaleString('en')}`,
+    'also measure set-up rate and memory with so many connections; a run with neither --quick ' +
+      `nor --only does so with ${SETUP_CONNECTIONS.toLocaleString('en')}`,
     whole,
   )
   .option('--loopback', 'measure on loopback even as root')
-  .option('--out <folder>', 'where the results go', join(ROOT, 'bench', 'results'))
+  .option('--out <folder>', 'folder of the results', join(ROOT, 'bench', 'results'))
   .option('--list', 'show workloads and contestants, and what is missing for them');
 
 async function list({ workloads, contestants }: Choice): Promise<void> {
@@ -101,9 +105,9 @@ async function list({ workloads, contestants }: Choice): Promise<void> {
 const write = (line: string) => console.error(line);
 
 /**
- * Brings what the run needs onto the machine where that is allowed, and names what is missing; the
- * report says what was left out for it.
- * @returns why no workload can be measured; undefined when they can
+ * Installs the tools that the run needs if that is allowed, prints which are missing, and builds
+ * the addon and the rig's programs. The report lists what is left out for a missing tool.
+ * @returns why no workload can be measured; undefined if they can
  */
 function prepare(flags: Flags): string | undefined {
   const isRoot = process.getuid?.() === 0;
@@ -134,12 +138,12 @@ function closeOnSignals(session: Session): void {
   }
 }
 
-/** A word as a shell takes it. */
+/** Quotes a word for a shell. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Writes both files. */
+/** Writes bench.json and bench.html. @returns their paths */
 function save(folder: string, result: BenchResult): string[] {
   mkdirSync(folder, { recursive: true });
   const files = [
@@ -153,13 +157,13 @@ function save(folder: string, result: BenchResult): string[] {
   });
 }
 
-/** The first two CPUs that this process may use; one that it has to itself does both jobs. */
+/** Returns the CPUs to pin to: the first two that this process may use, or its only one twice. */
 function planCpus(): CpuPlan {
   const [server = 0, generator = server] = allowedCpus();
   return { server, generator };
 }
 
-/** Measures and saves; what was measured until an interruption is saved too. */
+/** Measures, and saves the results after each workload. @param obstacle - why none can run */
 async function measure(flags: Flags, all: Choice, obstacle?: string): Promise<BenchResult> {
   const choice = choose(all, { quick: flags.quick === true, words: flags.only });
   const chosen = obstacle === undefined ? choice : { workloads: [], contestants: [] };
@@ -215,7 +219,7 @@ async function main(flags: Flags): Promise<void> {
   const all: Choice = { workloads: WORKLOADS, contestants };
   if (flags.list === true) return list(all);
   const obstacle = prepare(flags);
-  // Set-ups are measured by Node alone.
+  // Set-ups need none of the rig's programs.
   if (obstacle !== undefined && setupConnections(flags) === undefined) throw new Error(obstacle);
   const result = await measure(flags, all, obstacle);
   const files = save(flags.out, result);

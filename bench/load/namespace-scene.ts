@@ -9,7 +9,7 @@ import type { CpuPlan, Place, Scene } from './scene.js';
 
 const execute = promisify(execFile);
 
-/** Flows that the scene has addresses for. */
+/** Number of flows for which the hosts have addresses. */
 const FLOWS_MAX = 100_000;
 
 interface Link {
@@ -35,9 +35,9 @@ export class NamespaceScene implements Scene {
   }
 
   /**
-   * Makes the namespaces and links.
-   * @param servers - in a row between the near and the far host
-   * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE where that is not possible
+   * Creates the namespaces and links.
+   * @param servers - number of servers in a row between the near and the far host
+   * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE if namespaces cannot be created
    */
   static async create(cpus: CpuPlan, servers: number): Promise<NamespaceScene> {
     const lab = new TestLab();
@@ -55,7 +55,7 @@ export class NamespaceScene implements Scene {
     }
   }
 
-  /** What its programs say, and the state of its networks. */
+  /** The output of its programs, and the state of its networks. */
   get evidence(): Evidence {
     return this.#lab.evidence;
   }
@@ -95,14 +95,14 @@ export class NamespaceScene implements Scene {
   async #address(): Promise<void> {
     const lines = new Map<string, string[]>([...this.#hosts.keys()].map((name) => [name, []]));
     const add = (place: Place, ...more: string[]) => lines.get(place.host)?.push(...more);
-    // Permanent neighbours: nothing that is counted is an ARP packet, and none waits for one.
+    // Permanent neighbours, so that no ARP packet is counted and no packet waits for one.
     for (const { left, right } of this.#links) {
       const neighbour = (from: Place, to: Place) =>
         `neigh replace ${to.address} lladdr ${to.mac} dev ${from.device} nud permanent`;
       add(left, neighbour(left, right));
       add(right, neighbour(right, left));
     }
-    // Everything to the left is reached over the link to the left, and so to the right.
+    // Routes along the row: hosts on the left by the left link, hosts on the right by the right.
     for (const [index, { left, right }] of this.#links.entries()) {
       add(left, `route add ${this.farNetwork}.0/16 via ${right.address}`);
       add(right, `route add ${this.nearNetwork}.0/16 via ${left.address}`);
@@ -117,7 +117,7 @@ export class NamespaceScene implements Scene {
     add(this.far, ...own(this.farNetwork));
     for (const [name, batch] of lines) {
       const namespace = this.#hosts.get(name)?.namespace ?? '';
-      // An address of a /30 names its network only without the host's bits.
+      // `ip route` requires the address of a /30 without host bits.
       const text = batch.map((line) => line.replace(/\.[0-9]+\/30/, '.0/30')).join('\n');
       await run(['ip', '-n', namespace, '-batch', '-'], `${text}\n`);
     }

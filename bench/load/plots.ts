@@ -1,4 +1,4 @@
-/** Draws the plots of docs/performance.md anew. Run: `npm run bench:plots`. */
+/** Draws the plots of docs/performance.md: `npm run bench:plots`. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -6,7 +6,7 @@ import { ROOT } from './programs.js';
 import { plotsOf } from './report/plots.js';
 import type { BenchResult } from './result.js';
 
-/** @throws Error that says what is wrong with the file */
+/** Reads a bench.json. @throws Error with the file and the reason */
 function read(file: string): BenchResult {
   let result: Partial<BenchResult>;
   try {
@@ -33,9 +33,9 @@ function draw(file: string, out: string): void {
 }
 
 new Command('bench:plots')
-  .description('Draws the plots of docs/performance.md from what `npm run bench` measured.')
+  .description('Draws the plots of docs/performance.md from the results of `npm run bench`.')
   .argument('[result]', 'a bench.json', join(ROOT, 'bench', 'results', 'bench.json'))
-  .option('--out <folder>', 'where the plots go', join(ROOT, 'docs', 'performance'))
+  .option('--out <folder>', 'folder of the plots', join(ROOT, 'docs', 'performance'))
   .action((file: string, { out }: { out: string }) => {
     try {
       draw(file, out);

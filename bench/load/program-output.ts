@@ -4,15 +4,15 @@ import { toolEnvironment } from '../../src/lab/tools.js';
 
 const execute = promisify(execFile);
 
-/** The line of a failed program's output that says why: the first error, else the last line. */
+/** Returns the line of a program's output with the reason of its failure: an error, or the last. */
 export function tellingLine(output: string): string | undefined {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
   return (lines.find((line) => /\berror\b/i.test(line)) ?? lines.at(-1))?.trim();
 }
 
 /**
- * What a program says about itself.
- * @returns all that it prints, however it ends; nothing where it cannot be run
+ * Runs a program to its end.
+ * @returns its standard output and standard error, also if it fails; empty if it cannot be run
  */
 export async function outputOf(program: string, args: readonly string[]): Promise<string> {
   try {

@@ -6,22 +6,22 @@ import type { LabProcess } from '../../src/lab/index.js';
 /** The project's root folder. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Where the rig's own programs are built. */
+/** The build folder of the rig's own programs. */
 export const TOOLS_FOLDER = join(ROOT, 'build', 'bench');
 
 const READY_MS = 20_000;
 
-/** The path of one of the rig's own programs. */
+/** Returns the path of one of the rig's own programs. */
 export function toolPath(name: string): string {
   return join(TOOLS_FOLDER, name);
 }
 
-/** Arguments of the rig's own programs: name=value. */
+/** Returns arguments for the rig's own programs: name=value. */
 export function toolArguments(values: Readonly<Record<string, string | number>>): string[] {
   return Object.entries(values).map(([name, value]) => `${name}=${value}`);
 }
 
-/** A program of the rig that runs, with what it says. */
+/** A running program of the rig, with its output. */
 export class ToolProcess {
   readonly process: LabProcess;
   readonly #lines: string[] = [];
@@ -38,12 +38,12 @@ export class ToolProcess {
     });
   }
 
-  /** The last that it wrote to stderr. */
+  /** The last 4,000 characters of its standard error. */
   get complaint(): string {
     return this.#complaint;
   }
 
-  /** Its pid. */
+  /** Its pid; 0 if it could not be started. */
   get pid(): number {
     return this.process.pid ?? 0;
   }
@@ -51,7 +51,7 @@ export class ToolProcess {
   /**
    * Waits for a line that begins with a word.
    * @returns the rest of that line
-   * @throws Error with the program's complaint when it ends first, or takes more than 20 s
+   * @throws Error with the program's standard error when it ends first, or after 20 s
    */
   async line(word: string): Promise<string> {
     const deadline = Date.now() + READY_MS;
@@ -70,7 +70,7 @@ export class ToolProcess {
   /**
    * Waits for its end.
    * @returns the JSON of its last line
-   * @throws Error with the program's complaint when it failed
+   * @throws Error with the program's standard error when it failed
    */
   async result<Result>(): Promise<Result> {
     const { code } = await this.process.ended;
@@ -79,13 +79,13 @@ export class ToolProcess {
     return JSON.parse(last) as Result;
   }
 
-  /** SIGTERM, then as `result`. */
+  /** Sends SIGTERM, then waits for the end like `result`. */
   async finish<Result>(): Promise<Result> {
     this.process.signal('SIGTERM');
     return this.result<Result>();
   }
 
-  /** Ends it, whatever it does. */
+  /** Ends it by SIGTERM, or by SIGKILL after a grace time. */
   async stop(): Promise<void> {
     await this.process.stop();
   }

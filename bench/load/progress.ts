@@ -1,4 +1,4 @@
-/** Says what is being done and how long the rest will take. */
+/** Prints each step with an estimate of the time left. */
 export class ProgressLine {
   #total: number;
   readonly #write: (line: string) => void;
@@ -7,9 +7,9 @@ export class ProgressLine {
   #done = 0;
 
   /**
-   * @param total - steps to come, at most
-   * @param write - takes each line
-   * @param nowMs - a clock
+   * @param total - maximum number of steps
+   * @param write - called with each line
+   * @param nowMs - returns the time, ms
    */
   constructor(total: number, write: (line: string) => void, nowMs: () => number) {
     this.#total = total;
@@ -18,7 +18,7 @@ export class ProgressLine {
     this.#beginMs = nowMs();
   }
 
-  /** A step begins. */
+  /** Prints that a step begins. */
   step(what: string): void {
     const spentMs = this.#nowMs() - this.#beginMs;
     const left = this.#done === 0 ? '' : `, ${timeText(this.#leftMs(spentMs))} left`;
@@ -26,7 +26,7 @@ export class ProgressLine {
     this.#write(`[${this.#done}/${Math.max(this.#total, this.#done)}${left}] ${what}`);
   }
 
-  /** Steps that turned out not to be needed: nobody waits for them. */
+  /** Removes steps that are not needed from the estimate. */
   skip(steps: number): void {
     this.#total -= steps;
   }
@@ -36,7 +36,7 @@ export class ProgressLine {
   }
 }
 
-/** A duration for people: `40 s`, `12 min`. */
+/** Returns a duration as text: `40 s`, `12 min`. */
 export function timeText(durationMs: number): string {
   const seconds = Math.ceil(durationMs / 1000);
   return seconds < 100 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;

@@ -1,17 +1,18 @@
-/** What the rig finds; it is written as JSON as it is. */
+/** The results of the load bench, as bench.json has them. */
 import type { SetupResult } from '../setup/result.js';
 import type { StepResult } from './step.js';
 import type { TargetResult } from './targets.js';
 import type { Contestant, Workload } from './types.js';
 
 /**
- * A round's steps of one contestant: `common` is the load that floors and Turnpike carry alike,
- * `own` a share of its own capacity, `beside-NAME` the own load of a rival, `saturation` as much as
- * the generator offers, `latency` and `latency-beside-NAME` half of a capacity.
+ * The steps of one contestant in a round, by label. `common`: the load that is the same for floors
+ * and Turnpike. `own`: a share of its own capacity. `beside-NAME`: the own load of a rival.
+ * `saturation`: as much as the generator can send. `latency`, `latency-beside-NAME`: half of its
+ * own capacity or of the rival's.
  */
 export type RoundResult = Readonly<Record<string, StepResult>>;
 
-/** What a contestant showed in a workload. */
+/** Results of a contestant in a workload. */
 export interface ContestantResult {
   readonly name: string;
   readonly title: string;
@@ -20,7 +21,7 @@ export interface ContestantResult {
   readonly lossFreePps?: number;
 }
 
-/** What a workload showed. */
+/** Results of a workload. */
 export interface WorkloadResult {
   readonly workload: Workload;
   readonly commonPps: number;
@@ -33,13 +34,13 @@ export interface Omission {
   readonly why: string;
 }
 
-/** A release of somebody else's program. */
+/** The version of another project's program. */
 export interface ProgramVersion {
   readonly title: string;
   readonly version: string;
 }
 
-/** Where and how it was measured. */
+/** The host, the software and the options of a run. */
 export interface Circumstances {
   readonly startedAt: string;
   readonly command: string;
@@ -49,9 +50,9 @@ export interface Circumstances {
   readonly kernel: string;
   readonly node: string;
   readonly version: string;
-  /** The commit of Turnpike's sources, with `-dirty` where they differ from it; if it is known. */
+  /** The commit of Turnpike's sources, with `-dirty` if they differ from it; absent if unknown. */
   readonly commit?: string;
-  /** What of other projects was measured. */
+  /** Versions of other projects' programs. */
   readonly versions: readonly ProgramVersion[];
   readonly serverCpu: number;
   readonly generatorCpu: number;
@@ -59,7 +60,7 @@ export interface Circumstances {
   readonly loadAverage: number;
   readonly rounds: number;
   readonly secondsPerStep: number;
-  /** What a reader has to know to read the figures. */
+  /** How the figures are to be read. */
   readonly notes: readonly string[];
 }
 
@@ -70,6 +71,6 @@ export interface BenchResult {
   readonly targets: readonly TargetResult[];
   readonly workloads: readonly WorkloadResult[];
   readonly setup: readonly SetupResult[];
-  /** Figures that were not worth having, such as those with a busy generator. */
+  /** Reasons to doubt figures, such as a busy generator. */
   readonly warnings: readonly string[];
 }

@@ -5,34 +5,37 @@ import { bisect } from './statistics.js';
 import { runStep, type StepOptions, type StepResult } from './step.js';
 import type { Contestant, Running, Workload } from './types.js';
 
-/** How much to measure. */
+/** Number and length of measurements. */
 export interface Effort {
   /** Rounds of alternating contestants; the first is discarded. */
   readonly rounds: number;
   /** Length of one measurement. */
   readonly seconds: number;
-  /** Whether to look for the loss-free rate and to measure latency. */
+  /** Whether to search for the loss-free rate and to measure latency. */
   readonly searches: boolean;
 }
 
-/** Told before each step. */
+/** Called before each step. */
 export type Progress = (what: string) => void;
 
-/** The share of its capacity that a server is loaded with where its own load is meant. */
+/** Load of an `own` step, as a share of the contestant's capacity. */
 const OWN_SHARE = 0.6;
-/** A server closer to its capacity is not compared at a fixed load any more. */
+/** Maximum fixed load, as a share of the slowest contestant's capacity. */
 const FIXED_SHARE_MAX = 0.7;
-/** Loss up to this counts as none: one packet in ten thousand. */
+/** Maximum loss that counts as none: one packet in ten thousand. */
 const LOSS_FREE = 1e-4;
 const BISECTION_TRIES = 7;
-/** One datagram in so many is received and checked by a real socket. */
+/** One datagram in this many is received and checked by a socket. */
 const CHECKED_ONE_IN = 257;
-/** Prime, as is the other: bursts have 16 frames, and their every place is to be sampled. */
+/**
+ * The same in steps that measure latency. Both are prime, so that every position in a burst of 16
+ * frames is sampled.
+ */
 const LATENCY_ONE_IN = 31;
-/** A rate counts as offered from this share of it. */
+/** Minimum share of a rate that the generator must offer. */
 export const OFFERED_MIN = 0.95;
 
-/** Steps that a workload takes at most, for the time left. */
+/** Returns the maximum number of steps of a workload, to estimate the time left. */
 export function stepsOf(effort: Effort, workload: Workload, contestants: readonly Contestant[]) {
   const rivals = contestants.filter(({ kind }) => kind === 'rival').length;
   const searches = effort.searches && workload.searches === true;
@@ -45,7 +48,7 @@ export function stepsOf(effort: Effort, workload: Workload, contestants: readonl
     .reduce((sum, steps) => sum + steps, 0);
 }
 
-/** The label of Turnpike's step at the load of a rival's `own` step. */
+/** Returns the label of Turnpike's step at the load of a rival's `own` step. */
 export function besideLabel(rival: string): string {
   return `beside-${rival}`;
 }
@@ -53,35 +56,35 @@ export function besideLabel(rival: string): string {
 /** The label of the step that measures latency at half of a contestant's own capacity. */
 export const LATENCY_LABEL = 'latency';
 
-/** The label of the step that measures Turnpike's latency at half of a rival's capacity. */
+/** Returns the label of the step that measures Turnpike's latency at half of a rival's capacity. */
 export function latencyBesideLabel(rival: string): string {
   return `${LATENCY_LABEL}-${besideLabel(rival)}`;
 }
 
 /**
- * Payloads a second that a server could carry with a CPU to itself. Where others took part of its
- * CPU, what it delivered says too little; what it spent on each packet does not.
+ * Returns the payloads a second that a server can carry with a CPU to itself, computed from its CPU
+ * time per packet. If other programs used its CPU, the measured rate is too low.
  */
 function capacityPps({ deliveredPps, cpuNsPerPacket }: StepResult): number {
   return cpuNsPerPacket > 0 ? Math.max(deliveredPps, 1e9 / cpuNsPerPacket) : deliveredPps;
 }
 
-/** How a workload is measured. */
+/** Options of the measurement of a workload. */
 export interface WorkloadRunOptions {
   readonly effort: Effort;
   readonly progress: Progress;
   /**
-   * Told of a contestant that failed and has no part from then on.
-   * @throws Error when the session is over, which is why it failed
+   * Called with a contestant that failed and is left out from then on.
+   * @throws Error when the session was closed, which is why it failed
    */
   readonly omit: (contestant: Contestant, why: string) => void;
 }
 
-/** Measures one workload with all contestants, alternating. */
+/** Measures one workload with all contestants in alternating rounds. */
 export class WorkloadRun {
   readonly #scene: Scene;
   readonly #workload: Workload;
-  /** Those who came up. */
+  /** Contestants that have not failed. */
   #contestants: readonly Contestant[];
   readonly #effort: Effort;
   readonly #progress: Progress;
@@ -103,8 +106,8 @@ export class WorkloadRun {
   }
 
   /**
-   * Runs all rounds, then the searches. What fails costs its contestant the rest of the workload.
-   * @throws Error when the session is over
+   * Runs all rounds, then the searches. A contestant that fails is left out of the rest.
+   * @throws Error when the session was closed
    */
   async run(): Promise<WorkloadResult> {
     await this.#findCapacities();
@@ -130,7 +133,7 @@ export class WorkloadRun {
     return { workload: this.#workload, commonPps, contestants: [...results.values()] };
   }
 
-  /** Leaves a contestant out from where it fails on; what it measured before stays. */
+  /** Runs a measurement. If it fails, the contestant is left out; its earlier results stay. */
   async #orOmit(contestant: Contestant, measure: () => Promise<void>): Promise<void> {
     try {
       await measure();
@@ -140,7 +143,7 @@ export class WorkloadRun {
     }
   }
 
-  /** The discarded round: it warms everything and says what each can carry. */
+  /** Runs the discarded round, which warms up and measures each contestant's capacity. */
   async #findCapacities(): Promise<void> {
     for (const contestant of this.#contestants) {
       await this.#orOmit(contestant, () =>
@@ -170,7 +173,7 @@ export class WorkloadRun {
     return Math.round(OWN_SHARE * slowest);
   }
 
-  /** The rates that a contestant is measured at, by label. */
+  /** Returns the rates at which a contestant is measured, by label. */
   #rates({ name, kind }: Contestant, commonPps: number): Map<string, number> {
     const rates = new Map<string, number>();
     if (kind !== 'rival') rates.set('common', commonPps);
@@ -182,7 +185,7 @@ export class WorkloadRun {
     return rates.set('saturation', 0);
   }
 
-  /** The rates at which a contestant's latency is measured, by label. */
+  /** Returns the rates at which a contestant's latency is measured, by label. */
   #latencyRates({ name, kind }: Contestant): Map<string, number> {
     const rates = new Map<string, number>();
     if (!this.#effort.searches || this.#workload.searches !== true) return rates;
@@ -255,7 +258,7 @@ export class WorkloadRun {
   }
 }
 
-/** Each round another contestant begins, so that none always follows the same one. */
+/** Rotates the order of contestants, so that none comes first in every round. */
 function rotated<Item>(items: readonly Item[], by: number): Item[] {
   const start = by % Math.max(1, items.length);
   return [...items.slice(start), ...items.slice(0, start)];

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import type { LabProcess } from '../../src/lab/index.js';
 
-/** Which CPU does what; the figures' meaning hangs on it. */
+/** The CPUs to which programs are pinned. */
 export interface CpuPlan {
+  /** CPU of the contestant. */
   readonly server: number;
-  /** Generator and sink. */
+  /** CPU of generator and sink. */
   readonly generator: number;
 }
 
-/** The CPUs that this process may run on (sched_setaffinity(2)), in order. */
+/** Returns the CPUs that this process may run on (sched_setaffinity(2)), in order. */
 export function allowedCpus(): number[] {
   const status = readFileSync('/proc/self/status', 'latin1');
   const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '';
@@ -27,42 +28,42 @@ export interface Place {
 }
 
 /**
- * Where measurements happen: a near host that generates, one server or two in a row, and a far host
- * that counts. Packets travel from near to far, whichever leg of a relay is measured; for those
- * that go the other way there is the scene `turned`.
+ * The hosts of a measurement: a near host with the generator, one or two servers in a row, and a
+ * far host that counts. Packets go from near to far, whichever leg of a relay is measured.
+ * `turned` returns the scene for the opposite direction.
  */
 export interface Scene {
-  /** On loopback everything shares one network stack, so its figures only indicate. */
+  /** On loopback all hosts share one network stack, so its figures are only indicative. */
   readonly kind: 'namespaces' | 'loopback';
   readonly cpus: CpuPlan;
   readonly near: Place;
-  /** The servers from near to far, each with the interfaces that it has towards both. */
+  /** The servers from near to far, each with its interfaces towards both ends. */
   readonly servers: readonly { readonly near: Place; readonly far: Place }[];
   readonly far: Place;
   /** First three bytes of the clients' addresses at either end. */
   readonly nearNetwork: string;
   readonly farNetwork: string;
 
-  /** Starts a program on a host, bound to a CPU; it ends with the scene. */
+  /** Starts a program on a host, pinned to a CPU. It ends with the scene. */
   spawn(place: Place, cpu: number, argv: readonly string[]): LabProcess;
   /**
    * Runs a tool on a host to its end.
-   * @returns what it printed
-   * @throws Error with the tool's complaint
+   * @returns its standard output
+   * @throws Error with the tool's standard error
    */
   run(place: Place, argv: readonly string[]): Promise<string>;
-  /** Ends everything and leaves nothing. */
+  /** Ends all programs and removes the scene. */
   close(): Promise<void>;
 }
 
-/** The server next to the generator: the only one, but for the path over two relays. */
+/** Returns the server next to the generator: the only one, except on a path of two relays. */
 export function firstServer({ servers }: Scene): { readonly near: Place; readonly far: Place } {
   const [server] = servers;
   if (server === undefined) throw new Error('a scene has a server');
   return server;
 }
 
-/** The same scene seen from its far end, for traffic that goes the other way. */
+/** Returns the scene with near and far exchanged, for traffic in the opposite direction. */
 export function turned(scene: Scene): Scene {
   return {
     kind: scene.kind,

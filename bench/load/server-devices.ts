@@ -7,18 +7,18 @@ import type { OnStop } from './start-in-steps.js';
 
 const THREAD_WAIT_MS = 2_000;
 
-/** Why what changes a device's offloads has no part; undefined when they can be changed. */
+/** Returns why a device's offloads cannot be changed; undefined if they can. */
 export function ethtoolObstacle(): string | undefined {
   const missing = missingTools([ETHTOOL]);
   return missing.length === 0 ? undefined : missingText(missing);
 }
 
-/** Every NAPI thread for a device of this name, in whatever namespace that device is. */
+/** Returns the NAPI threads of all devices of this name, in any network namespace. */
 async function napiThreads(device: string): Promise<Set<number>> {
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
   const found = await Promise.all(
     pids.map(async (pid) => {
-      // The kernel's full name of a thread is in comm, as it has no command line.
+      // A kernel thread has no command line; its full name is in comm.
       const name = await readFile(`/proc/${pid}/comm`, 'latin1').catch(() => '');
       return name.startsWith(`napi/${device}`) ? Number(pid) : undefined;
     }),
@@ -31,7 +31,7 @@ async function setThreaded(scene: Scene, place: Place, on: boolean): Promise<voi
   await scene.run(place, ['sh', '-c', `echo ${on ? 1 : 0} > ${file}`]);
 }
 
-/** Pins a thread to the servers' CPU. @returns false when it is gone */
+/** Pins a thread to the servers' CPU. @returns false if it has ended */
 async function isPinned(scene: Scene, place: Place, pid: number): Promise<boolean> {
   try {
     await scene.run(place, ['taskset', '-p', '-c', `${scene.cpus.server}`, `${pid}`]);
@@ -42,14 +42,14 @@ async function isPinned(scene: Scene, place: Place, pid: number): Promise<boolea
   }
 }
 
-/** The thread that polls a device from now on, none of those known. */
+/** Starts threaded polling of a device. @returns its new thread, which `known` does not have */
 async function newThread(scene: Scene, place: Place, known: Set<number>): Promise<number> {
   await setThreaded(scene, place, true);
   const deadline = Date.now() + THREAD_WAIT_MS;
   for (;;) {
     const pid = [...(await napiThreads(place.device))].find((each) => !known.has(each));
     if (pid !== undefined && (await isPinned(scene, place, pid))) return pid;
-    // It was that of a device of this name elsewhere, which has just gone.
+    // The thread of a device of the same name in another namespace, which has just ended.
     if (pid !== undefined) known.add(pid);
     if (Date.now() > deadline) {
       throw new Error(`the kernel made no NAPI thread for ${place.device}`);
@@ -59,13 +59,13 @@ async function newThread(scene: Scene, place: Place, known: Set<number>): Promis
 
 /**
  * Gives devices of the servers a NAPI thread each, on the server's CPU. On veth the receiving
- * side's work runs in the sender's context, which would be the generator's; in a thread of its own
- * its time can be charged to the contestant. The devices poll already: an XDP program, or receive
- * offload, makes them.
- * @param rows - the devices that packets enter one after the other, for each direction; left out,
- *   the first server's near one
+ * side's work otherwise runs in the sender's context, here the generator's. The time of a separate
+ * thread can be counted for the contestant. The devices must use NAPI already, which an XDP program
+ * or receive offload enables.
+ * @param rows - for each direction, the devices that packets enter in turn; default: the first
+ *   server's near device
  * @returns the threads' pids
- * @throws Error where the kernel makes no such thread
+ * @throws Error if the kernel creates no such thread
  */
 export async function threadKernelWork(
   scene: Scene,
@@ -82,8 +82,9 @@ export async function threadKernelWork(
     // Devices in different namespaces may have one name.
     known.add(pid);
     pids.push(pid);
-    // What one server hands to the next is taken at once, as by a host with CPUs of its own: with
-    // equal rights the first would fill the next one's short ring for milliseconds, and lose it.
+    // The next server's thread takes packets at once, as a host with its own CPUs would. With equal
+    // priority the first thread would fill the next one's short ring for milliseconds and lose
+    // packets.
     const isEntry = rows.some(([first]) => first === place);
     if (!isEntry) await scene.run(place, ['chrt', '-f', '-p', '1', `${pid}`]);
   }
@@ -91,8 +92,8 @@ export async function threadKernelWork(
 }
 
 /**
- * Makes the server's near device poll, or not: veth uses NAPI where the receiver coalesces and the
- * sender does not segment.
+ * Turns NAPI of the server's near device on or off. veth uses it if the receiver coalesces (GRO)
+ * and the sender does not segment (TSO).
  */
 export async function setPolling(scene: Scene, on: boolean): Promise<void> {
   const set = (end: Place, feature: string, value: boolean) =>
@@ -110,11 +111,11 @@ export async function setSegmentation(scene: Scene, on: boolean): Promise<void> 
 }
 
 /**
- * Turns the completion of checksums on or off for the devices between the servers. A device's XDP
- * program must see what a server's sockets send as it would be on a wire.
+ * Turns checksum offload of the devices between the servers on or off. Without it the packets of a
+ * server's sockets reach the next server's XDP program with complete checksums, as on a wire.
  */
 export async function setChecksumOffload(scene: Scene, on: boolean): Promise<void> {
-  // All but the first device, which faces the near end, and the last, which faces the far one.
+  // All devices but the first, which faces the near end, and the last, which faces the far end.
   const between = scene.servers.flatMap(({ near, far }) => [near, far]).slice(1, -1);
   for (const place of between) {
     await scene.run(place, ['ethtool', '-K', place.device, 'tx', on ? 'on' : 'off']);

@@ -11,24 +11,24 @@ import { ethtoolObstacle, setSegmentation } from './server-devices.js';
 import type { Contestant, Workload } from './types.js';
 import { onLoopback } from './workloads.js';
 
-/** What a session measures, and with whom it speaks. */
+/** Options of a session. */
 export interface SessionOptions {
   readonly choice: Choice;
   readonly effort: Effort;
   readonly cpus: CpuPlan;
-  /** Takes each line of progress. */
+  /** Called with each line of progress. */
   readonly write: (line: string) => void;
-  /** Measure on loopback although namespaces could be made. */
+  /** Whether to measure on loopback even if namespaces could be created. */
   readonly loopback?: boolean;
 }
 
-/** One run of the rig over all its workloads. */
+/** A run over all chosen workloads. */
 export class Session {
   readonly #options: SessionOptions;
   readonly #scenes = new Map<number, Scene>();
   readonly #omissions: Omission[] = [];
   readonly #onLoopback: boolean;
-  /** veth segments super-frames as it is made; only to turn that off and on takes the tool. */
+  /** Whether segmentation can be turned off and on. veth devices have it on by default. */
   readonly #ethtool = ethtoolObstacle() === undefined;
   #closing: Promise<void> | undefined;
 
@@ -41,7 +41,7 @@ export class Session {
     }
   }
 
-  /** Where it measures. */
+  /** The kind of its scenes. */
   get sceneKind(): Scene['kind'] {
     return this.#onLoopback ? 'loopback' : 'namespaces';
   }
@@ -53,7 +53,8 @@ export class Session {
 
   /**
    * Measures every workload.
-   * @param done - takes all results so far after each workload
+   * @param done - called after each workload with all results so far
+   * @returns all results
    * @throws Error when the session was closed meanwhile; call `close` in any case
    */
   async run(done: (results: readonly WorkloadResult[]) => void): Promise<WorkloadResult[]> {
@@ -69,7 +70,7 @@ export class Session {
       try {
         results.push(await this.#measure(workload, contestants, progress));
       } catch (error) {
-        // What fails here is the scene, which is all that the contestants have in common.
+        // Contestants' failures are handled in WorkloadRun, so the scene has failed.
         this.#omit(workload.title, (error as Error).message);
         progress.skip(stepsOf(effort, workload, contestants));
       }
@@ -79,8 +80,8 @@ export class Session {
   }
 
   /**
-   * Leaves something out.
-   * @throws Error when that is no wonder, as the session is over
+   * Notes and prints that a workload or contestant is left out.
+   * @throws Error when the session was closed, which is the cause then
    */
   #omit(what: string, why: string): void {
     if (this.#closing !== undefined) throw new Error(`the run was ended: ${why}`);
@@ -118,12 +119,12 @@ export class Session {
       },
     });
     const result = await run.run();
-    // Those omitted took steps before they failed, and searches may have ended early.
+    // Omitted contestants took steps before they failed, and searches may have ended early.
     expect(taken);
     return result;
   }
 
-  /** Ends every program and removes the namespaces. May be called at any time, and again. */
+  /** Ends every program and removes the namespaces. May be called at any time and repeatedly. */
   close(): Promise<void> {
     this.#closing ??= this.#closeScenes();
     return this.#closing;
@@ -135,7 +136,7 @@ export class Session {
     await cleanUp.run();
   }
 
-  /** The workloads with those who take part in each. */
+  /** Returns the workloads with their contestants. */
   #plan(): { workload: Workload; contestants: Contestant[] }[] {
     const { workloads, contestants } = this.#options.choice;
     return workloads.flatMap((original) => {
@@ -151,7 +152,7 @@ export class Session {
     });
   }
 
-  /** Why no contestant can be measured in a workload; undefined when they can. */
+  /** Returns why no contestant can be measured in a workload; undefined if they can. */
   #unfit({ leg, segmentation }: Workload): string | undefined {
     if (this.#onLoopback) return leg === 'two-relays' ? 'it needs namespaces' : undefined;
     return segmentation === false ? ethtoolObstacle() : undefined;

@@ -3,10 +3,10 @@ import type { SetupResult } from '../setup/result.js';
 import { addonObstacle } from './addon.js';
 import type { Omission } from './result.js';
 
-/** Connections that a full run sets up, unless it is told another number. */
+/** Default number of connections that a full run sets up. */
 export const SETUP_CONNECTIONS = 10_000;
 
-/** Set-ups under way at once, and the flow meanwhile, as bench/setup has them by default. */
+/** The other options of set-ups, as bench/setup has them by default. */
 const SETUP_DEFAULTS = {
   window: 64,
   workers: 2,
@@ -16,31 +16,31 @@ const SETUP_DEFAULTS = {
 } as const;
 const WHAT = 'Set-up rate and memory';
 
-/** What was asked for, as far as set-ups hang on it. */
+/** Options of the command line that determine whether set-ups are measured. */
 export interface SetupChoice {
   readonly quick?: boolean;
   readonly only: readonly string[];
-  /** So many connections, whatever else is measured. */
+  /** Number of connections, whatever else is measured. */
   readonly setup?: number;
 }
 
-/** Set-up rate and memory, and what could not be measured of them. */
+/** Results of set-up rate and memory, and what could not be measured. */
 export interface Setups {
   readonly results: readonly SetupResult[];
   readonly omissions: readonly Omission[];
 }
 
-/** Connections to set up: what was asked for, or a full run's; undefined for none. */
+/** Returns the number of connections to set up: `setup`, or that of a full run; undefined: none. */
 export function setupConnections({ quick, only, setup }: SetupChoice): number | undefined {
   const isFull = quick !== true && only.length === 0;
   return setup ?? (isFull ? SETUP_CONNECTIONS : undefined);
 }
 
 /**
- * Measures set-up rate and memory, both legs at one relay and at two. What fails is an omission, as
- * it comes after all else has been measured.
+ * Measures set-up rate and memory, with both legs at one relay and at two. A failure becomes an
+ * omission, so that the earlier results are kept.
  * @param connections - undefined for none
- * @param write - takes each line of progress
+ * @param write - called with each line of progress
  */
 export async function measureSetups(
   connections: number | undefined,

@@ -1,15 +1,15 @@
 import { CleanUp, type OnEnd } from './clean-up.js';
 import type { Running } from './types.js';
 
-/** Takes how a step is undone. Told before the step, as a step may fail half-way. */
+/** Registers the undo of a step. To be called before the step, because a step may fail half-way. */
 export type OnStop = OnEnd;
 
 /**
- * Starts a contestant step by step. Its steps are undone, the last one first, when it is stopped,
- * and also when one of them fails: what stayed attached or kept running would be in the figures of
- * those who come after it.
- * @param start - makes the steps; each undo must do no harm where its step was never made
- * @throws Error that says which step failed, and which could not be undone
+ * Starts a contestant step by step. The steps are undone in reverse order when it is stopped or
+ * when one of them fails, because what stays would affect the contestants after it.
+ * @param start - makes the steps; each undo must have no effect if its step was not made
+ * @returns the running contestant
+ * @throws Error of the step that failed, with those of undos that failed
  */
 export async function startInSteps(
   start: (onStop: OnStop) => Promise<Omit<Running, 'stop'>>,

@@ -1,4 +1,4 @@
-/** A set of figures, reduced to what a report quotes. */
+/** Median and range of a set of figures. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -7,7 +7,7 @@ export interface Spread {
 }
 
 /**
- * The middle value; between two middle ones, their mean.
+ * Returns the middle value, or the mean of the two middle ones.
  * @param values - at least one
  * @throws RangeError for none
  */
@@ -20,7 +20,7 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * Median and range.
+ * Returns median and range.
  * @param values - at least one
  * @throws RangeError for none
  */
@@ -34,9 +34,9 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * The ratios of two contestants, round by round: both figures were taken in the same round, so what
- * disturbs the machine for long disturbs both.
- * @param figures - by round; a round where one is missing does not count
+ * Returns the ratios of two contestants' figures by round. Both figures of a ratio are of the same
+ * round, so a lasting disturbance of the machine affects both.
+ * @param figures - by round; a round without one of the two does not count
  * @param comparators - by round
  * @returns undefined when no round has both
  */
@@ -54,9 +54,9 @@ export function ratioSpread(
 }
 
 /**
- * The highest rate that passes, by bisection.
- * @param passes - tries a rate; a rate above one that fails is taken to fail too
- * @param options - the interval to search and how often to try; `low` is not tried
+ * Finds the highest rate that passes, by bisection.
+ * @param passes - tries a rate; rates above one that fails are assumed to fail
+ * @param options - the interval, and the number of tries; `low` and `high` are not tried
  * @returns the highest rate that passed; 0 when none did
  */
 export async function bisect(

@@ -15,28 +15,29 @@ import {
 } from './tool-reports.js';
 import type { Content, Running, Stream, Workload } from './types.js';
 
-/** One measurement: so much load for so long. */
+/** Load and length of one measurement. */
 export interface StepOptions {
-  /** Payloads a second, over both ways; 0 is as many as the generator can. */
+  /** Payloads a second, both directions together; 0: as many as the generator can send. */
   readonly rate: number;
   readonly seconds: number;
-  /** One datagram in so many goes to a real socket that checks it and its latency; 0: none. */
+  /** One datagram in this many goes to a socket that checks it and its latency; 0: none. */
   readonly sampleOneIn: number;
 }
 
-/** What a step showed. */
+/** Result of a step. */
 export interface StepResult {
-  /** The rate that was asked of the generator; 0 at saturation. */
+  /** The generator's target rate; 0 at saturation. */
   readonly askedPps: number;
   readonly offeredPps: number;
   readonly deliveredPps: number;
   readonly delivered: number;
-  /** 0 to 1, of what was sent, with what the server's device refused to take. */
+  /** Lost share, 0 to 1, of the payloads sent and those that the server's device refused. */
   readonly loss: number;
-  /** User and system time of the contestant's processes. */
+  /** User and system time of the contestant's processes for each delivered payload. */
   readonly cpuNsPerPacket: number;
+  /** CPU time of the contestant's processes as a share of one CPU. */
   readonly serverBusy: number;
-  /** What arrived for those payloads. */
+  /** Packets at the far end; absent on loopback. */
   readonly arrivals?: Counts;
   readonly generatorIdle: number;
   readonly generator: GeneratorReport;
@@ -45,7 +46,7 @@ export interface StepResult {
 
 const execute = promisify(execFile);
 
-/** What is under way when the generator ends has arrived after this. */
+/** Time after the generator's end for packets under way to arrive. */
 const DRAIN_MS = 60;
 
 async function cpuNs(pids: readonly number[]): Promise<number> {
@@ -59,7 +60,7 @@ async function cpuNs(pids: readonly number[]): Promise<number> {
 
 /** One direction of a step. */
 interface Way {
-  /** As seen from the end that sends. */
+  /** The scene with the sending end as its near end. */
   readonly scene: Scene;
   readonly stream: Stream;
 }
@@ -70,12 +71,12 @@ function waysOf(scene: Scene, running: Running): Way[] {
   return back === undefined ? [there] : [there, { scene: turned(scene), stream: back }];
 }
 
-/** Frames in one system call, so that every contestant gets as many payloads at once. */
+/** Returns the frames of one system call: the same number of payloads for every contestant. */
 function framesAtOnce({ chunk, records }: Workload, content: Content): number {
   return content === 'trunk' ? chunk : chunk * records;
 }
 
-/** The generator's command line. */
+/** Returns the generator's command line. */
 function generatorCommand(
   { scene, stream: { load } }: Way,
   workload: Workload,
@@ -128,7 +129,7 @@ async function startSink(way: Way, onEnd: OnEnd): Promise<ToolProcess> {
   return tool;
 }
 
-/** What counts and checks at the far end during a step. */
+/** The counter and the sink at the far end of a direction. */
 interface FarEnd {
   readonly way: Way;
   readonly counter?: FarCounter;
@@ -138,13 +139,13 @@ interface FarEnd {
 async function startFarEnd(way: Way, options: StepOptions, onEnd: OnEnd): Promise<FarEnd> {
   const { scene, stream } = way;
   const { sampleOneIn } = options;
-  // On loopback there is no device of its own to count at: the sink takes everything.
+  // On loopback the far end has no device to count at, so the sink receives all packets.
   if (scene.kind === 'loopback') return { way, sink: await startSink(way, onEnd) };
   const counter = await placeCounter(scene, { arrivals: stream.arrivals, sampleOneIn }, onEnd);
   return sampleOneIn === 0 ? { way, counter } : { way, counter, sink: await startSink(way, onEnd) };
 }
 
-/** What arrived, as seen by whatever saw all of it. */
+/** Ends counter and sink. @returns their counts; payloads by the counter if there is one */
 async function finishFarEnd({ way, ...farEnd }: FarEnd, workload: Workload) {
   const counts = await farEnd.counter?.finish();
   const sink = await farEnd.sink?.finish<SinkReport>();
@@ -166,7 +167,7 @@ async function finishFarEnds(farEnds: readonly FarEnd[], workload: Workload) {
   };
 }
 
-/** Runs a generator for each way at the same time, until all have ended. */
+/** Runs a generator for each direction at the same time, until all have ended. */
 async function generate(
   ways: readonly Way[],
   workload: Workload,
@@ -185,9 +186,9 @@ async function generate(
 }
 
 /**
- * Offers a load to a contestant that is up, and counts at the far end; where there is traffic both
- * ways, at both ends. Nothing of the step is left when it is over, also where it fails: a sink that
- * stayed would hold the port that the next one binds.
+ * Sends a load to a running contestant and counts the arrivals at the far end, or at both ends if
+ * traffic goes both ways. All programs of the step are ended afterwards, also if it fails, because
+ * the next sink binds the same port.
  * @throws Error when one of the rig's programs fails
  */
 export async function runStep(
@@ -215,7 +216,7 @@ async function measureStep(
 ): Promise<StepResult> {
   const ways = waysOf(scene, running);
   const farEnds: FarEnd[] = [];
-  // One after the other, so that nothing is still being started where one of them fails.
+  // One after the other, so that no other is still starting when one of them fails.
   for (const way of ways) farEnds.push(await startFarEnd(way, options, onEnd));
   const cpuBefore = await cpuNs(running.pids);
   const generator = await generate(ways, workload, options, onEnd);

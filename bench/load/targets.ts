@@ -6,22 +6,22 @@ import { ratioSpread, type Spread, spread } from './statistics.js';
 /** One line of the table of targets. */
 export interface TargetResult {
   readonly title: string;
-  /** What must hold, in words. */
+  /** The condition as text. */
   readonly target: string;
-  /** What was measured, in words; undefined where it was not. */
+  /** The measured figure as text; absent if it was not measured. */
   readonly measured?: string;
-  /** The same figure at saturation, which decides nothing; where there is one. */
+  /** The same figure at saturation, for information only. */
   readonly atSaturation?: string;
   readonly met?: boolean;
 }
 
-/** CPU time per delivered packet of one contestant over another's, in one workload. */
+/** A target for the ratio of two contestants' CPU time per delivered packet, in one workload. */
 interface RatioTarget {
   readonly title: string;
   readonly workload: string;
   readonly contestant: string;
   readonly comparator: string;
-  /** Turnpike's step; the comparator's is the same, but `own` for a rival. */
+  /** Turnpike's step. The comparator's is the same, or `own` for a rival. */
   readonly step: string;
   readonly ratioMax: number;
 }
@@ -71,18 +71,18 @@ function rival(contestant: string, comparator: string, ratioMax: number): RatioT
   };
 }
 
-/** CPU-ns per delivered packet of each round at a step. */
+/** Returns the CPU-ns per delivered packet at a step, by round. */
 export function costs(result: ContestantResult | undefined, step: string) {
   return (result?.rounds ?? []).map((steps) => steps[step]?.cpuNsPerPacket);
 }
 
-/** The 99th percentile of latency over the rounds; undefined where it was not measured. */
+/** Returns the 99th percentile of latency over the rounds; undefined if it was not measured. */
 export function p99Ns(result: ContestantResult | undefined, step: string): Spread | undefined {
   const figures = (result?.rounds ?? []).flatMap((steps) => steps[step]?.sink?.latency.p99Ns ?? []);
   return figures.length === 0 ? undefined : spread(figures);
 }
 
-/** A median with its range: `0.58 (0.55–0.61)`. */
+/** Returns a median with its range as text: `0.58 (0.55–0.61)`. */
 export function spreadText({ median, min, max }: Spread, digits = 2): string {
   return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
 }
@@ -110,7 +110,7 @@ function judgeRatio(workloads: readonly WorkloadResult[], one: RatioTarget): Tar
   };
 }
 
-/** The cost of many connections over that of few, each as a multiple of the same run's floor. */
+/** Judges the cost of many connections over that of few, each as a multiple of the reflector's. */
 function judgeMany(workloads: readonly WorkloadResult[]): TargetResult {
   const floored = (workload: string) =>
     ratioSpread(
@@ -170,7 +170,7 @@ function judgeSetup(setup: readonly SetupResult[]): TargetResult[] {
   });
 }
 
-/** Every target beside what was measured. */
+/** Returns every target with its measured figure. */
 export function judge(
   workloads: readonly WorkloadResult[],
   setup: readonly SetupResult[],

@@ -1,4 +1,4 @@
-/** What the rig's own programs report, and what several of them show together. */
+/** Reports of the rig's own programs, and sums of several reports. */
 import type { Counts } from './far-counter.js';
 
 /** The generator's report. */
@@ -31,7 +31,7 @@ export interface SinkReport {
   };
 }
 
-/** Reads one figure of a report. */
+/** Returns one figure of a report. */
 type Figure<Report> = (report: Report) => number;
 
 function totalOf<Report>(reports: readonly Report[], figure: Figure<Report>): number {
@@ -43,13 +43,13 @@ function worstOf<Report>(reports: readonly Report[], figure: Figure<Report>): nu
 }
 
 /**
- * Generators that ran at the same time on one CPU, as if they were one.
+ * Returns the report of generators that ran at the same time on one CPU, as if they were one.
  * @param reports - at least one
  */
 export function generatorsTogether(reports: readonly GeneratorReport[]): GeneratorReport {
   const total = (figure: Figure<GeneratorReport>) => totalOf(reports, figure);
   const elapsedNs = worstOf(reports, (report) => report.elapsedNs);
-  // The CPU was idle when none of them had anything to do.
+  // The CPU was idle when none of them was busy.
   const busyNs = total((report) => report.elapsedNs - report.idleNs);
   return {
     sent: total((report) => report.sent),
@@ -65,7 +65,7 @@ export function generatorsTogether(reports: readonly GeneratorReport[]): Generat
 }
 
 /**
- * Sinks of several directions. Quantiles cannot be added: each is that of the worst direction.
+ * Returns the report of the sinks of all directions. Quantiles are those of the worst direction.
  * @param reports - at least one
  */
 export function sinksTogether(reports: readonly SinkReport[]): SinkReport {
@@ -88,7 +88,7 @@ export function sinksTogether(reports: readonly SinkReport[]): SinkReport {
   };
 }
 
-/** What counters of several directions saw. */
+/** Returns the sum of the counts of all directions. */
 export function countsTogether(counts: readonly Counts[]): Counts {
   return {
     packets: totalOf(counts, ({ packets }) => packets),

@@ -1,15 +1,15 @@
-/** What the parts of the rig say to each other. */
+/** Types of workloads and contestants. */
 import type { Scene } from './scene.js';
 
-/** Which way through a server a packet takes. */
+/** The path of a packet through one server or two. */
 export type Leg = 'client-trunk' | 'trunk-client' | 'same-relay' | 'two-relays';
 
-/** What a datagram holds: the payload alone, ChannelData, or trunk records. */
+/** Content of a datagram: the payload alone, ChannelData, or trunk records. */
 export type Content = 'raw' | 'channel' | 'trunk';
 
 /** A pattern of traffic, the same for every contestant. */
 export interface Workload {
-  /** Unique; what `--only` matches. */
+  /** Unique; `--only` matches it. */
   readonly name: string;
   readonly title: string;
   readonly leg: Leg;
@@ -24,25 +24,25 @@ export interface Workload {
   readonly records: number;
   /** Frames that the generator sends in one system call. */
   readonly chunk: number;
-  /** The load at which contestants are compared, where all can carry it; payloads a second. */
+  /** The load at which contestants are compared, if all can carry it; payloads a second. */
   readonly commonPps?: number;
-  /** Whether other projects' TURN servers take part. */
+  /** Whether other projects' TURN servers are measured. */
   readonly rivals?: boolean;
-  /** Whether XDP and the kernel's own forwarding take part. */
+  /** Whether XDP programs and kernel forwarding are measured. */
   readonly xdp?: boolean;
-  /** Whether loss-free rate and latency are looked for. */
+  /** Whether loss-free rate and latency are measured. */
   readonly searches?: boolean;
   /** Whether `--quick` measures it. */
   readonly quick?: boolean;
-  /** Whether as much traffic goes the other way at the same time, in the same connections. */
+  /** Whether half of the traffic goes in the opposite direction, in the same connections. */
   readonly bothWays?: boolean;
   /** Whether the server's far device segments super-frames, as most real ones do. */
   readonly segmentation?: boolean;
 }
 
-/** What to send to a contestant, as the generator's arguments. */
+/** The traffic sent to a contestant, as arguments of the generator. */
 export interface Load {
-  /** What sends it: frames through a packet socket, or BPF's live frames. Default packet. */
+  /** How it is sent: through a packet socket (default), or as live frames of BPF_PROG_TEST_RUN. */
   readonly generator?: 'packet' | 'live';
   readonly content: Content;
   readonly source: string;
@@ -50,51 +50,52 @@ export interface Load {
   readonly extra?: Readonly<Record<string, string | number>>;
 }
 
-/** What leaves a contestant for the far end. */
+/** The traffic that arrives at the far end. */
 export interface Arrivals {
   readonly content: Content;
-  /** First port that datagrams go to, and how many ports from it on. */
+  /** First destination port of the datagrams. */
   readonly port: number;
+  /** Number of destination ports from it on. */
   readonly ports: number;
-  /** Where the far end counts: XDP for what an XDP program redirects. Default tc. */
+  /** Hook of the counter; default tc. Packets that XDP redirects are counted in XDP. */
   readonly hook?: 'tc' | 'xdp';
 }
 
-/** Traffic in one direction: what is sent at one end, and what of it arrives at the other. */
+/** Traffic in one direction, as sent at one end and as it arrives at the other. */
 export interface Stream {
   readonly load: Load;
   readonly arrivals: Arrivals;
 }
 
-/** A contestant that is up and forwards; the stream is that from the near end to the far one. */
+/** A running contestant. The stream is that from the near end to the far end. */
 export interface Running extends Stream {
-  /** Processes, or kernel threads, whose CPU time is the contestant's. */
+  /** Processes or kernel threads whose CPU time counts for the contestant. */
   readonly pids: readonly number[];
-  /** From the far end to the near one, where the workload goes both ways. */
+  /** The stream from the far end to the near end, if the workload goes both ways. */
   readonly back?: Stream;
-  /** Ends it; nothing of it is left when the promise resolves. */
+  /** Ends it. Resolves when all of it is removed. */
   stop(): Promise<void>;
 }
 
 /** A server under measurement. */
 export interface Contestant {
-  /** Unique; what `--only` matches. */
+  /** Unique; `--only` matches it. */
   readonly name: string;
   readonly title: string;
   /**
-   * Floors and Turnpike carry the common load together; rivals, which may be far slower, are
-   * compared with Turnpike at loads of their own.
+   * Floors and Turnpike are compared at the common load. Rivals may be far slower, so they are
+   * compared with Turnpike at their own loads.
    */
   readonly kind: 'turnpike' | 'floor' | 'rival';
-  /** Why it cannot run here; undefined when it can. */
+  /** Returns why it cannot run here; undefined if it can. */
   missing(): Promise<string | undefined>;
-  /** Which one of somebody else's was measured, where that can be told. */
+  /** Returns the version of another project's program; undefined if it is unknown. */
   version?(): Promise<string | undefined>;
-  /** Why it has no part in a workload; undefined when it has. */
+  /** Returns why it is not measured in a workload; undefined if it is. */
   unfit(workload: Workload, scene: Scene['kind']): string | undefined;
   /**
-   * Starts it in the scene's server host, on the server's CPU.
-   * @throws Error that says why it did not come up; nothing of it is left then
+   * Starts it on the scene's servers, pinned to the server's CPU.
+   * @throws Error with the reason if it does not start; all of it is removed then
    */
   start(scene: Scene, workload: Workload): Promise<Running>;
 }

@@ -1,13 +1,12 @@
 import type { Leg, Workload } from './types.js';
 
-/** Records of 100 B payload that a trunk datagram of 1,452 B holds. */
+/** Maximum records of 100 B payload in a trunk datagram of 1,452 B. */
 const BUNDLED_RECORDS = 13;
 const SUPER_FRAME_SEGMENTS = 16;
 /** 1,000 connections at 400 packets a second each. */
 const THOUSAND_PPS = 400_000;
 /**
- * Payload sizes as a call beside a game has them, by their share of packets: voice, video, game
- * state.
+ * Payload sizes of voice, video and game state together, each as often as its share of packets.
  */
 const MIX_BYTES = [120, 120, 1_100, 90, 120, 60, 1_100, 120, 90, 120];
 
@@ -24,7 +23,7 @@ const LEG_NAMES: Record<Leg, string> = {
   'two-relays': 'path',
 };
 
-/** What a pattern of traffic has in common, whichever leg carries it. */
+/** A pattern of traffic without its leg. */
 type Pattern = Partial<Omit<Workload, 'name' | 'title' | 'leg'>> & {
   readonly name: string;
   readonly what: string;
@@ -76,7 +75,7 @@ const SUPER: Pattern = {
   chunk: 4,
 };
 
-/** The same as bundles of another relay. */
+/** Returns the pattern in bundles of another relay. */
 function bundled(pattern: Pattern): Pattern {
   return {
     ...pattern,
@@ -87,7 +86,7 @@ function bundled(pattern: Pattern): Pattern {
   };
 }
 
-/** The same with super-frames cut up when they leave, as by a device that cannot. */
+/** Returns the pattern for a far device that cannot segment super-frames. */
 function unsegmented(pattern: Pattern): Pattern {
   return {
     ...pattern,
@@ -97,7 +96,7 @@ function unsegmented(pattern: Pattern): Pattern {
   };
 }
 
-/** The same with half of the traffic going the other way. */
+/** Returns the pattern with half of the traffic in the opposite direction. */
 function bothWays(pattern: Pattern): Pattern {
   return {
     ...pattern,
@@ -107,7 +106,7 @@ function bothWays(pattern: Pattern): Pattern {
   };
 }
 
-/** Every workload, the most telling first. */
+/** All workloads, the most important first. */
 export const WORKLOADS: readonly Workload[] = [
   workload('client-trunk', { ...THOUSAND, xdp: true, searches: true, quick: true }),
   workload('trunk-client', { ...bundled(THOUSAND), searches: true, quick: true }),
@@ -154,10 +153,10 @@ export const WORKLOADS: readonly Workload[] = [
   workload('two-relays', { ...bothWays(THOUSAND_LARGE), xdp: true }),
 ];
 
-/** Flows for which a process without rights gets sockets. */
+/** Maximum flows on loopback, where the sink needs a socket for each. */
 const LOOPBACK_FLOWS_MAX = 200;
 
-/** A workload as loopback can carry it. */
+/** Returns a workload with the number of flows that is possible on loopback. */
 export function onLoopback(one: Workload): Workload {
   const flows = Math.min(one.flows, LOOPBACK_FLOWS_MAX);
   if (flows === one.flows) return one;

@@ -5,7 +5,7 @@ import { turnRival } from './turn-rival.js';
 import { RELAY_PORTS, TURN_USER } from './turn-spec.js';
 
 const PROGRAM = findTool('turnserver');
-/** One thread that relays, as Turnpike has one worker: it would have one for each of all CPUs. */
+/** Limits coturn to one relaying thread, as Turnpike has one worker. Default: one for each CPU. */
 const ONE_THREAD = '--relay-threads';
 let threads: readonly string[] = [];
 
@@ -21,7 +21,7 @@ async function version(): Promise<string | undefined> {
   return /^\d+\.\S+/m.exec(await outputOf(PROGRAM, ['--version']))?.[0];
 }
 
-/** Debian's coturn with its defaults but for its threads, and nothing on its other ports. */
+/** Debian's coturn with its defaults except for its threads, its other listeners and its files. */
 export const coturn = turnRival({
   name: 'coturn',
   title: 'coturn',
@@ -29,7 +29,7 @@ export const coturn = turnRival({
   version,
   command: ({ address, relayAddress }) => [
     PROGRAM ?? 'turnserver',
-    // No configuration file, no database, no log, no pid file of the system's own coturn.
+    // Without configuration file, database, log and pid file, which an installed coturn may use.
     '-n',
     '--userdb=/dev/null',
     '--pidfile=/dev/null',

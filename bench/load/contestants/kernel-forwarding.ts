@@ -5,7 +5,7 @@ import { startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running } from '../types.js';
 import { unfitForOneServer } from './xdp-redirect.js';
 
-/** The kernel as a router: no sockets and no rewriting, but all of its IP layer. */
+/** The kernel as a router: its whole IP layer, without sockets and rewriting. */
 export const kernelForwarding: Contestant = {
   name: 'kernel-forwarding',
   title: 'kernel IP forwarding',

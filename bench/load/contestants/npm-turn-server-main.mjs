@@ -1,4 +1,4 @@
-/** The npm package `turn-server` as a process; what to serve is JSON in the first argument. */
+/** Runs the npm package `turn-server`. The first argument has its addresses and user as JSON. */
 const spec = JSON.parse(process.argv[2]);
 const { createServer } = await import(spec.entry);
 const server = createServer({

@@ -22,8 +22,8 @@ async function globalFolder(): Promise<string | undefined> {
 }
 
 /**
- * The npm package `turn-server`, where it is installed. It is no dependency of ours.
- * @param folder - a folder with the package in its node_modules; else npm's global one is tried
+ * The npm package `turn-server`, if it is installed. It is not a dependency of this package.
+ * @param folder - a folder with the package in its node_modules; default: npm's global folder
  */
 export function npmTurnServer(folder: string | undefined): Contestant {
   let entry = '';

@@ -9,7 +9,7 @@ import { ROOT, TOOLS_FOLDER, toolPath } from '../programs.js';
 import { turnRival } from './turn-rival.js';
 import { TURN_USER } from './turn-spec.js';
 
-/** Where Debian keeps the sources of Go packages. */
+/** Folder of Debian's Go packages. */
 const GO_PATH = '/usr/share/gocode';
 const SOURCES = join(GO_PATH, 'src/github.com/pion/turn/v2');
 const DEBIAN_PACKAGE = 'golang-github-pion-turn.v2-dev';
@@ -40,7 +40,7 @@ async function version(): Promise<string | undefined> {
   return /^Version: (\S+)/m.exec(status)?.[1];
 }
 
-/** The TURN server of pion, from Debian's sources. */
+/** The TURN server of pion, built from Debian's sources. */
 export const pion = turnRival({
   name: 'pion',
   title: 'pion/turn',

@@ -6,10 +6,10 @@ import { type OnStop, startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running, Stream, Workload } from '../types.js';
 
 /**
- * A bare reflector: the floor of any relay that uses sockets. It gets what clients would send, one
- * payload in a datagram, whatever leg the relays have to carry. Where the path has two servers
- * there are two, and where traffic goes both ways each has a socket for either.
- * @param offload - GRO on arrival and GSO on departure instead of single datagrams
+ * A bare reflector: the lower bound for any relay that uses sockets. It receives clients'
+ * datagrams, one payload each, whatever the leg of the workload. On a path of two servers there are
+ * two reflectors; if traffic goes both ways, each has two sockets.
+ * @param offload - whether it uses GRO and GSO instead of single datagrams
  */
 export function reflector(offload: boolean): Contestant {
   const name = offload ? 'reflector-gso' : 'reflector';
@@ -29,7 +29,7 @@ function start(scene: Scene, workload: Workload, offload: boolean): Promise<Runn
   return startInSteps(async (onStop) => {
     const pids: number[] = [];
     for (const [index, hop] of there.hops.entries()) {
-      // Seen from the far end, the servers stand in the opposite order.
+      // From the far end the servers are in the opposite order.
       const returning = back?.hops.at(-1 - index);
       const options = {
         address: hop.address,
@@ -46,7 +46,7 @@ function start(scene: Scene, workload: Workload, offload: boolean): Promise<Runn
   });
 }
 
-/** One reflector after the other, from the clients at one end to those at the other. */
+/** Returns the reflectors from the near end to the far end, and the stream through them. */
 function rowOf(scene: Scene) {
   const [source, last] = [clientAddress(scene.nearNetwork, 0), clientAddress(scene.farNetwork, 0)];
   const addresses = scene.servers.map(({ near }) => `${near.address}:${SERVER_PORT}`);
@@ -66,7 +66,7 @@ function rowOf(scene: Scene) {
   return { hops, stream };
 }
 
-/** @returns its pid */
+/** Starts one reflector. @returns its pid */
 async function startOne(
   scene: Scene,
   place: Place,

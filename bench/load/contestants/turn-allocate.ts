@@ -1,7 +1,7 @@
 /**
- * A small TURN client: makes one allocation for each flow, binds a channel to the peer, and leaves
- * them to the generator, which sends from the same addresses and ports. `TurnSpec` comes as JSON in
- * the first argument; prints `ready` when all are made.
+ * A small TURN client (RFC 5766). Creates an allocation with a channel for each flow, for the
+ * generator, which sends from the same addresses and ports. The first argument is a `TurnSpec` as
+ * JSON. Prints `ready` when all allocations exist.
  */
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
@@ -25,7 +25,7 @@ const TRIES = 6;
 const RETRY_MS = 400;
 const UDP_PROTOCOL = 17;
 
-/** Sends a request until it is answered; a challenge is answered with a new request. */
+/** Sends requests with retransmission, and answers challenges with a signed request. */
 class TurnClient {
   readonly #socket: Socket;
   readonly #spec: TurnSpec;
@@ -35,7 +35,7 @@ class TurnClient {
   constructor(socket: Socket, spec: TurnSpec) {
     this.#socket = socket;
     this.#spec = spec;
-    // What every server of RFC 5766 understands.
+    // SHA-1, the integrity of RFC 5766.
     const { username, password } = spec;
     this.#credentials = new ClientAuthenticator({ username, password, integrity: 'sha1' });
     socket.on('message', (data) => {
@@ -44,7 +44,7 @@ class TurnClient {
     });
   }
 
-  /** @throws Error when the server refuses or is silent */
+  /** Resolves after a success response. @throws Error for an error response, or without any */
   async request(method: number, fill: (writer: MessageWriter) => void): Promise<void> {
     for (let tries = 0; tries < TRIES; tries++) {
       const id = randomBytes(TRANSACTION_ID_BYTES);

@@ -8,24 +8,24 @@ import { startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running, Workload } from '../types.js';
 import { TURN_USER, type TurnSpec } from './turn-spec.js';
 
-/** A TURN server that somebody else wrote. */
+/** A TURN server of another project. */
 export interface TurnServer {
   readonly name: string;
   readonly title: string;
   missing(): Promise<string | undefined>;
-  /** Its release; undefined where that cannot be told. */
+  /** Returns its version; undefined if it is unknown. */
   version(): Promise<string | undefined>;
-  /** The command line that serves `address`:SERVER_PORT and relays from `relayAddress`. */
+  /** Returns the command line; it listens on `address`:SERVER_PORT and relays at `relayAddress`. */
   command(addresses: { readonly address: string; readonly relayAddress: string }): string[];
 }
 
-/** Allocations that are worth their set-up time. */
+/** Maximum number of allocations, because each takes time to set up. */
 const FLOWS_MAX = 1_000;
 const SERVER_READY_TRIES = 40;
 
 /**
- * A TURN server as a contestant: real allocations and channels, then ChannelData in and one raw
- * datagram out.
+ * Returns a TURN server as a contestant, with real allocations and channels. It receives
+ * ChannelData and sends the payload as a datagram to the peer.
  */
 export function turnRival(server: TurnServer): Contestant {
   return {
@@ -72,7 +72,7 @@ function start(scene: Scene, workload: Workload, server: TurnServer): Promise<Ru
   });
 }
 
-/** Makes the allocations; nothing of the client that made them is left when it resolves. */
+/** Creates the allocations. Resolves when their client has ended. */
 async function allocate(
   scene: Scene,
   workload: Workload,
@@ -100,7 +100,7 @@ async function allocate(
   }
 }
 
-/** Waits until something listens on the server's port; a client that asks too early waits long. */
+/** Waits until the server listens, as a client's request before that costs a retransmission. */
 async function listening(scene: Scene): Promise<void> {
   for (let tries = 0; tries < SERVER_READY_TRIES; tries++) {
     const sockets = await scene.run(firstServer(scene).near, [

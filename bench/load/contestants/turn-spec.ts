@@ -1,9 +1,9 @@
 import type { TransportAddress } from '../../../src/address.js';
 
-/** What the rig's TURN client is to do. */
+/** Options of the rig's TURN client. */
 export interface TurnSpec {
   readonly server: TransportAddress;
-  /** Every channel leads here. */
+  /** The peer of every channel. */
   readonly peer: TransportAddress;
   readonly flows: number;
   /** First three bytes of the clients' addresses. */
@@ -12,8 +12,8 @@ export interface TurnSpec {
   readonly password: string;
 }
 
-/** Of every TURN server of the rig. */
+/** The user of every TURN server of the rig. */
 export const TURN_USER = { username: 'rig', password: 'rig', realm: 'rig' } as const;
 
-/** Relayed addresses take their ports from here. */
+/** The range of ports of relayed addresses. */
 export const RELAY_PORTS = { first: 20_000, last: 65_000 } as const;

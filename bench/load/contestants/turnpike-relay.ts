@@ -1,6 +1,6 @@
 /**
- * The real data plane with flows by formula, as a process: what `TurnpikeSpec` says comes as JSON
- * in the first argument. Prints `ready` when every flow is in place, and its counters at the end.
+ * Runs a data plane with flows by formula. The first argument is a `TurnpikeSpec` as JSON. Prints
+ * `ready` when every flow is added, and the counters at the end.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { trunkEpoch } from '../../../src/auth/keys.js';
@@ -16,10 +16,10 @@ import type {
 import { clientAddress } from '../addresses.js';
 import { CHANNEL, TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 
-/** The one relay beyond the trunk. */
+/** Index of the other relay. */
 const RELAY_INDEX = 0;
 
-/** Puts an entry, as often as the workers' queues are full. */
+/** Adds an entry, and tries again while a worker's queue is full. */
 async function put(action: () => void): Promise<void> {
   for (;;) {
     try {
@@ -89,7 +89,7 @@ async function main(spec: TurnpikeSpec): Promise<void> {
   });
   console.log(`xdp ${JSON.stringify(plane.xdp)}`);
   console.log('ready');
-  // Nothing else keeps the process, as the data plane's callbacks do not.
+  // Keeps the process alive, which the data plane does not.
   setInterval(() => {}, 60_000);
 }
 

@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../../../src/address.js';
 import type { Leg } from '../types.js';
 
-/** What a relay of the rig is to do. */
+/** Options of a relay of the rig. */
 export interface TurnpikeSpec {
   readonly leg: Exclude<Leg, 'two-relays'>;
   /** Whether the connections of a leg to or from the trunk also carry traffic the other way. */
@@ -12,17 +12,18 @@ export interface TurnpikeSpec {
   readonly flows: number;
   readonly clientAddress: TransportAddress;
   readonly trunkAddress: TransportAddress;
-  /** The other relay: where its datagrams come from, and where ours go. */
+  /** Source address of the other relay's datagrams. */
   readonly peerSource: TransportAddress;
+  /** Destination of datagrams to the other relay. */
   readonly peerDestination: TransportAddress;
-  /** Records that the other relay takes in one datagram. */
+  /** Maximum records that the other relay accepts in one datagram. */
   readonly recordsMax: number;
-  /** Options of the data plane, passed on as they are. */
+  /** Further options of the data plane. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** 16 bytes in hex. The rig's packets are no secret. */
+/** The trunk key in hex, 16 bytes. The rig's packets are not secret. */
 export const TRUNK_KEY = '07'.repeat(16);
 
-/** The channel of every flow, as each has a 5-tuple of its own. */
+/** The channel of every flow. Flows differ by their 5-tuples. */
 export const CHANNEL = 0x4000;

@@ -13,29 +13,29 @@ import type { Arrivals, Contestant, Load, Running, Stream, Workload } from '../t
 import { TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 import { unfitForXdp } from './xdp-redirect.js';
 
-/** How a Turnpike of the rig differs from others of the same run. */
+/** A variant of Turnpike. */
 export interface TurnpikeVariant {
   readonly name: string;
   readonly title: string;
   /** Options of the data plane. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** Another checkout, compiled there, whose data plane it runs. */
+  /** Folder of another compiled checkout whose data plane is measured. */
   readonly checkout?: string;
   /** Whether it forwards by XDP. */
   readonly xdp?: boolean;
 }
 
 const RECORDS_MAX = 64;
-/** Client ports that the sink listens on, where it takes a sample only. */
+/** Maximum client ports of the sink, which receives only a sample. */
 const SAMPLED_PORTS = 16;
 
-/** Our data plane with one worker, on sockets or XDP. */
+/** Returns Turnpike's data plane with one worker as a contestant, on sockets or XDP. */
 export function turnpike(variant: TurnpikeVariant): Contestant {
   return {
     name: variant.name,
     title: variant.title,
     kind: 'turnpike',
-    // What XDP redirects is counted by a program in XDP, and sent by one that BPF runs.
+    // XDP needs the rig's BPF programs: a counter in XDP, and the generator of live frames.
     missing: async () =>
       (variant.checkout === undefined ? addonObstacle() : undefined) ??
       (variant.xdp === true ? bpfObstacle() : undefined),
@@ -48,7 +48,7 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
   };
 }
 
-/** Between two servers checksums must be complete, as on a wire. */
+/** As `unfitForXdp`. Two servers also need ethtool, to complete the checksums between them. */
 function unfitForOurXdp(workload: Workload, scene: Scene['kind']): string | undefined {
   const why = unfitForXdp(workload, scene);
   return why === undefined && workload.leg === 'two-relays' ? ethtoolObstacle() : why;
@@ -56,7 +56,7 @@ function unfitForOurXdp(workload: Workload, scene: Scene['kind']): string | unde
 
 type Server = Scene['servers'][number];
 
-/** What does not depend on a relay's place in the row. */
+/** Returns the options that do not depend on a relay's place in the row. */
 function specFor(scene: Scene, server: Server, workload: Workload, variant: TurnpikeVariant) {
   const { nearNetwork, farNetwork } = scene;
   const { flows, bothWays = false } = workload;
@@ -89,7 +89,7 @@ async function startOne(
   });
 }
 
-/** Two relays in a row, as between two peers; both are the contestant. */
+/** Starts two relays in a row, as between two peers. Both count as the contestant. */
 async function startPair(
   scene: Scene,
   workload: Workload,
@@ -99,7 +99,7 @@ async function startPair(
   if (first === undefined || second === undefined) throw new Error('the scene has one server');
   const firstTrunk = { address: first.far.address, port: TRUNK_PORT };
   const secondTrunk = { address: second.near.address, port: TRUNK_PORT };
-  // A relay that runs XDP says that it takes one record at a time.
+  // A relay with XDP registers that it accepts one record in a datagram.
   const recordsMax = variant.xdp === true ? 1 : RECORDS_MAX;
   const firstSpec: TurnpikeSpec = {
     ...specFor(scene, first, workload, variant),
@@ -133,7 +133,7 @@ async function startPair(
   });
 }
 
-/** Starts the relays for streams that are laid out already. */
+/** Starts the relays. */
 function startRelays(
   scene: Scene,
   variant: TurnpikeVariant,
@@ -157,7 +157,7 @@ function startRelays(
   });
 }
 
-/** The same relays where their packets pass through the drivers of their devices. */
+/** Changes started relays and their streams for XDP. @throws Error if XDP is off */
 async function throughXdp(
   scene: Scene,
   started: Omit<Running, 'stop'>,
@@ -172,10 +172,10 @@ async function throughXdp(
   const ends = back === undefined ? [scene] : [scene, turned(scene)];
   const rows = ends.map(({ servers }) => servers.map(({ near }) => near));
   const threads = await threadKernelWork(scene, onStop, rows);
-  // Live generators do not give way while they wait, so two of them cannot share a CPU.
+  // Live generators wait busily, so two of them cannot share a CPU.
   const mayLive = back === undefined;
   return {
-    // What goes up to the sockets is the processes' work, all else the threads'.
+    // Packets to sockets use the processes' time, all others the threads' time.
     pids: [...threads, ...started.pids],
     ...streamThroughXdp(started, mayLive),
     ...(back && { back: streamThroughXdp(back, mayLive) }),

@@ -6,7 +6,7 @@ import { threadKernelWork } from '../server-devices.js';
 import { startInSteps } from '../start-in-steps.js';
 import type { Contestant, Running, Workload } from '../types.js';
 
-/** A minimal XDP program: the floor of any relay that bypasses sockets. */
+/** A minimal XDP program: the lower bound for any relay that bypasses sockets. */
 export const xdpRedirect: Contestant = {
   name: 'xdp-redirect',
   title: 'minimal XDP rewrite and redirect',
@@ -16,7 +16,7 @@ export const xdpRedirect: Contestant = {
   start,
 };
 
-/** Why no XDP program can show its worth in a workload. */
+/** Returns why XDP programs are not measured in a workload; undefined if they are. */
 export function unfitForXdp(workload: Workload, scene: Scene['kind']): string | undefined {
   if (scene === 'loopback') return 'it needs devices of its own';
   if (workload.segments > 1) {
@@ -26,7 +26,7 @@ export function unfitForXdp(workload: Workload, scene: Scene['kind']): string | 
   return undefined;
 }
 
-/** The same for those who are in one server's driver or kernel alone. */
+/** As `unfitForXdp`, for contestants that are only on one server. */
 export function unfitForOneServer(workload: Workload, scene: Scene['kind']): string | undefined {
   if (workload.leg === 'two-relays') return 'it has no counterpart at a second server';
   return unfitForXdp(workload, scene);

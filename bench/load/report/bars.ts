@@ -7,9 +7,9 @@ import { CHART_COLOURS } from './style.js';
 export interface Bar {
   readonly label: string;
   readonly value: Spread;
-  /** What the bar's end says. */
+  /** Text at the bar's end. */
   readonly text: string;
-  /** Ours stand out; all others share one colour. */
+  /** Whether it is Turnpike's, which has another colour. */
   readonly ours: boolean;
 }
 
@@ -20,17 +20,17 @@ const ROW_HEIGHT = 26;
 const TITLE_HEIGHT = 30;
 
 /**
- * Horizontal bars from zero, with the range of the rounds as a line across each bar's end.
- * @param title - what is shown, for those who cannot see it
- * @returns SVG whose colours are those of the page (`STYLE`)
+ * Draws horizontal bars from zero, with the range of the rounds as a line across each bar's end.
+ * @param title - text alternative (aria-label)
+ * @returns SVG with the colours of the page (`STYLE`)
  */
 export function barChart(title: string, bars: readonly Bar[]): string {
   return draw(title, bars, 0, []).outerHTML;
 }
 
 /**
- * The same as a file of its own, with its title and colours in it.
- * @param title - what is shown; the picture's heading
+ * Draws the bars as a stand-alone SVG file, with its heading and colours.
+ * @param title - the heading, also the text alternative
  */
 export function standaloneChart(title: string, bars: readonly Bar[]): string {
   const heading = Plot.text([title], {

@@ -6,20 +6,20 @@ import { costs } from '../targets.js';
 /** A contestant's figures at one load, over all rounds. */
 export interface LoadFigures {
   readonly cost: Spread;
-  /** To the bare reflector in the same rounds; undefined for a load that is not shared. */
+  /** Cost as a multiple of the reflector's in the same rounds; absent for the `own` load. */
   readonly ratio?: Spread;
   readonly deliveredPps: number;
   readonly loss: number;
   readonly generatorIdle: number;
 }
 
-/** The contestant that every ratio of a workload refers to. */
+/** The contestant to which every ratio refers. */
 const FLOOR = 'reflector';
 
 /**
- * A contestant's figures at a load.
+ * Returns a contestant's figures at a load.
  * @param step - the label of the load
- * @returns undefined where it was not measured there
+ * @returns undefined if it was not measured at that load
  */
 export function figuresAt(
   result: WorkloadResult,
@@ -40,22 +40,22 @@ export function figuresAt(
   };
 }
 
-/** A rate for people: `412 kpps`. */
+/** Returns a rate as text: `412 kpps`. */
 export function rateText(pps: number): string {
   return pps >= 10_000 ? `${Math.round(pps / 1000)} kpps` : `${Math.round(pps)} pps`;
 }
 
-/** Loss for people: `0`, `0.03 %`. */
+/** Returns a loss as text: `0`, `0.030 %`. */
 export function lossText(loss: number): string {
   return loss === 0 ? '0' : `${(loss * 100).toFixed(loss < 0.001 ? 3 : 1)} %`;
 }
 
-/** Nanoseconds for people. */
+/** Returns whole nanoseconds as text, without the unit. */
 export function nsText(ns: number): string {
   return Math.round(ns).toLocaleString('en');
 }
 
-/** Microseconds, from nanoseconds. */
+/** Returns nanoseconds as text in microseconds, without the unit. */
 export function usText(ns: number): string {
   return ns < 100_000 ? (ns / 1000).toFixed(1) : Math.round(ns / 1000).toLocaleString('en');
 }

@@ -6,8 +6,7 @@ import { STYLE } from './style.js';
 import { workloadSection } from './workload-section.js';
 
 /**
- * The report as one page that fetches nothing.
- * @param result - what was measured
+ * Returns the report as one HTML page that loads no other file.
  */
 export function htmlReport(result: BenchResult): string {
   const { circumstances, warnings, targets, workloads, setup, omissions } = result;
@@ -16,11 +15,11 @@ export function htmlReport(result: BenchResult): string {
     where(circumstances),
     circumstances.scene === 'loopback'
       ? '<p class="banner">Indicative only: this ran on the loopback interface, not in network ' +
-        'namespaces. Run it as root for figures that mean something.</p>'
+        'namespaces. Run it as root for meaningful figures.</p>'
       : '',
-    '<p>Less is better, unless a heading says otherwise. The cost is the server’s CPU time for ' +
+    '<p>Lower is better, unless a heading says otherwise. The cost is the server’s CPU time for ' +
       'each payload that arrived at the far end. Bars and first figures are medians over the ' +
-      'rounds; lines across bars and figures in parentheses are their range.</p>',
+      'rounds; lines across bars and figures in parentheses are ranges.</p>',
     warnings.length === 0 ? '' : `<h2>Doubts</h2>${bullets(warnings)}`,
     '<h2>Targets</h2>',
     targetTable(targets),

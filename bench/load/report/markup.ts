@@ -5,25 +5,26 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
 };
 
-/** Text as HTML and SVG can hold it. */
+/** Escapes text for HTML and SVG. */
 export function escapeMarkup(text: string): string {
   return text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
 }
 
-/** A cell: text, or a number's text that aligns to the right. */
+/** A cell of a table. */
 export interface Cell {
   readonly text: string;
+  /** Whether it is a number, which is not wrapped. */
   readonly numeric?: boolean;
-  /** A class that colours it. */
+  /** Class that sets its colour. */
   readonly mark?: 'met' | 'missed';
 }
 
-/** A figure's cell. */
+/** Returns the cell of a figure. */
 export function figure(text: string): Cell {
   return { text, numeric: true };
 }
 
-/** A table that scrolls where the page is narrower. */
+/** Returns a table that scrolls on a narrower page. */
 export function table(heads: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const head = heads.map((text) => `<th scope="col">${escapeMarkup(text)}</th>`).join('');
   const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n');
@@ -39,7 +40,7 @@ function cell({ text, numeric, mark }: Cell): string {
   return `<td${attribute}>${escapeMarkup(text)}</td>`;
 }
 
-/** A list of lines. */
+/** Returns a list with an item for each line. */
 export function bullets(lines: readonly string[]): string {
   return `<ul>${lines.map((line) => `<li>${escapeMarkup(line)}</li>`).join('')}</ul>`;
 }

@@ -5,13 +5,13 @@ import { p99Ns } from '../targets.js';
 import { type Bar, standaloneChart } from './bars.js';
 import { figuresAt, nsText, usText } from './figures.js';
 
-/** A picture that documents can show. */
+/** A plot as an SVG file. */
 export interface Plot {
   readonly file: string;
   readonly svg: string;
 }
 
-/** Workloads whose ratios make up the overview. */
+/** Workloads of the overview plot. */
 const OVERVIEW: readonly string[] = [
   'out-1000-100B',
   'in-1000-100B-bundled',
@@ -32,7 +32,7 @@ function chart(file: string, title: string, bars: readonly Bar[]): Plot[] {
   return bars.length === 0 ? [] : [{ file, svg: standaloneChart(title, bars) }];
 }
 
-/** Turnpike's cost at the common load as a multiple of the bare reflector's, one bar a workload. */
+/** Returns Turnpike's cost at the common load as a multiple of the reflector's, by workload. */
 function overviewBars(result: BenchResult): Bar[] {
   return OVERVIEW.flatMap((name) => {
     const found = find(result, name);
@@ -44,7 +44,7 @@ function overviewBars(result: BenchResult): Bar[] {
   });
 }
 
-/** CPU-ns for each delivered packet, one bar a contestant. */
+/** Returns the CPU-ns for each delivered packet, by contestant. */
 function costBars(workload: WorkloadResult | undefined, step: string): Bar[] {
   return (workload?.contestants ?? []).flatMap((one) => {
     const figures = workload && figuresAt(workload, one, step);
@@ -66,8 +66,8 @@ function bar({ title, kind }: ContestantResult, value: Bar['value'], text: strin
 }
 
 /**
- * The plots of docs/performance.md.
- * @param result - of a whole run; what it did not measure has no plot
+ * Returns the plots of docs/performance.md.
+ * @param result - of a whole run; a plot without a measured figure is left out
  */
 export function plotsOf(result: BenchResult): Plot[] {
   const rivals = find(result, RIVALS);

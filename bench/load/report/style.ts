@@ -1,4 +1,4 @@
-/** The report's style sheet: light or dark as the reader's system is. */
+/** The report's style sheet, with a light and a dark colour scheme. */
 export const STYLE = `
 :root { color-scheme: light dark; --ink: #1c2024; --quiet: #5c6670; --paper: #fff; --line: #d8dde2;
   --ours: #2266cc; --others: #9aa5b1; --range: #1c2024; --good: #1a7f4b; --bad: #b3261e;
@@ -21,7 +21,7 @@ svg { width: 100%; max-width: 45rem; height: auto; display: block; margin: .5rem
 code { font-size: .9em; }
 `;
 
-/** The colours of a chart that stands alone. */
+/** The colours of a stand-alone chart. */
 export const CHART_COLOURS = `
 svg { --ink: #1c2024; --range: #1c2024; --quiet: #5c6670; --line: #d8dde2; --ours: #2266cc;
   --others: #9aa5b1; }

@@ -4,7 +4,7 @@ import { figuresAt, lossText, nsText, rateText } from './figures.js';
 
 const NAME_COLUMNS = 34;
 
-/** The result as a few lines for a terminal. */
+/** Returns the result as lines for a terminal. */
 export function textSummary(result: BenchResult): string {
   const { circumstances, workloads, targets, warnings, omissions } = result;
   const indicative = circumstances.scene === 'loopback' ? ['INDICATIVE ONLY (loopback)'] : [];

@@ -6,7 +6,7 @@ import { type Bar, barChart } from './bars.js';
 import { figuresAt, lossText, nsText, rateText, usText } from './figures.js';
 import { type Cell, escapeMarkup, figure, table } from './markup.js';
 
-/** One workload: plots, then every figure. */
+/** Returns the section of a workload: its plots, then all figures. */
 export function workloadSection(result: WorkloadResult): string {
   const { workload, commonPps } = result;
   const flows = workload.flows.toLocaleString('en');
@@ -77,7 +77,7 @@ function loadRows(result: WorkloadResult, contestant: ContestantResult): Cell[][
   });
 }
 
-/** Loss-free rate and latency, where they were looked for. */
+/** Returns the part with loss-free rate and latency; empty if they were not measured. */
 function latencyPart({ contestants }: WorkloadResult): string {
   const known = contestants.flatMap(latencyRows);
   if (known.length === 0) return '';
@@ -103,7 +103,7 @@ function latencyPart({ contestants }: WorkloadResult): string {
 
 const OWN_LATENCY = 'half of its own';
 
-/** A contestant's latencies at its own load and at those of others. */
+/** Returns a contestant's latencies at its own load and at the loads of rivals. */
 function latencyRows({ title, kind, rounds, lossFreePps }: ContestantResult) {
   const labels = Object.keys(rounds[0] ?? {}).filter((label) => label.startsWith(LATENCY_LABEL));
   return labels.flatMap((label) => {
