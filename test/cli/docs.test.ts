@@ -7,11 +7,11 @@ import { keysOf, PAGE, renewed } from './reference.js';
 
 const page = readFileSync(PAGE, 'utf8');
 
-t.test('docs/cli.md is what the table of options says', async (t) => {
+t.test('docs/cli.md has the options of the tables in the code', async (t) => {
   t.equal(renewed(page), page, 'renew it with: node --import tsx test/cli/reference.ts');
 });
 
-t.test('the file of each command takes its YAML keys and no others', async (t) => {
+t.test('the configuration file of each command takes exactly its YAML keys', async (t) => {
   const config = `${t.testdir({ 'x.yaml': 'zzzzzzzzzzzz: 1' })}/x.yaml`;
   for (const { path, options, ...command } of COMMANDS) {
     const resolving = resolveConfig({ path, options, flags: { config }, env: {} });
@@ -21,7 +21,7 @@ t.test('the file of each command takes its YAML keys and no others', async (t) =
   }
 });
 
-t.test('the YAML example of docs/cli.md is a sound configuration of a relay', async (t) => {
+t.test('the YAML example of docs/cli.md is a valid configuration of a relay', async (t) => {
   const [, example = ''] = /```yaml\n([^`]+)```/.exec(page) ?? [];
   const relay = COMMANDS.find(({ path }) => path[0] === 'relay');
   t.ok(relay && parseConfig('example', example).length > 5);

@@ -12,7 +12,7 @@ t.test('docs/errors.md lists the errors of each exit code', async (t) => {
   t.strictSame(listed.sort(), Object.entries(EXIT_BY_ERROR).sort());
 });
 
-t.test('what decides the exit code', async (t) => {
+t.test('an error gives the exit code of its code or HTTP status', async (t) => {
   const error = (status: number) => new TurnpikeError('ERR_TURNPIKE_DIRECTORY', 'no', { status });
   t.equal(exitCodeOf(error(401)), 4);
   t.equal(exitCodeOf(error(403)), 4);

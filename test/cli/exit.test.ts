@@ -12,7 +12,7 @@ t.setTimeout(120_000);
 const LEAVE = new URL('../../src/cli/exit.ts', import.meta.url);
 const CHATTY = fileURLToPath(new URL('programs/chatty.ts', import.meta.url));
 
-/** Runs a program that has `exitProcess` and `outputTaken`; how it ended. */
+/** Runs a program that uses `exitProcess` and `outputTaken`. @returns exit code and signal */
 async function run(t: Test, program: string, stdout: number | 'ignore' = 'ignore') {
   const text = `import { exitProcess, outputTaken } from '${LEAVE.href}';\n${program}`;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', text], {
@@ -22,31 +22,31 @@ async function run(t: Test, program: string, stdout: number | 'ignore' = 'ignore
   return (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
 }
 
-/** A named pipe: without a writer, whoever opens it to read waits. */
+/** Makes a named pipe. Without a writer, an open for reading blocks. */
 function fifo(t: Test): string {
   const path = join(t.testdir(), 'fifo');
   execFileSync('mkfifo', [path]);
   return path;
 }
 
-t.test('the exit does not wait for a file that hangs', async (t) => {
+t.test('the exit does not wait for a blocked file operation', async (t) => {
   const open = `import { open } from 'node:fs';\nopen('${fifo(t)}', 'r', () => {});\n`;
   t.strictSame(await run(t, `${open}await exitProcess(0);`), [null, 'SIGTERM']);
   t.strictSame(
     await run(t, `${open}await exitProcess(3);`),
     [null, 'SIGKILL'],
-    'a failure stays one',
+    'a failure ends with SIGKILL',
   );
   const ignored = "process.on('SIGTERM', () => {});\n";
   t.strictSame(await run(t, `${ignored}${open}await exitProcess(0);`), [null, 'SIGTERM']);
 });
 
-t.test('what ends in time leaves the exit code as it is', async (t) => {
+t.test('a file operation that ends in time does not change the exit code', async (t) => {
   const read = "import { readFile } from 'node:fs';\nreadFile('/etc/passwd', () => {});\n";
   t.strictSame(await run(t, `${read}await exitProcess(3);`), [3, null]);
 });
 
-/** A pipe that is full, and that nobody reads. */
+/** Opens a full pipe that is not read. */
 function stalled(t: Test): number {
   const path = fifo(t);
   const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -58,12 +58,12 @@ function stalled(t: Test): number {
   try {
     while (writeSync(reader, Buffer.alloc(4_096)) > 0);
   } catch {
-    // It is full.
+    // The pipe is full.
   }
   return writer;
 }
 
-t.test('a reader that stalls holds an interrupted program for a moment only', async (t) => {
+t.test('an interrupted program does not wait for a reader that has stalled', async (t) => {
   const program =
     "process.stdout.write('x'.repeat(100_000));\n" +
     'const stop = new AbortController();\n' +
@@ -72,7 +72,7 @@ t.test('a reader that stalls holds an interrupted program for a moment only', as
   t.strictSame(await run(t, program, stalled(t)), [7, null]);
 });
 
-/** Sockets that a process has open. */
+/** Returns the number of open sockets of a process. */
 function socketsOf(pid: number): number {
   const of = (fd: string) => {
     try {
@@ -84,11 +84,11 @@ function socketsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).filter((fd) => of(fd).startsWith('socket:')).length;
 }
 
-t.test('a stopped program says that its output was cut off', async (t) => {
+t.test('a program that is stopped with unread output ends with 143', async (t) => {
   const argv = [...MAIN_PROGRAM, 'demo', '--json'];
   const child = spawn(process.execPath, argv, { stdio: ['ignore', stalled(t), 'ignore'] });
   t.teardown(() => child.kill('SIGKILL'));
-  // The directory's, and those of two relays; then it begins to tell.
+  // The directory and two relays have their sockets; then the demo starts to write.
   while (socketsOf(child.pid ?? 0) < 8) await sleep(50);
   await sleep(2_000);
   child.kill('SIGTERM');
@@ -96,8 +96,8 @@ t.test('a stopped program says that its output was cut off', async (t) => {
   t.equal(code, 143);
 });
 
-t.test('a log whose disk hangs', async (t) => {
-  // Whatever takes the only thread of the pool holds its writes.
+t.test('a program whose log is blocked ends on SIGTERM', async (t) => {
+  // An open that blocks the only thread of the pool blocks the log's writes too.
   const hanging = fifo(t);
   const log = openSync(join(dirname(hanging), 'log'), 'a');
   const argv = ['--import', 'tsx', CHATTY, '3', hanging];
@@ -109,5 +109,5 @@ t.test('a log whose disk hangs', async (t) => {
   closeSync(log);
   await once(child.stdout as NodeJS.ReadableStream, 'data');
   child.kill('SIGTERM');
-  t.strictSame(await once(child, 'exit'), [null, 'SIGTERM'], 'it was told to end, and does');
+  t.strictSame(await once(child, 'exit'), [null, 'SIGTERM'], 'SIGTERM ends it');
 });

@@ -2,14 +2,14 @@ import { PassThrough } from 'node:stream';
 import type { CommandIo } from '../../src/cli/command.js';
 import { runProgram } from '../../src/cli/program.js';
 
-/** What a command line did. */
+/** The result of a command line. */
 export interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a command line in this process: as the program does, without its start-up time. */
+/** Runs a command line as the program does, in this process, which saves the start-up time. */
 export async function turnpike(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},

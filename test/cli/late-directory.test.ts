@@ -3,7 +3,7 @@ import { openLateSystem } from './loopback-system.js';
 
 t.setTimeout(120_000);
 
-t.test('`turnpike peer` waits for a directory and relays that start after it', async (t) => {
+t.test('`turnpike peer` connects when the directory and the relays start after it', async (t) => {
   const system = await openLateSystem(t);
   const key = ['--room-key-file', system.secretFile('key')];
   const peers = [system.peer('early', ...key), system.peer('early', ...key)] as const;
@@ -18,7 +18,7 @@ t.test('`turnpike peer` waits for a directory and relays that start after it', a
   t.strictSame([String(a?.stdout), String(b?.stdout)], ['from 1', 'from 0']);
 });
 
-t.test('and gives up when it was told to', async (t) => {
+t.test('`turnpike peer` gives up after --reconnect-seconds without a connection', async (t) => {
   const system = await openLateSystem(t);
   const key = ['--room-key-file', system.secretFile('key')];
   const peer = system.peer('early', ...key, '--reconnect-seconds', '1');

@@ -11,29 +11,29 @@ import { Spawned } from './spawned.js';
 
 const ANY = { address: '127.0.0.1', port: 0 } as const;
 
-/** A directory on loopback in this process, for relays here and peers in processes of their own. */
+/** A directory and relays on loopback in this process, for peers in their own processes. */
 export interface LoopbackSystem {
   readonly url: string;
   /** Writes a file with a new secret and returns its path. */
   secretFile(name: string): string;
   openRelay(id: string): Promise<Relay>;
-  /** Starts `turnpike peer` in a room with the API key, and what else is given. */
+  /** Starts `turnpike peer` in a room with the API key and further options. */
   peer(room: string, ...argv: string[]): Spawned;
 }
 
-/** The same before its directory is there. */
+/** A system whose directory is not open yet. */
 export interface LateSystem extends Omit<LoopbackSystem, 'url'> {
   /** @returns its URL */
   openDirectory(): Promise<string>;
 }
 
-/** Opens a system; everything of it ends with the test. */
+/** Opens a system; the end of the test closes it. */
 export async function openSystem(t: Test): Promise<LoopbackSystem> {
   const system = await systemAt(t, 0);
   return { ...system, url: await system.openDirectory() };
 }
 
-/** A system whose directory is not there yet, at a port that was free a moment ago. */
+/** Makes a system without its directory, which later opens at a port that is free now. */
 export async function openLateSystem(t: Test): Promise<LateSystem> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /**
- * `turnpike`, as arguments of Node. Under `npm test`, which compiles it first, it is what was
- * compiled, as that starts in a quarter of the time; else it is the sources.
+ * The arguments with which Node runs `turnpike`. Under `npm test`, which compiles it before, they
+ * name the compiled code, as it starts in a quarter of the time; otherwise the source.
  */
 export const MAIN_PROGRAM: readonly string[] =
   process.env.TURNPIKE_TESTS_COMPILED === undefined

@@ -10,11 +10,11 @@ import { openSystem } from './loopback-system.js';
 
 t.setTimeout(120_000);
 
-t.test('two relays', async (t) => {
+t.test('peers at two relays', async (t) => {
   const system = await openSystem(t);
   await Promise.all([system.openRelay('fra-1'), system.openRelay('nyc-1')]);
 
-  t.test('a megabyte each way comes out byte for byte, and both end with 0', async (t) => {
+  t.test('a megabyte each way arrives unchanged, and both peers end with 0', async (t) => {
     const key = ['--room-key-file', system.secretFile('key')];
     const [inputA, inputB] = [randomBytes(1_000_000), randomBytes(1_000_000)];
     const [a, b] = [system.peer('megabyte', ...key), system.peer('megabyte', ...key)];
@@ -35,7 +35,7 @@ t.test('two relays', async (t) => {
     t.match(await a.logged({ event: 'finished' }), { bytesIn: 1_000_000, bytesOut: 1_000_000 });
   });
 
-  t.test('UDP goes through and back, and bad input is counted', async (t) => {
+  t.test('UDP datagrams are forwarded both ways, and an oversized one is counted', async (t) => {
     const [application, service] = [await udpSocket(t), await udpSocket(t)];
     service.on('message', (data, { port, address }) => service.send(data, port, address));
     const forwardTo = `127.0.0.1:${service.address().port}`;
@@ -60,33 +60,36 @@ t.test('two relays', async (t) => {
     t.match(finished.dropped, { oversized: 1 });
     await b.logged({ event: 'reconnecting' });
     b.child.kill('SIGTERM');
-    t.equal((await b.ended).exitCode, 0, 'also while it waits for the other side');
+    t.equal((await b.ended).exitCode, 0, 'also while it reconnects');
   });
 });
 
-t.test('two applications at once, and a forwarding side that is started anew', async (t) => {
-  const system = await openSystem(t);
-  await Promise.all([system.openRelay('fra-1'), system.openRelay('nyc-1')]);
-  const [first, second, service] = [await udpSocket(t), await udpSocket(t), await udpSocket(t)];
-  service.on('message', (data, { port, address }) => service.send(data, port, address));
-  const a = system.peer('two', '--udp-listen', '127.0.0.1:0');
-  const { local } = await a.logged({ event: 'udp' });
-  const { port } = parseAddress(String(local));
-  let b = system.peer('two', '--udp-forward', `127.0.0.1:${service.address().port}`);
-  await Promise.all([a.logged({ event: 'connected' }), b.logged({ event: 'connected' })]);
-  const [forFirst, forSecond] = [randomBytes(100), randomBytes(100)];
-  const strays: Buffer[] = [];
-  first.on('message', (data) => data.equals(forFirst) || strays.push(data));
-  second.on('message', (data) => data.equals(forSecond) || strays.push(data));
-  await Promise.all([echoed(first, port, forFirst), echoed(second, port, forSecond)]);
-  b.child.kill('SIGKILL');
-  b = system.peer('two', '--udp-forward', `127.0.0.1:${service.address().port}`);
-  await b.logged({ event: 'connected' });
-  await Promise.all([echoed(first, port, forFirst), echoed(second, port, forSecond)]);
-  t.strictSame(strays, [], 'also after the forwarding side was started anew');
-});
+t.test(
+  'datagrams of two applications are kept apart, also after a restart of the forwarding side',
+  async (t) => {
+    const system = await openSystem(t);
+    await Promise.all([system.openRelay('fra-1'), system.openRelay('nyc-1')]);
+    const [first, second, service] = [await udpSocket(t), await udpSocket(t), await udpSocket(t)];
+    service.on('message', (data, { port, address }) => service.send(data, port, address));
+    const a = system.peer('two', '--udp-listen', '127.0.0.1:0');
+    const { local } = await a.logged({ event: 'udp' });
+    const { port } = parseAddress(String(local));
+    let b = system.peer('two', '--udp-forward', `127.0.0.1:${service.address().port}`);
+    await Promise.all([a.logged({ event: 'connected' }), b.logged({ event: 'connected' })]);
+    const [forFirst, forSecond] = [randomBytes(100), randomBytes(100)];
+    const strays: Buffer[] = [];
+    first.on('message', (data) => data.equals(forFirst) || strays.push(data));
+    second.on('message', (data) => data.equals(forSecond) || strays.push(data));
+    await Promise.all([echoed(first, port, forFirst), echoed(second, port, forSecond)]);
+    b.child.kill('SIGKILL');
+    b = system.peer('two', '--udp-forward', `127.0.0.1:${service.address().port}`);
+    await b.logged({ event: 'connected' });
+    await Promise.all([echoed(first, port, forFirst), echoed(second, port, forSecond)]);
+    t.strictSame(strays, [], 'each application gets only its own datagrams');
+  },
+);
 
-t.test('one room with a stream side and a UDP side says so at both', async (t) => {
+t.test('both peers fail if one is in stream mode and the other in UDP mode', async (t) => {
   const system = await openSystem(t);
   await Promise.all([system.openRelay('fra-1'), system.openRelay('nyc-1')]);
   const stream = system.peer('mixed', '--room-key-file', system.secretFile('key'));
@@ -100,7 +103,7 @@ t.test('one room with a stream side and a UDP side says so at both', async (t) =
   t.match(udp.logText, /the other side carries a byte stream, this one UDP/);
 });
 
-t.test('two room keys: both sides end with the reason', async (t) => {
+t.test('both peers fail with the reason if their room keys differ', async (t) => {
   const system = await openSystem(t);
   await Promise.all([system.openRelay('fra-1'), system.openRelay('nyc-1')]);
   const peers = ['key', 'other'].map((name) =>
@@ -114,27 +117,32 @@ t.test('two room keys: both sides end with the reason', async (t) => {
   for (const { logText } of peers) t.match(logText, /another room key/);
 });
 
-t.test('a relay that goes away costs no byte; an interrupt is a failure to both', async (t) => {
-  const system = await openSystem(t);
-  const relays = await Promise.all(['a-1', 'b-1', 'c-1', 'd-1'].map((id) => system.openRelay(id)));
-  const key = ['--room-key-file', system.secretFile('key')];
-  const input = randomBytes(300_000);
-  const [a, b] = [system.peer('drain', ...key), system.peer('drain', ...key)];
-  a.child.stdin?.write(input.subarray(0, 100_000));
-  const { relay: id } = await a.logged({ event: 'connected' });
-  while (b.outputBytes === 0) await sleep(10);
-  a.child.stdin?.write(input.subarray(100_000, 200_000));
-  await relays.find((relay) => relay.id === id)?.close();
-  a.child.stdin?.write(input.subarray(200_000));
-  while (b.outputBytes < input.length) await sleep(10);
-  t.match(await a.logged({ event: 'reconnecting' }), { level: 40 });
-  a.child.kill('SIGINT');
-  const [endA, endB] = await Promise.all([a.ended, b.ended]);
-  t.equal(endA.exitCode, 130, a.logText);
-  t.equal(endB.exitCode, 1, b.logText);
-  t.ok(endB.stdout.equals(input));
-  t.match(await b.logged({ level: 60 }), { code: 'ERR_TURNPIKE_CLOSED', msg: /interrupted/ });
-});
+t.test(
+  'the loss of a relay loses no byte, and an interrupt of one peer fails the other',
+  async (t) => {
+    const system = await openSystem(t);
+    const relays = await Promise.all(
+      ['a-1', 'b-1', 'c-1', 'd-1'].map((id) => system.openRelay(id)),
+    );
+    const key = ['--room-key-file', system.secretFile('key')];
+    const input = randomBytes(300_000);
+    const [a, b] = [system.peer('drain', ...key), system.peer('drain', ...key)];
+    a.child.stdin?.write(input.subarray(0, 100_000));
+    const { relay: id } = await a.logged({ event: 'connected' });
+    while (b.outputBytes === 0) await sleep(10);
+    a.child.stdin?.write(input.subarray(100_000, 200_000));
+    await relays.find((relay) => relay.id === id)?.close();
+    a.child.stdin?.write(input.subarray(200_000));
+    while (b.outputBytes < input.length) await sleep(10);
+    t.match(await a.logged({ event: 'reconnecting' }), { level: 40 });
+    a.child.kill('SIGINT');
+    const [endA, endB] = await Promise.all([a.ended, b.ended]);
+    t.equal(endA.exitCode, 130, a.logText);
+    t.equal(endB.exitCode, 1, b.logText);
+    t.ok(endB.stdout.equals(input));
+    t.match(await b.logged({ level: 60 }), { code: 'ERR_TURNPIKE_CLOSED', msg: /interrupted/ });
+  },
+);
 
 async function udpSocket(t: Test): Promise<Socket> {
   const socket = createSocket('udp4');
@@ -144,7 +152,7 @@ async function udpSocket(t: Test): Promise<Socket> {
   return socket;
 }
 
-/** Sends until the same comes back: UDP may lose, and so may a path that is just being made. */
+/** Sends until the same bytes return, since UDP, and a new path, may lose datagrams. */
 async function echoed(socket: Socket, port: number, sent: Buffer): Promise<Buffer> {
   const received: Buffer[] = [];
   const onMessage = (data: Buffer) => received.push(data);

@@ -15,13 +15,13 @@ function clusterFile(t: Test, mode = 0o600): string {
   return file;
 }
 
-t.test('--version is the package version', async (t) => {
+t.test('--version prints the package version', async (t) => {
   const manifest = new URL('../../package.json', import.meta.url);
   const { version } = JSON.parse(readFileSync(manifest, 'utf8'));
   t.match(await turnpike(['--version']), { exitCode: 0, stdout: `${version}\n`, stderr: '' });
 });
 
-t.test('help teaches: every flag, variable and default, examples and exit codes', async (t) => {
+t.test('help has every flag, variable and default, examples and exit codes', async (t) => {
   const { stdout, exitCode } = await turnpike(['--help']);
   t.equal(exitCode, 0);
   for (const word of ['demo', 'directory', 'relay', 'peer', 'secret', 'Exit codes', '--config']) {
@@ -41,7 +41,7 @@ t.test('help teaches: every flag, variable and default, examples and exit codes'
   }
 });
 
-t.test('wrong usage ends with 2 and says what was meant', async (t) => {
+t.test('wrong usage ends with 2 and suggests the nearest command or option', async (t) => {
   t.match(await turnpike(['relay', '--lisen', 'x']), {
     exitCode: 2,
     stderr: /unknown option '--lisen'\n\(Did you mean --listen\?\)/,
@@ -56,7 +56,7 @@ t.test('wrong usage ends with 2 and says what was meant', async (t) => {
   t.match(await turnpike([]), { exitCode: 2, stderr: /Usage: turnpike/ });
 });
 
-t.test('wrong configuration ends with 2 and names the source', async (t) => {
+t.test('an invalid configuration ends with 2 and names the source', async (t) => {
   const outcome = await turnpike(['directory', '--api-key-file', 'k'], {
     TURNPIKE_DIRECTORY_LISTEN: 'localhost:80',
   });
@@ -71,7 +71,7 @@ t.test('wrong configuration ends with 2 and names the source', async (t) => {
   t.equal(third, 'turnpike directory: see turnpike directory --help');
 });
 
-t.test('secret new prints another 32 bytes each time', async (t) => {
+t.test('secret new prints 32 new bytes each time', async (t) => {
   const [first, second] = [await turnpike(['secret', 'new']), await turnpike(['secret', 'new'])];
   t.match(first, { exitCode: 0, stderr: '' });
   t.equal(Buffer.from(first.stdout, 'base64').length, 32);
@@ -90,16 +90,19 @@ t.test('secret relay prints the two lines of PROTOCOL.md section 7', async (t) =
   });
 });
 
-t.test('secret tenant prints the one of section 7, options from the environment', async (t) => {
-  const env = { TURNPIKE_SECRET_TENANT_CLUSTER_SECRET_FILE: clusterFile(t) };
-  t.strictSame(await turnpike(['secret', 'tenant', 'default'], env), {
-    exitCode: 0,
-    stdout: `${base64('5a342b21eb0e493d0ace4a889f8dd3276c336290f76267a59155fa3bbf79827a')}\n`,
-    stderr: '',
-  });
-});
+t.test(
+  'secret tenant prints the secret of section 7, with an option from the environment',
+  async (t) => {
+    const env = { TURNPIKE_SECRET_TENANT_CLUSTER_SECRET_FILE: clusterFile(t) };
+    t.strictSame(await turnpike(['secret', 'tenant', 'default'], env), {
+      exitCode: 0,
+      stdout: `${base64('5a342b21eb0e493d0ace4a889f8dd3276c336290f76267a59155fa3bbf79827a')}\n`,
+      stderr: '',
+    });
+  },
+);
 
-t.test('a secret file that others may read is warned about, and used', async (t) => {
+t.test('a secret file that others can read is used with a warning', async (t) => {
   const argv = ['secret', 'tenant', 'default', '--cluster-secret-file', clusterFile(t, 0o640)];
   const { exitCode, stderr } = await turnpike(argv);
   t.equal(exitCode, 0);
@@ -108,7 +111,7 @@ t.test('a secret file that others may read is warned about, and used', async (t)
   t.equal(quiet.stderr, '');
 });
 
-t.test('a name that is none, and a secret that is none', async (t) => {
+t.test('an invalid name and a missing secret file end with 2', async (t) => {
   const file = ['--cluster-secret-file', clusterFile(t)];
   t.match(await turnpike(['secret', 'tenant', 'No Name', ...file]), { exitCode: 2, stdout: '' });
   const missing = ['secret', 'tenant', 'default', '--cluster-secret-file', 'missing'];
@@ -122,7 +125,7 @@ t.test('a name that is none, and a secret that is none', async (t) => {
   t.match(stack, { level: 20, err: { stack: /secret-file/ } });
 });
 
-t.test('relay checks what it advertises before it opens anything', async (t) => {
+t.test('relay checks its advertised addresses before it opens anything', async (t) => {
   const relay = async (...argv: string[]) => {
     const common = ['relay', '--id', 'a', '--region', 'a', '--directory', 'http://127.0.0.1:1'];
     const { exitCode, stderr } = await turnpike([...common, '--cluster-secret-file', 'x', ...argv]);
@@ -149,7 +152,7 @@ t.test('relay checks what it advertises before it opens anything', async (t) => 
   );
 });
 
-t.test('peer: what a byte stream and UDP each need', async (t) => {
+t.test('peer refuses options that the mode lacks or does not take', async (t) => {
   const peer = async (...argv: string[]) => {
     const common = ['peer', '--directory', 'http://127.0.0.1:1', '--api-key-file', 'x'];
     const { exitCode, stderr } = await turnpike([...common, '--room', 'r', ...argv]);

@@ -6,10 +6,10 @@ import { expectation, optionKey, optionVariable } from '../../src/cli/config/opt
 import { EXIT_MEANINGS } from '../../src/cli/exit-codes.js';
 import { allOptions, defaultText, flagText, ruleText } from '../../src/cli/help.js';
 
-/** The page whose generated parts stand between `<!-- begin X -->` and `<!-- end X -->`. */
+/** The page; its generated parts are between `<!-- begin X -->` and `<!-- end X -->`. */
 export const PAGE = fileURLToPath(new URL('../../docs/cli.md', import.meta.url));
 
-/** The page as it should be, made from the page as it is and the table of options. */
+/** Returns the page with its generated parts made from the tables of options. */
 export function renewed(page: string): string {
   const parts: Record<string, string> = {
     commands: commandParts(),
@@ -34,7 +34,7 @@ function exitCodes(): string {
   return ['| Code | Meaning |', '|---|---|', ...rows].join('\n');
 }
 
-/** What SIGHUP takes, by the tables of options; all else needs a restart. */
+/** Returns the table of the options that SIGHUP applies; all others need a restart. */
 function reloadItems(): string {
   const items = new Map<string, { commands: Set<string>; options: Set<string> }>();
   for (const command of COMMANDS.filter(isReloaded)) {
@@ -84,7 +84,7 @@ function commandPart(command: CommandDefinition): string {
   ].join('\n\n');
 }
 
-/** The YAML keys of a command. */
+/** Returns the YAML keys of a command. */
 export function keysOf(command: CommandDefinition): string[] {
   return allOptions(command)
     .filter(([, option]) => option.notInFile !== true)

@@ -6,7 +6,7 @@ import { FORWARDING_NAMES, forwardingOptions } from '../../src/relay/forwarding-
 
 type Options = Parameters<typeof forwardingOf>[0]['options'];
 
-/** What the data plane is opened with, given flags as they are typed and variables. */
+/** Returns the options that the data plane is opened with, for given flags and variables. */
 async function planeOptions(
   flags: Record<string, string | boolean | readonly string[]>,
   env: Record<string, string> = {},
@@ -36,10 +36,10 @@ t.test('every forwarding option of the command line reaches the data plane', asy
     cpus: [2, 4],
     xdp: { interfaces: ['eth0', 'eth1'], generic: true, strict: true },
   });
-  t.strictSame(Object.keys(given), [...FORWARDING_NAMES], 'and there are no others');
+  t.strictSame(Object.keys(given), [...FORWARDING_NAMES], 'these are all');
 });
 
-t.test('without any of them the defaults count', async (t) => {
+t.test('the defaults apply without any of these options', async (t) => {
   t.strictSame(await planeOptions({}), {
     trunkMtuBytes: TRUNK_MTU_DEFAULT_BYTES,
     coalescingUs: COALESCING_DEFAULT_US,
@@ -50,20 +50,23 @@ t.test('without any of them the defaults count', async (t) => {
   t.match(await planeOptions({ xdp: ['eth0'] }), { xdp }, 'native XDP only');
 });
 
-t.test('what goes with --xdp is refused without a device, wherever it was said', async (t) => {
-  const message = 'means nothing without --xdp; give --xdp with a network device';
-  for (const [key, option, variable] of [
-    ['xdpGeneric', '--xdp-generic', 'TURNPIKE_RELAY_XDP_GENERIC'],
-    ['xdpStrict', '--xdp-strict', 'TURNPIKE_RELAY_XDP_STRICT'],
-  ] as const) {
-    await t.rejects(planeOptions({ [key]: true }), {
-      code: 'ERR_TURNPIKE_CONFIG',
-      message: `${option}: ${message}`,
-    });
-    await t.rejects(planeOptions({}, { [variable]: '1' }), {
-      code: 'ERR_TURNPIKE_CONFIG',
-      message: `${variable}: ${message}`,
-    });
-    t.notOk('xdp' in (await planeOptions({}, { [variable]: 'false' })));
-  }
-});
+t.test(
+  '--xdp-generic and --xdp-strict without --xdp are refused, by flag or variable',
+  async (t) => {
+    const message = 'means nothing without --xdp; give --xdp with a network device';
+    for (const [key, option, variable] of [
+      ['xdpGeneric', '--xdp-generic', 'TURNPIKE_RELAY_XDP_GENERIC'],
+      ['xdpStrict', '--xdp-strict', 'TURNPIKE_RELAY_XDP_STRICT'],
+    ] as const) {
+      await t.rejects(planeOptions({ [key]: true }), {
+        code: 'ERR_TURNPIKE_CONFIG',
+        message: `${option}: ${message}`,
+      });
+      await t.rejects(planeOptions({}, { [variable]: '1' }), {
+        code: 'ERR_TURNPIKE_CONFIG',
+        message: `${variable}: ${message}`,
+      });
+      t.notOk('xdp' in (await planeOptions({}, { [variable]: 'false' })));
+    }
+  },
+);

@@ -20,7 +20,7 @@ t.test('an API key is one line', async (t) => {
   }
 });
 
-t.test('what is no API key, without a word of it in the message', async (t) => {
+t.test('an invalid API key is refused with a message that does not contain it', async (t) => {
   const keys = {
     empty: '',
     short: 'abcdefghijklmno',
@@ -40,7 +40,7 @@ t.test('what is no API key, without a word of it in the message', async (t) => {
   });
 });
 
-t.test('files that others may read are warned about', async (t) => {
+t.test('a file that others can read is logged as a warning', async (t) => {
   const file = join(t.testdir({ key: KEY }), 'key');
   const warned = async (mode: number) => {
     const lines: string[] = [];

@@ -45,7 +45,7 @@ t.test('directory and relay run, answer HTTP, and stop with 0 on SIGTERM', async
   t.match(await (await get('/metrics')).text(), /^# TYPE turnpike_relay_legs gauge$/m);
   t.equal((await get('/other')).status, 404);
   t.equal((await fetch(`${url}/healthz`)).status, 200);
-  t.equal((await fetch(`${url}/metrics`)).status, 404, 'not for everybody');
+  t.equal((await fetch(`${url}/metrics`)).status, 404, 'not on the public listener');
   const measured = await (await fetch(`${at.http}/metrics`)).text();
   t.match(measured, /^turnpike_directory_relays\{state="ready"\} [01]$/m);
 
@@ -64,7 +64,7 @@ t.test('directory and relay run, answer HTTP, and stop with 0 on SIGTERM', async
   t.match(unreachable.stderr, /ERR_TURNPIKE_DIRECTORY_UNREACHABLE/);
 });
 
-t.test('an address that is taken is a failure with the address in it', async (t) => {
+t.test('an address in use ends with 1 and a message with the address', async (t) => {
   const [cluster = '', key = ''] = secretFiles(t, 'cluster', 'key');
   const secrets = ['--cluster-secret-file', cluster, '--api-key-file', key];
   const first = spawned(t, ['directory', '--listen', '127.0.0.1:0', ...secrets]);
@@ -74,6 +74,6 @@ t.test('an address that is taken is a failure with the address in it', async (t)
   t.match(JSON.parse(second.stderr), { code: 'ERR_TURNPIKE_BIND', msg: new RegExp(url.host) });
   const free = ['--listen', '127.0.0.1:0'];
   const third = await turnpike(['directory', ...free, '--http', url.host, ...secrets]);
-  t.equal(third.exitCode, 1, 'and leaves no listener behind');
+  t.equal(third.exitCode, 1, 'no listener is left');
   t.match(third.stderr, /ERR_TURNPIKE_BIND/);
 });

@@ -37,14 +37,14 @@ const RELAY =
   'id: fra-1\nregion: fra\nlisten: 127.0.0.1:0\ntrunk: 127.0.0.1:0\nworkers: 1\n' +
   'directory: http://127.0.0.1:9\ncluster-secret-file: cluster\nhttp: 127.0.0.1:0\n';
 
-/** Waits until so many reloads of an item have been said, and returns the last. */
+/** Waits until an item's reload was logged this many times, and returns the last line. */
 async function reloads(process: Spawned, item: string, count: number) {
   const lines = () => process.log.filter((line) => line.event === 'reload' && line.item === item);
   while (lines().length < count) await delay(10);
   return lines()[count - 1];
 }
 
-t.test('SIGHUP reloads a directory, and says of each item what it did', async (t) => {
+t.test('SIGHUP reloads a directory and logs the result of each item', async (t) => {
   const { folder, write, run } = scene(t);
   const [first, second] = [makePem('first', 400), makePem('second', 400)];
   write('cert', first.cert);
@@ -77,14 +77,14 @@ t.test('SIGHUP reloads a directory, and says of each item what it did', async (t
   t.match(await reloads(directory, 'tls', 3), { result: 'changed' });
   t.match(await reloads(directory, 'config', 1), { result: 'kept', reason: /log-level/ });
   t.equal((await dial(t, host, port)).getPeerCertificate().subject.CN, 'second');
-  t.equal(await statusOf(open, 'second-key-0123456789'), 200, 'an open connection goes on');
+  t.equal(await statusOf(open, 'second-key-0123456789'), 200, 'an open connection continues');
   t.equal(await statusOf(open, 'first-key-0123456789'), 401);
   t.notMatch(directory.logText, /second-key/, 'no secret is logged');
   directory.child.kill('SIGTERM');
   t.match(await directory.ended, { exitCode: 0, signal: null });
 });
 
-t.test('renewed files are taken without a signal', async (t) => {
+t.test('renewed TLS files are applied without a signal', async (t) => {
   const { folder, write, run } = scene(t);
   const [first, second] = [makePem('first', 400), makePem('second', 5)];
   write('cert', first.cert);
@@ -99,7 +99,7 @@ t.test('renewed files are taken without a signal', async (t) => {
   t.match(await directory.logged({ event: 'certificate-expires' }), { days: 4 });
 });
 
-t.test('SIGHUP reloads a relay; other signals do not end it', async (t) => {
+t.test('SIGHUP reloads a relay, and SIGUSR1, SIGUSR2 and SIGPIPE do not end it', async (t) => {
   const { folder, write, run } = scene(t);
   write('relay.yaml', RELAY);
   const relay = run('relay', '--config', join(folder, 'relay.yaml'));
@@ -112,7 +112,7 @@ t.test('SIGHUP reloads a relay; other signals do not end it', async (t) => {
   t.match(await reloads(relay, 'workers', 1), { result: 'restart-needed', msg: /relay\.yaml/ });
   t.ok(await relay.logged({ event: 'signal-ignored', signal: 'SIGUSR1' }));
   t.ok(await relay.logged({ event: 'signal-ignored', signal: 'SIGUSR2' }));
-  t.notMatch(relay.logText, /[Dd]ebugger/, 'SIGUSR1 opens no debugger');
+  t.notMatch(relay.logText, /[Dd]ebugger/, 'SIGUSR1 does not start the inspector');
   t.equal((await fetch(`${http}/healthz`)).status, 200);
   const ready = await fetch(`${http}/readyz`);
   t.equal(ready.status, 503);
@@ -121,7 +121,7 @@ t.test('SIGHUP reloads a relay; other signals do not end it', async (t) => {
   t.match(await relay.ended, { exitCode: 0, signal: null });
 });
 
-t.test('signals during the start neither end a server nor are lost', async (t) => {
+t.test('SIGHUP during the start does not end a server, and SIGTERM ends it', async (t) => {
   const { folder, write, run } = scene(t);
   write('directory.yaml', DIRECTORY);
   const started = async (signal: NodeJS.Signals) => {
@@ -141,7 +141,7 @@ t.test('signals during the start neither end a server nor are lost', async (t) =
   t.ok(exitCode === 0 || signal === 'SIGTERM', `${exitCode} ${signal}`);
 });
 
-t.test('an echo of the first signal is not a second one', async (t) => {
+t.test('the same signal right after the first does not count as a second one', async (t) => {
   const { folder, write, run } = scene(t);
   write('relay.yaml', RELAY);
   const relay = run('relay', '--config', join(folder, 'relay.yaml'));
@@ -152,23 +152,26 @@ t.test('an echo of the first signal is not a second one', async (t) => {
   t.match(await relay.ended, { exitCode: 0 });
 });
 
-t.test('a second signal ends at once: another one, or the same after a moment', async (t) => {
-  const codes: number[] = [];
-  const send = (signal: NodeJS.Signals) => process.emit(signal, signal);
-  const trap = trapSignals((code) => void codes.push(code));
-  t.teardown(() => trap.release());
-  send('SIGINT');
-  send('SIGINT');
-  t.equal(trap.stop.reason, 'SIGINT');
-  t.strictSame(codes, []);
-  send('SIGTERM');
-  await delay(300);
-  send('SIGINT');
-  send('SIGQUIT');
-  t.strictSame(codes, [143, 130, 131]);
-});
+t.test(
+  'another signal, or the same one after more than 250 ms, ends the process at once',
+  async (t) => {
+    const codes: number[] = [];
+    const send = (signal: NodeJS.Signals) => process.emit(signal, signal);
+    const trap = trapSignals((code) => void codes.push(code));
+    t.teardown(() => trap.release());
+    send('SIGINT');
+    send('SIGINT');
+    t.equal(trap.stop.reason, 'SIGINT');
+    t.strictSame(codes, []);
+    send('SIGTERM');
+    await delay(300);
+    send('SIGINT');
+    send('SIGQUIT');
+    t.strictSame(codes, [143, 130, 131]);
+  },
+);
 
-t.test('a process that was stopped goes on', async (t) => {
+t.test('a process continues after SIGTSTP and SIGCONT', async (t) => {
   const { folder, write, run } = scene(t);
   write('relay.yaml', RELAY);
   const relay = run('relay', '--config', join(folder, 'relay.yaml'));
@@ -181,7 +184,7 @@ t.test('a process that was stopped goes on', async (t) => {
   t.match(await relay.ended, { exitCode: 0 });
 });
 
-t.test('SIGHUP ends a peer on a terminal, and none without one', async (t) => {
+t.test('SIGHUP ends a peer on a terminal, and not one without a terminal', async (t) => {
   const { folder, write, run } = scene(t);
   write('directory.yaml', DIRECTORY);
   const directory = run('directory', '--config', join(folder, 'directory.yaml'));
@@ -232,7 +235,7 @@ t.test('SIGHUP stays ignored where the parent ignores it', async (t) => {
   t.strictSame(await once(shell, 'close'), [0, null]);
 });
 
-t.test('a forwarding thread that stands still is a failed liveness', async (t) => {
+t.test('a blocked forwarding thread fails the liveness probe', async (t) => {
   const { folder, write, run } = scene(t);
   write('relay.yaml', RELAY);
   const relay = run('relay', '--config', join(folder, 'relay.yaml'));
@@ -254,7 +257,7 @@ t.test('a forwarding thread that stands still is a failed liveness', async (t) =
   t.equal((await fetch(`${http}/healthz`)).status, 200);
 });
 
-/** Starts a command on a terminal of its own, closes the terminal, and waits for the command. */
+/** Starts a command on its own terminal, closes the terminal, and waits for the command. */
 const ON_TERMINAL = `
 import os, pty, sys, time
 pid, terminal = pty.fork()
@@ -274,7 +277,7 @@ os.kill(pid, 9)
 sys.exit(1)
 `;
 
-/** Holds one thread by PTRACE_SEIZE and PTRACE_INTERRUPT until standard input ends. */
+/** Stops one thread by PTRACE_SEIZE and PTRACE_INTERRUPT until standard input ends. */
 const HOLD_THREAD = `
 import ctypes, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -299,14 +302,14 @@ async function dial(t: Test, host: string, port: number): Promise<TLSSocket> {
   return socket;
 }
 
-/** The status that an open connection is answered with a key. */
+/** Sends a request with an API key on an open connection. @returns the status */
 async function statusOf(socket: TLSSocket, key: string): Promise<number> {
   socket.write(`GET /v1/relays HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n\r\n`);
   const [answer] = await once(socket, 'data');
   return Number(/^HTTP\/1\.1 (\d+)/.exec(String(answer))?.[1]);
 }
 
-/** Whether a process has a handler for a signal. */
+/** Returns whether a process has a handler for SIGHUP or SIGTERM. */
 function caught(pid: number | undefined, signal: 'SIGHUP' | 'SIGTERM' | NodeJS.Signals): boolean {
   const bit = signal === 'SIGHUP' ? 0 : 14;
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');

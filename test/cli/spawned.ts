@@ -1,23 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { MAIN_PROGRAM } from './main-program.js';
 
-/** One JSON line of a log. */
+/** A JSON log line. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** How a process ended. */
+/** The end of a process. */
 export interface Ended {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: Buffer;
 }
 
-/** A test that is cut short must not leave processes behind. */
+/** Processes to kill when the test's process exits, also if it exits early. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** `turnpike` in a process of its own, as it was compiled or from the sources. */
+/** A `turnpike` process (`MAIN_PROGRAM`). */
 export class Spawned {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
@@ -44,12 +44,12 @@ export class Spawned {
     });
   }
 
-  /** Bytes on standard output so far. */
+  /** Number of bytes on its standard output so far. */
   get outputBytes(): number {
     return this.#stdout.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** The first log line, of those so far or to come, that has these members. */
+  /** Waits for a log line with these members, and returns the first one. */
   logged(members: LogLine): Promise<LogLine> {
     const found = () =>
       this.log.find((line) => Object.entries(members).every(([key, value]) => line[key] === value));
@@ -70,7 +70,7 @@ export class Spawned {
     return this.log.map((line) => JSON.stringify(line)).join('\n');
   }
 
-  /** Ends the process however it is. */
+  /** Ends the process with SIGKILL. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.ended;

@@ -29,7 +29,7 @@ function resolve(t: Test, { file, ...input }: Input = {}) {
   return resolveConfig({ path: ['relay'], options: OPTIONS, env: {}, ...input, flags });
 }
 
-/** Every problem that is reported, with the temporary folder cut from file names. */
+/** Returns the reported problems, without the temporary folder in file names. */
 async function problems(t: Test, input: Input): Promise<string[]> {
   try {
     await resolve(t, input);
@@ -40,7 +40,7 @@ async function problems(t: Test, input: Input): Promise<string[]> {
   }
 }
 
-t.test('a flag wins over the environment, that over the file, that over the default', async (t) => {
+t.test('a flag has precedence over the environment, then the file, then the default', async (t) => {
   const file = 'room: from file\n';
   const env = { TURNPIKE_RELAY_ROOM: 'from env' };
   const flags = { room: 'from flag' };
@@ -51,7 +51,7 @@ t.test('a flag wins over the environment, that over the file, that over the defa
   t.equal(await room({ file, env, flags }), 'from flag');
 });
 
-t.test('values are converted alike from every source', async (t) => {
+t.test('values are parsed alike from every source', async (t) => {
   const wanted = {
     listen: [
       { address: '192.0.2.1', port: 1 },
@@ -85,12 +85,15 @@ t.test('values are converted alike from every source', async (t) => {
   t.match((await resolve(t, { flags })).values, wanted, 'flags');
 });
 
-t.test('what no source gives', async (t) => {
-  const { values } = await resolve(t, { env: { TURNPIKE_RELAY_WORKERS: '' } });
-  t.match(values, { listen: [], json: false, workers: undefined, room: 'hall' });
-});
+t.test(
+  'an option that no source gives is an empty list, false, undefined or its default',
+  async (t) => {
+    const { values } = await resolve(t, { env: { TURNPIKE_RELAY_WORKERS: '' } });
+    t.match(values, { listen: [], json: false, workers: undefined, room: 'hall' });
+  },
+);
 
-t.test('one value for an option that may repeat needs no list in YAML', async (t) => {
+t.test('a repeatable option with one value needs no list in YAML', async (t) => {
   const { values } = await resolve(t, { file: 'listen: "192.0.2.1:1"' });
   t.match(values.listen, [{ port: 1 }]);
 });
@@ -104,7 +107,7 @@ t.test('paths in a file are relative to the file', async (t) => {
   t.equal(fromFlag.values.secretFile, 'cluster.secret', 'as typed in a flag');
 });
 
-t.test('a bad value is reported with its source', async (t) => {
+t.test('an invalid value is reported with its source', async (t) => {
   t.strictSame(await problems(t, { flags: { workers: '99' } }), [
     '--workers: expected a whole number from 1 to 16, got 99',
   ]);
@@ -142,7 +145,7 @@ t.test('a bad value is reported with its source', async (t) => {
   ]);
 });
 
-t.test('an overridden bad value does no harm', async (t) => {
+t.test('an invalid value that is overridden is not reported', async (t) => {
   const env = { TURNPIKE_RELAY_WORKERS: 'many' };
   t.equal((await resolve(t, { env, flags: { workers: '2' } })).values.workers, 2);
 });
@@ -155,10 +158,10 @@ t.test('unknown keys are refused with the nearest known one', async (t) => {
   const [banana] = await problems(t, { file: 'banana: 1' });
   t.match(banana, /^x\.yaml:1: unknown option "banana"; known: listen, secret-file, /);
   const [config] = await problems(t, { file: 'config: other.yaml' });
-  t.match(config, /unknown option "config"/, 'a file cannot name another one');
+  t.match(config, /unknown option "config"/, 'a file cannot name another file');
 });
 
-t.test('files that are no configuration', async (t) => {
+t.test('an invalid configuration file is reported with its line', async (t) => {
   t.match(await problems(t, { file: '- a\n- b\n' }), ['x.yaml:1: expected "option: value" lines']);
   t.match(await problems(t, { file: 'room: a\nroom: b\n' }), [/^x\.yaml:2:1: .*unique/]);
   t.match(await problems(t, { file: 'room: "a\n' }), [/^x\.yaml:\d+:\d+: /]);
@@ -166,11 +169,11 @@ t.test('files that are no configuration', async (t) => {
   t.match(await problems(t, { flags: { config: 'missing.yaml' } }), [
     '--config missing.yaml: there is no such file (ENOENT)',
   ]);
-  t.strictSame(await problems(t, { file: '' }), [], 'an empty file is fine');
-  t.strictSame(await problems(t, { file: '{"room": "a"}' }), [], 'and so is JSON');
+  t.strictSame(await problems(t, { file: '' }), [], 'an empty file is valid');
+  t.strictSame(await problems(t, { file: '{"room": "a"}' }), [], 'JSON is valid');
 });
 
-t.test('required options and rules between options', async (t) => {
+t.test('a missing required option and a broken rule between options are reported', async (t) => {
   const options = { id: { kind: 'name', placeholder: 'ID', description: 'who', required: true } };
   t.strictSame(await problems(t, { options: options as OptionTable }), [
     'missing --id (or TURNPIKE_RELAY_ID, or "id:" in the --config file)',
@@ -191,13 +194,16 @@ t.test('required options and rules between options', async (t) => {
   t.strictSame(await problems(t, { rules: together }), []);
 });
 
-t.test('a variable that looks like a slip is a warning, others are left alone', async (t) => {
-  const env = {
-    TURNPIKE_RELAY_LISTEM: '192.0.2.1:1',
-    TURNPIKE_RELAY_SERVICE_HOST: '10.0.0.1',
-    TURNPIKE_PEER_LISTEM: 'x',
-  };
-  t.strictSame((await resolve(t, { env })).warnings, [
-    'environment variable TURNPIKE_RELAY_LISTEM is ignored; did you mean TURNPIKE_RELAY_LISTEN?',
-  ]);
-});
+t.test(
+  'a variable similar to an option’s is reported as a warning, other variables are ignored',
+  async (t) => {
+    const env = {
+      TURNPIKE_RELAY_LISTEM: '192.0.2.1:1',
+      TURNPIKE_RELAY_SERVICE_HOST: '10.0.0.1',
+      TURNPIKE_PEER_LISTEM: 'x',
+    };
+    t.strictSame((await resolve(t, { env })).warnings, [
+      'environment variable TURNPIKE_RELAY_LISTEM is ignored; did you mean TURNPIKE_RELAY_LISTEN?',
+    ]);
+  },
+);

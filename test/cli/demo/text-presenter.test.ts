@@ -69,7 +69,7 @@ function tell(
   return text;
 }
 
-t.test('tells each step once, the path, the traffic and the sum', async (t) => {
+t.test('shows each step once, the path, the traffic and the summary', async (t) => {
   t.equal(
     tell(STORY),
     `
@@ -102,7 +102,7 @@ t.test('tells each step once, the path, the traffic and the sum', async (t) => {
   );
 });
 
-t.test('on a terminal the traffic is one line that stands still', async (t) => {
+t.test('on a terminal the traffic is one line that is overwritten', async (t) => {
   const text = tell(STORY, { isTerminal: true, columns: 40 });
   const lines = text.split('\n').filter((line) => line.includes('Mbit') || line.includes('A→B'));
   t.equal(lines.length, 1);
@@ -111,7 +111,7 @@ t.test('on a terminal the traffic is one line that stands still', async (t) => {
     t.ok(part.length - '\u001b[K'.length < 40, 'it does not wrap');
   }
   const green = '\u001b[32m✓\u001b[39m';
-  t.notOk(tell(STORY, { isTerminal: true }).includes(green), 'no colours unless asked for');
+  t.notOk(tell(STORY, { isTerminal: true }).includes(green), 'no colours by default');
   t.ok(tell(STORY, { isTerminal: true, hasColours: true }).includes(green));
 });
 
@@ -122,7 +122,7 @@ t.test('the traffic fits a terminal of 80 columns', async (t) => {
   t.match(line, /loss 1\.00 %/);
 });
 
-t.test('on loopback there are no NATs to tell of', async (t) => {
+t.test('on loopback no NATs are shown', async (t) => {
   const loopback = STORY.filter((event) => event.event !== 'network').map((event) =>
     event.event === 'started' ? { ...event, nat: null } : event,
   );
@@ -131,7 +131,7 @@ t.test('on loopback there are no NATs to tell of', async (t) => {
   t.match(text, /Addresses/);
 });
 
-t.test('a failure is put down to the step of the peer that is behind', async (t) => {
+t.test('a failure names the step of the slower peer', async (t) => {
   const progress = new Progress();
   const steps = [...peerSteps('A', 'B'), ...peerSteps('B', 'A')];
   const seen = [...BEGINNING, ...steps].map((event) => {

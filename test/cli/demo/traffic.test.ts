@@ -1,13 +1,13 @@
 import t from 'tap';
 import { TICK_MS, Traffic } from '../../../src/cli/demo/traffic.js';
 
-/** How long a message is on its way, in milliseconds. */
+/** One-way delay of a message, ms. */
 const DELAY_MS = 3;
 
-/** Two halves of a demo's traffic and the link between them. */
+/** The traffic of two peers and a link between them. */
 class World {
   nowMs = 1_000;
-  /** Decides for each message that A sends whether it is lost. */
+  /** Returns whether a message that A sends is lost. */
   loses: (message: Uint8Array) => boolean = () => false;
   readonly #onTheWay: { atMs: number; to: () => Traffic; message: Uint8Array }[] = [];
   readonly a = this.#half(
@@ -45,11 +45,11 @@ class World {
 
 const isData = (message: Uint8Array) => message.length === 100;
 
-t.test('packets begin when the other side is heard, at the rate asked for', async (t) => {
+t.test('packets are sent at the given rate once the other side is heard', async (t) => {
   const world = new World();
   world.loses = () => true;
   world.run(500, [world.a]);
-  t.equal(world.a.counts().sentPackets, 0, 'nobody there yet');
+  t.equal(world.a.counts().sentPackets, 0, 'none before the other side is heard');
   world.loses = () => false;
   world.run(1_000);
   const { sentPackets } = world.a.counts();
@@ -62,14 +62,14 @@ t.test('packets begin when the other side is heard, at the rate asked for', asyn
   });
 });
 
-t.test('the round trip is measured from peer to peer', async (t) => {
+t.test('the round trip from peer to peer is measured', async (t) => {
   const world = new World();
   world.run(1_000);
   t.equal(world.a.counts().rttMs, 2 * DELAY_MS);
   t.equal(world.a.counts().rttMs, null, 'none since the last count');
 });
 
-t.test('what is lost shows as missing, what is late does not', async (t) => {
+t.test('a lost packet counts as missing, a late one does not', async (t) => {
   const world = new World();
   let number = 0;
   world.loses = (message) => isData(message) && number++ % 10 === 3;
@@ -83,7 +83,7 @@ t.test('what is lost shows as missing, what is late does not', async (t) => {
   t.equal(receivedPackets + missingPackets, sentPackets);
 });
 
-t.test('a process that slept does not burst', async (t) => {
+t.test('a process that was paused sends no burst', async (t) => {
   const world = new World();
   world.run(100);
   const before = world.a.counts().sentPackets;
@@ -92,7 +92,7 @@ t.test('a process that slept does not burst', async (t) => {
   t.ok(world.a.counts().sentPackets - before <= 64);
 });
 
-t.test('messages of others are ignored', async (t) => {
+t.test('messages of another form are ignored', async (t) => {
   const world = new World();
   world.a.receive(new Uint8Array(0));
   world.a.receive(new Uint8Array(15).fill(1));

@@ -2,14 +2,14 @@ import type { Link } from '../../../src/cli/peer/peer-mode.js';
 
 const ADDRESS = { address: '192.0.2.1', port: 1 } as const;
 
-/** What a fake link is made from; everything else about it is made up. */
+/** Members of a fake link that a test can set. */
 export interface FakeLinkOptions {
   readonly role?: 0 | 1;
   readonly connectionId?: string;
   readonly send?: (payload: Uint8Array) => void;
 }
 
-/** A link without a network. */
+/** Makes a link without a network. */
 export function fakeLink(options: FakeLinkOptions = {}): Link {
   const { role = 0, connectionId = '00'.repeat(16), send = () => {} } = options;
   return {

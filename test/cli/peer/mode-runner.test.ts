@@ -22,7 +22,7 @@ class FakeMode implements PeerMode {
   detached = 0;
   finish: (exitCode: number) => void = () => {};
   fail: (error: Error) => void = () => {};
-  /** Done as soon as a connection ends. */
+  /** Finishes with 0 when a connection ends. */
   doneWhenDetached = false;
 
   constructor() {
@@ -50,13 +50,13 @@ class FakeMode implements PeerMode {
   }
 
   traffic(): Traffic {
-    throw new Error('not asked for here');
+    throw new Error('not used here');
   }
 
   async close(): Promise<void> {}
 }
 
-/** A peer whose connections come and go as a test says. */
+/** A peer whose connections a test ends and replaces. */
 class FakePeer extends EventEmitter implements LastingPeer {
   current: Peer | undefined = connection(1);
   readonly reasons: TurnpikeError[] = [];
@@ -81,7 +81,7 @@ class FakePeer extends EventEmitter implements LastingPeer {
   }
 }
 
-/** As much of a Peer as a link is made of. */
+/** Makes an object with the members of `Peer` that a link uses. */
 function connection(number: number): Peer {
   const address = { address: '192.0.2.1', port: number };
   const grant = {
@@ -112,7 +112,7 @@ function run(more: Partial<RunModeOptions> = {}) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-t.test('each connection is the mode’s until it has finished', async (t) => {
+t.test('each connection is attached to the mode until the mode finishes', async (t) => {
   const { mode, peer, log, result } = run();
   await turn();
   peer.emit('message', Buffer.from('one'));
@@ -132,7 +132,7 @@ t.test('each connection is the mode’s until it has finished', async (t) => {
   t.equal(peer.closed, 1);
 });
 
-t.test('an end that the mode was waiting for is no loss', async (t) => {
+t.test('the end of a connection that finishes the mode is not logged as a loss', async (t) => {
   const { mode, peer, log, result } = run();
   await turn();
   mode.doneWhenDetached = true;
@@ -141,7 +141,7 @@ t.test('an end that the mode was waiting for is no loss', async (t) => {
   t.notOk(log.includes('reconnecting'));
 });
 
-t.test('no first connection, and a peer that gives up, are final', async (t) => {
+t.test('a failed first connection and a closed peer reject', async (t) => {
   const error = new TurnpikeError('ERR_TURNPIKE_DIRECTORY_UNREACHABLE', 'nobody there');
   await t.rejects(run({ join: () => Promise.reject(error) }).result, error);
   const { peer, result } = run();
@@ -150,7 +150,7 @@ t.test('no first connection, and a peer that gives up, are final', async (t) => 
   await t.rejects(result, error);
 });
 
-t.test('a mode that fails ends it, connected or not', async (t) => {
+t.test('a failure of the mode rejects, connected or not', async (t) => {
   const connected = run();
   await turn();
   connected.mode.fail(LOST);
@@ -161,7 +161,7 @@ t.test('a mode that fails ends it, connected or not', async (t) => {
   await t.rejects(waiting.result, LOST);
 });
 
-/** Waits until it is aborted. */
+/** Rejects when it is aborted. */
 function never(signal: AbortSignal): Promise<LastingPeer> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(new Error('aborted'));
@@ -169,7 +169,7 @@ function never(signal: AbortSignal): Promise<LastingPeer> {
   });
 }
 
-t.test("a signal ends it with the mode's code, connected or not", async (t) => {
+t.test('a signal ends the run with the exit code of the mode, connected or not', async (t) => {
   for (const join of [undefined, never]) {
     const stop = new AbortController();
     const { result } = run({ stop: stop.signal, ...(join && { join }) });
@@ -178,10 +178,10 @@ t.test("a signal ends it with the mode's code, connected or not", async (t) => {
     t.equal(await result, 130);
   }
   const stopped = AbortSignal.abort('SIGTERM');
-  t.equal(await run({ stop: stopped, join: never }).result, 143, 'before it began');
+  t.equal(await run({ stop: stopped, join: never }).result, 143, 'before the start');
 });
 
-t.test('a path on which nothing is heard is given up', async (t) => {
+t.test('a path without received data is replaced after PATH_SILENCE_MS', async (t) => {
   let skippedMs = 0;
   const clock = { now: () => 0, monotonic: () => performance.now() + skippedMs };
   const { mode, peer, result } = run({ clock, silenceCheckMs: 5 });

@@ -16,7 +16,7 @@ const NOTHING: Traffic = {
   dropped: {},
 };
 
-t.test('rates and losses are those of the interval', async (t) => {
+t.test('rates and losses are computed over the interval', async (t) => {
   const before = { ...NOTHING, bytesIn: 1_000, expectedIn: 100, receivedIn: 50 };
   const after = {
     ...before,
@@ -41,17 +41,17 @@ t.test('rates and losses are those of the interval', async (t) => {
   );
 });
 
-t.test('late arrivals are no negative loss', async (t) => {
+t.test('late arrivals do not make the loss negative', async (t) => {
   const after = { ...NOTHING, expectedOut: 10, receivedOut: 12 };
   t.equal(statusBetween(NOTHING, after, 1).lossOut, 0);
 });
 
-t.test('before a connection there is nothing but waiting to show', async (t) => {
+t.test('the status line before a connection says that the peer waits', async (t) => {
   const line = statusLine(undefined, statusBetween(NOTHING, NOTHING, 1));
   t.equal(line, 'waiting for the other side');
 });
 
-t.test('log lines scroll above the status line, which never wraps', async (t) => {
+t.test('log lines are written above the status line, which is cut to the width', async (t) => {
   let screen = '';
   const output = {
     behind: false,
@@ -61,7 +61,7 @@ t.test('log lines scroll above the status line, which never wraps', async (t) =>
   };
   const terminal = new Terminal(output, () => ({ columns: 10, rows: 24 }));
   terminal.write('first\n');
-  t.equal(screen, 'first\n', 'without a status line there is nothing to clear');
+  t.equal(screen, 'first\n', 'without a status line nothing is cleared');
   terminal.status('0123456789abc');
   terminal.write('second\n');
   t.equal(screen, 'first\n\r\u001b[K012345678\r\u001b[Ksecond\n012345678');
@@ -72,5 +72,5 @@ t.test('log lines scroll above the status line, which never wraps', async (t) =>
   screen = '';
   output.behind = true;
   terminal.status('stale by the time it could be shown');
-  t.equal(screen, '', 'a terminal that is stopped gets no heap of status lines');
+  t.equal(screen, '', 'no status line is queued for a stopped terminal');
 });

@@ -43,7 +43,7 @@ function openSide(t: Test, options: SideOptions = {}): Side {
 
 let connections = 0;
 
-/** Joins two sides by a path that loses what `passes` refuses. */
+/** Connects two sides by a path that loses a payload if `passes` returns false. */
 function connect(a: Side, b: Side, passes: () => boolean = () => true): void {
   const connectionId = (++connections).toString(16).padStart(32, '0');
   let live = true;
@@ -63,7 +63,7 @@ function connect(a: Side, b: Side, passes: () => boolean = () => true): void {
   b.mode.attach(link(1, a));
 }
 
-t.test('both inputs come out at the other side, then both finish', async (t) => {
+t.test('each input is written at the other side, and both sides finish', async (t) => {
   const [a, b] = [openSide(t), openSide(t)];
   const [inputA, inputB] = [randomBytes(50_000), randomBytes(70_000)];
   a.stdin.end(inputA);
@@ -75,7 +75,7 @@ t.test('both inputs come out at the other side, then both finish', async (t) => 
   t.match(a.mode.traffic(), { bytesIn: 70_000, bytesOut: 50_000, dropped: {} });
 });
 
-t.test('the stream goes on over the next connection', async (t) => {
+t.test('the stream continues over the next connection', async (t) => {
   const [a, b] = [openSide(t), openSide(t)];
   const input = randomBytes(100_000);
   a.stdin.end(input);
@@ -90,23 +90,26 @@ t.test('the stream goes on over the next connection', async (t) => {
   t.ok(Buffer.concat(b.output).equals(input));
 });
 
-t.test('a side that was started anew in the middle cannot be gone on with', async (t) => {
-  const [a, b] = [openSide(t), openSide(t)];
-  a.stdin.write('first half');
-  b.stdin.write('seen');
-  connect(a, b);
-  while (a.output.length === 0) await new Promise(setImmediate);
-  a.mode.detach();
-  b.mode.detach();
-  const again = openSide(t);
-  connect(a, again);
-  const [ofA, ofAgain] = await Promise.allSettled([a.mode.finished, again.mode.finished]);
-  t.match(ofA, { reason: { code: 'ERR_TURNPIKE_CLOSED', message: /started anew/ } });
-  t.match(ofAgain, { reason: { code: 'ERR_TURNPIKE_CLOSED' } }, 'the other side is told');
-  t.strictSame(again.output, []);
-});
+t.test(
+  'a stream cannot continue with a side that restarted after it had received data',
+  async (t) => {
+    const [a, b] = [openSide(t), openSide(t)];
+    a.stdin.write('first half');
+    b.stdin.write('seen');
+    connect(a, b);
+    while (a.output.length === 0) await new Promise(setImmediate);
+    a.mode.detach();
+    b.mode.detach();
+    const again = openSide(t);
+    connect(a, again);
+    const [ofA, ofAgain] = await Promise.allSettled([a.mode.finished, again.mode.finished]);
+    t.match(ofA, { reason: { code: 'ERR_TURNPIKE_CLOSED', message: /started anew/ } });
+    t.match(ofAgain, { reason: { code: 'ERR_TURNPIKE_CLOSED' } }, 'the other side fails too');
+    t.strictSame(again.output, []);
+  },
+);
 
-t.test('a side that was started anew before anything went across is as good as new', async (t) => {
+t.test('a stream continues with a side that restarted before any data arrived', async (t) => {
   const [a, b] = [openSide(t), openSide(t)];
   a.stdin.end('all of it');
   connect(a, b, () => false);
@@ -118,7 +121,7 @@ t.test('a side that was started anew before anything went across is as good as n
   t.equal(String(Buffer.concat(again.output)), 'all of it');
 });
 
-t.test('an interrupt is told to the other side', async (t) => {
+t.test('an interrupt fails the other side', async (t) => {
   const [a, b] = [openSide(t), openSide(t)];
   a.stdin.write('half');
   connect(a, b);
@@ -127,7 +130,7 @@ t.test('an interrupt is told to the other side', async (t) => {
   await t.rejects(b.mode.finished, { code: 'ERR_TURNPIKE_CLOSED' });
 });
 
-t.test('a reader that goes away fails both sides', async (t) => {
+t.test('EPIPE on standard output fails both sides', async (t) => {
   const closed = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
   const stdout = new Writable({ write: (_chunk, _encoding, done) => done(closed) });
   const [a, b] = [openSide(t), openSide(t, { stdout })];
@@ -137,21 +140,24 @@ t.test('a reader that goes away fails both sides', async (t) => {
   await t.rejects(a.mode.finished, { code: 'ERR_TURNPIKE_CLOSED' });
 });
 
-t.test('another room key', async (t) => {
+t.test('a side with another room key fails', async (t) => {
   const [a, b] = [openSide(t), openSide(t, { roomKey: new Uint8Array(32).fill(2) })];
   connect(a, b);
   const message = /another room key/;
   await t.rejects(a.mode.finished, { code: 'ERR_TURNPIKE_CREDENTIAL', message });
 });
 
-t.test('nobody types into a terminal whose output is saved', async (t) => {
-  const [a, b] = [openSide(t), openSide(t, { stdinIsTTY: true })];
-  a.stdin.end('photos');
-  connect(a, b);
-  t.strictSame(await Promise.all([a.mode.finished, b.mode.finished]), [0, 0]);
-});
+t.test(
+  'a side whose standard input is a terminal finishes when the other side’s input ends',
+  async (t) => {
+    const [a, b] = [openSide(t), openSide(t, { stdinIsTTY: true })];
+    a.stdin.end('photos');
+    connect(a, b);
+    t.strictSame(await Promise.all([a.mode.finished, b.mode.finished]), [0, 0]);
+  },
+);
 
-t.test('what does not belong is counted', async (t) => {
+t.test('payloads of another kind, or before the handshake, are counted', async (t) => {
   const [a, b] = [openSide(t), openSide(t)];
   a.mode.receive(Uint8Array.of(1));
   connect(a, b);

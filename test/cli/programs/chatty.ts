@@ -1,6 +1,7 @@
 /**
- * Logs as many lines as it is told to, at its start and for each line of input, says so on standard
- * output, and ends with 0 on SIGTERM. A named pipe that it is given too takes a thread of the pool.
+ * Logs a number of lines, given as its first argument and by each line of input; writes each number
+ * to standard output when it is done. Ends with 0 on SIGTERM. The second argument is a named pipe,
+ * whose open blocks a thread of the pool.
  */
 import { open } from 'node:fs';
 import { exitProcess } from '../../../src/cli/exit.js';

@@ -1,4 +1,4 @@
-"""Runs a command on a terminal of its own, 24 rows of 100 columns: stdin is typed into it."""
+"""Runs a command on its own terminal, 24 rows of 100 columns; standard input is its typed input."""
 
 import fcntl
 import os

@@ -1,7 +1,8 @@
-"""Runs a command with a terminal as its standard error whose output is stopped, as by Ctrl-S.
+"""Runs a command whose standard error is a terminal with stopped output, as after Ctrl-S.
 
-Prints what the command prints on standard output, terminates the command at the first line of that,
-and ends with its exit code; then prints what the terminal showed once it went on.
+Prints the first line of the command's standard output, and sends the command SIGTERM. Then lets the
+terminal's output continue, prints the number of bytes that it showed, and ends with the command's
+exit code.
 """
 import os, pty, signal, subprocess, sys, termios, threading
 

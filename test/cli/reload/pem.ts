@@ -10,9 +10,9 @@ export interface Pem {
 }
 
 /**
- * A certificate of nobody, made by `openssl`, which Node's own tools cannot.
+ * Makes a self-signed certificate with `openssl`, since Node cannot make certificates.
  * @param name - its common name
- * @param days - its life from now on; negative for one that has expired
+ * @param days - its validity from now on; negative for an expired certificate
  */
 export function makePem(name: string, days: number): Pem {
   const folder = mkdtempSync(join(tmpdir(), 'pem-'));
@@ -29,7 +29,7 @@ export function makePem(name: string, days: number): Pem {
   }
 }
 
-/** `openssl x509 -days` takes no negative number in every version; `ca` takes dates. */
+/** Uses `openssl ca`, which takes dates: not every version accepts negative days in `req`. */
 function makeExpired(run: (...argv: string[]) => unknown, folder: string, request: string[]): void {
   const at = (name: string) => join(folder, name);
   run(...request, '-out', at('csr'));

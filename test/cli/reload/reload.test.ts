@@ -59,25 +59,28 @@ async function scene(t: Test) {
   return Object.assign(scene, { reloaded });
 }
 
-t.test('what changes while it runs is taken together; the rest is named', async (t) => {
-  const { reloaded, taken, log } = await scene(t);
-  t.strictSame(await reloaded('burst: 7\npeers: [a, b]\nworkers: 2\n'), [
-    'workers restart-needed',
-    'budget changed',
-    'peers changed',
-    'log-level unchanged',
-  ]);
-  t.strictSame(taken, [{ burst: 7, peers: ['a', 'b'] }], 'what has changed, at once');
-  t.match(log[0], { msg: /:3 \(workers\) has changed; it changes only at a start: restart to/ });
-  t.match(log[1], { msg: 'per-second: 1, burst: 7' });
-  t.match(log[2], { msg: 'peers: a, b' });
-  await reloaded('burst: 7\npeers: [a, b]\n');
-  t.equal(taken.length, 1, 'what stays is not taken again');
-  await reloaded('burst: 7\n');
-  t.strictSame(taken[1], { peers: [] }, 'what is gone has its default');
-});
+t.test(
+  'changed settings are applied in one update, and those that need a restart are logged',
+  async (t) => {
+    const { reloaded, taken, log } = await scene(t);
+    t.strictSame(await reloaded('burst: 7\npeers: [a, b]\nworkers: 2\n'), [
+      'workers restart-needed',
+      'budget changed',
+      'peers changed',
+      'log-level unchanged',
+    ]);
+    t.strictSame(taken, [{ burst: 7, peers: ['a', 'b'] }], 'the changed settings in one update');
+    t.match(log[0], { msg: /:3 \(workers\) has changed; it changes only at a start: restart to/ });
+    t.match(log[1], { msg: 'per-second: 1, burst: 7' });
+    t.match(log[2], { msg: 'peers: a, b' });
+    await reloaded('burst: 7\npeers: [a, b]\n');
+    t.equal(taken.length, 1, 'unchanged settings are not applied again');
+    await reloaded('burst: 7\n');
+    t.strictSame(taken[1], { peers: [] }, 'a removed setting has its default');
+  },
+);
 
-t.test('a bad reload leaves all options as they were, and says why', async (t) => {
+t.test('an invalid reload changes no setting and is logged with the reason', async (t) => {
   const it = await scene(t);
   for (const [text, reason] of [
     ['burst: 7\nworkers: many\n', /:2 \(workers\): expected a whole number/],
@@ -96,5 +99,5 @@ t.test('a bad reload leaves all options as they were, and says why', async (t) =
   t.equal(it.logger.level, 'info');
   it.refuses = false;
   await it.reloaded('burst: 7\n');
-  t.strictSame(it.taken, [{ burst: 7 }], 'a sound one is taken after it');
+  t.strictSame(it.taken, [{ burst: 7 }], 'a valid reload after it');
 });

@@ -40,7 +40,7 @@ async function scene(t: Test, pem: Pem = first, refuses = false) {
   return { folder, paths, write, log, clock, files, taken, look, ask };
 }
 
-t.test('a renewed pair is taken, once', async (t) => {
+t.test('a renewed pair is applied once', async (t) => {
   const { write, look, taken, log } = await scene(t);
   await look();
   t.equal(taken.length, 0);
@@ -51,7 +51,7 @@ t.test('a renewed pair is taken, once', async (t) => {
   t.match(log, [{ event: 'reload', item: 'tls', result: 'changed' }]);
 });
 
-t.test('certificate and key that change one after the other are taken together', async (t) => {
+t.test('certificate and key that change one after the other are applied together', async (t) => {
   for (const order of [
     ['cert', 'key'],
     ['key', 'cert'],
@@ -62,11 +62,11 @@ t.test('certificate and key that change one after the other are taken together',
       await look();
     }
     t.match(taken, [second], order.join(' then '));
-    t.equal(log.length, 1, 'what lay between is not spoken of');
+    t.equal(log.length, 1, 'the state between is not logged');
   }
 });
 
-t.test('files renamed into place, and links that point elsewhere', async (t) => {
+t.test('files that are replaced by a rename or a symbolic link are applied', async (t) => {
   const { folder, paths, look, taken } = await scene(t);
   writeFileSync(`${paths.cert}.new`, second.cert);
   writeFileSync(`${paths.key}.new`, second.key);
@@ -94,7 +94,7 @@ t.test('files renamed into place, and links that point elsewhere', async (t) => 
   t.match(taken, [second, first], 'as Kubernetes does');
 });
 
-t.test('what cannot be used is not, and is said once when it lasts', async (t) => {
+t.test('an invalid pair is not applied, and is logged once if it lasts', async (t) => {
   const expired = makePem('expired', -1);
   const wrongs: [string, Partial<Pem>, RegExp][] = [
     ['half a certificate', { cert: second.cert.slice(0, 300), key: second.key }, /no certificate/],
@@ -108,31 +108,31 @@ t.test('what cannot be used is not, and is said once when it lasts', async (t) =
     const { write, look, taken, log, ask, files } = await scene(t);
     write(pem);
     await look();
-    t.equal(log.length, 0, `${what}: may be under way`);
+    t.equal(log.length, 0, `${what}: the write may not be finished`);
     for (let n = 0; n < 20; n += 1) await look();
     t.equal(log.length, 1, what);
     t.match(log[0], { event: 'reload', item: 'tls', result: 'kept', reason });
     await ask();
-    t.match(log[1], { result: 'kept', reason }, 'and to whom asks');
+    t.match(log[1], { result: 'kept', reason }, 'logged again on request');
     t.equal(taken.length, 0);
     t.match(files.pair, first);
     write(second);
     await look();
-    t.match(taken, [second], 'a sound one is taken after it');
+    t.match(taken, [second], 'a valid pair after it');
   }
 });
 
-t.test('a file that is gone, and comes back', async (t) => {
+t.test('a missing file is logged, and its return without a change is not applied', async (t) => {
   const { paths, write, look, taken, log } = await scene(t);
   rmSync(paths.key);
   for (let n = 0; n < 10; n += 1) await look();
   t.match(log, [{ result: 'kept', reason: /there is no such file \(ENOENT\)/ }]);
   write(first);
   await look();
-  t.equal(taken.length, 0, 'it is the one in use');
+  t.equal(taken.length, 0, 'it is the pair in use');
 });
 
-t.test('a server that refuses a pair keeps the one before', async (t) => {
+t.test('a pair that the server refuses is not applied', async (t) => {
   const { files, write, ask, log } = await scene(t, first, true);
   write(second);
   await ask();
@@ -140,7 +140,7 @@ t.test('a server that refuses a pair keeps the one before', async (t) => {
   t.match(files.pair, first);
 });
 
-t.test('an operator is told in any case, and may name other files', async (t) => {
+t.test('a check on request is always logged and may name other files', async (t) => {
   const { folder, ask, look, log, taken } = await scene(t);
   await ask();
   t.match(log, [{ item: 'tls', result: 'unchanged' }]);
@@ -150,10 +150,10 @@ t.test('an operator is told in any case, and may name other files', async (t) =>
   await ask(other);
   t.match(taken, [second]);
   await look();
-  t.equal(taken.length, 1, 'from now on those are watched');
+  t.equal(taken.length, 1, 'the new files are watched');
 });
 
-t.test('expiry is warned of once a day, and said louder when it has come', async (t) => {
+t.test('expiry is logged once a day, as certificate-expired after it', async (t) => {
   const { log, look } = await scene(t, makePem('short', 2));
   const day = 86_400_000;
   t.match(log, [{ event: 'certificate-expires', level: 40, days: 1 }]);
@@ -166,7 +166,7 @@ t.test('expiry is warned of once a day, and said louder when it has come', async
   );
 });
 
-t.test('unusable files at the start are an error that names them', async (t) => {
+t.test('invalid files at the start are an error that names them', async (t) => {
   const folder = t.testdir({ cert: first.cert, key: second.key });
   const paths = { cert: join(folder, 'cert'), key: join(folder, 'key') };
   const code = 'ERR_TURNPIKE_CONFIG';

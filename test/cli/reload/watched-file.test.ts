@@ -33,21 +33,21 @@ function scene(t: Test) {
   return { path, log, taken, watched, look, logger };
 }
 
-t.test('a change is taken when it has stood still for a moment', async (t) => {
+t.test('a change is applied when the file has been unchanged for a moment', async (t) => {
   const { path, log, taken, look } = scene(t);
   await look();
   writeFileSync(path, `${KEYS[1].slice(0, 17)}`);
   await look();
   writeFileSync(path, `${KEYS[1]}\n`);
   await look();
-  t.strictSame(taken, [], 'half of it is never used');
+  t.strictSame(taken, [], 'a partial write is not applied');
   await look();
   t.strictSame(taken, [KEYS[1]]);
   t.match(log, [{ event: 'reload', item: 'api-key-file', result: 'changed' }]);
   t.notMatch(JSON.stringify(log), KEYS[1], 'no secret is logged');
 });
 
-t.test('what is no key keeps the old one, and is said once', async (t) => {
+t.test('an invalid key is not applied and is logged once', async (t) => {
   const { path, log, taken, watched, look } = scene(t);
   writeFileSync(path, 'short');
   for (let n = 0; n < 5; n += 1) await look();
@@ -59,7 +59,7 @@ t.test('what is no key keeps the old one, and is said once', async (t) => {
   t.strictSame(taken, []);
 });
 
-t.test('an operator is obeyed at once, and told in any case', async (t) => {
+t.test('a check on request applies a change at once and is always logged', async (t) => {
   const { path, log, taken, watched } = scene(t);
   await watched.check(path);
   writeFileSync(path, KEYS[1]);
@@ -71,27 +71,30 @@ t.test('an operator is obeyed at once, and told in any case', async (t) => {
   );
 });
 
-t.test('a file that is read at the start alone is named when it has changed', async (t) => {
-  const { path, log, logger } = scene(t);
-  const file = await FixedFile.read('cluster-secret-file', path, logger);
-  await file.check();
-  t.equal(log.length, 0);
-  writeFileSync(path, KEYS[1]);
-  await file.check();
-  rmSync(path);
-  await file.check();
-  t.match(log, [
-    { item: 'cluster-secret-file', result: 'restart-needed', msg: /has changed/ },
-    { item: 'cluster-secret-file', result: 'kept', reason: /there is no such file/ },
-  ]);
-});
+t.test(
+  'a change of a file that is read only at the start is logged as restart-needed',
+  async (t) => {
+    const { path, log, logger } = scene(t);
+    const file = await FixedFile.read('cluster-secret-file', path, logger);
+    await file.check();
+    t.equal(log.length, 0);
+    writeFileSync(path, KEYS[1]);
+    await file.check();
+    rmSync(path);
+    await file.check();
+    t.match(log, [
+      { item: 'cluster-secret-file', result: 'restart-needed', msg: /has changed/ },
+      { item: 'cluster-secret-file', result: 'kept', reason: /there is no such file/ },
+    ]);
+  },
+);
 
-t.test('a pipe, such as a process substitution, is called one', async (t) => {
+t.test('a pipe in place of a file is named as such on request', async (t) => {
   const { path, log, taken, watched, look, logger } = scene(t);
   rmSync(path);
   execFileSync('mkfifo', [path]);
   for (let n = 0; n < 3; n += 1) await look();
-  t.strictSame(log, [], 'whoever started it knows: it is said to those who ask');
+  t.strictSame(log, [], 'logged only on request');
   await watched.check(path);
   t.match(log, [
     { item: 'api-key-file', result: 'kept', reason: /it is a pipe, such as `<\(…\)`/ },
