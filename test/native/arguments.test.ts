@@ -19,7 +19,7 @@ function open(t: Test): OpenDataPlane {
 
 const throws = new Proxy({}, { get: () => JSON.parse('{'), ownKeys: () => JSON.parse('{') });
 
-/** What is of a wrong kind wherever it stands. */
+/** Values that are of a wrong kind for every argument. */
 const WRONG: readonly unknown[] = [
   ...[undefined, null, true, -1, 1.5, Number.NaN, 2 ** 40, 10n, 'x', '', Symbol('x')],
   ...[{}, [], [null], () => {}, throws, new Map(), new Uint8Array(2)],
@@ -35,7 +35,7 @@ const PEER = {
 } as const;
 const DATAGRAM = { side: 'client', tuple: TUPLE, data: new Uint8Array(20) } as const;
 
-/** A sound call of every method. */
+/** Valid arguments of every method. */
 const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   putTrunkPeer: [0, PEER],
   putClientFlow: [FLOW, CLIENT, 600],
@@ -47,7 +47,7 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   probe: [0, 1, { tuple: { ...TUPLE, handle: listenerHandle('trunk', 0) }, worker: 0, bytes: 100 }],
   send: [[DATAGRAM]],
   openEndpoint: [{ kind: 'client', address: '127.0.0.1:0', worker: 0 }],
-  // Names an endpoint that is not there.
+  // The handle of an endpoint that does not exist.
   closeEndpoint: [2 ** 45 + 2 ** 16 + 32],
   workersSilentMs: [],
   counters: [],
@@ -63,7 +63,7 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   removeTrunkPeer: [0],
 };
 
-/** A value with each of its members, at any depth, replaced by each wrong one. */
+/** Yields the value with each of its members, at any depth, replaced by each wrong value. */
 function* spoilt(value: unknown): Generator<unknown> {
   yield* WRONG;
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
@@ -76,20 +76,20 @@ function* spoilt(value: unknown): Generator<unknown> {
   }
 }
 
-t.test('every method takes addresses as text', async (t) => {
+t.test('every method accepts addresses as text', async (t) => {
   const plane = open(t);
   const known = Object.entries(plane).filter(([, member]) => typeof member === 'function');
   t.strictSame(
     known.map(([name]) => name).sort(),
     [...Object.keys(CALLS), 'close'].sort(),
-    'none is left out',
+    'all methods',
   );
   for (const [name, given] of Object.entries(CALLS)) {
     await t.resolves(async () => call(plane, name, given), name);
   }
 });
 
-t.test('nothing but a TurnpikeError leaves any of them', async (t) => {
+t.test('wrong arguments throw only a TurnpikeError', async (t) => {
   const plane = open(t);
   for (const [name, given] of Object.entries(CALLS)) {
     let [calls, refused] = [0, 0];
@@ -109,7 +109,7 @@ t.test('nothing but a TurnpikeError leaves any of them', async (t) => {
   }
 });
 
-t.test('a wrong kind is named, with what is expected', async (t) => {
+t.test('the error names the argument and the expected kind', async (t) => {
   const plane = open(t);
   const tells = (name: string, given: unknown[], message: RegExp, code = 'ARGUMENT') =>
     t.throws(() => call(plane, name, given), { code: `ERR_TURNPIKE_${code}`, message });

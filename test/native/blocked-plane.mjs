@@ -1,5 +1,5 @@
-// A worker thread with a data plane whose JavaScript then blocks until it is told to go on: no
-// timer runs and no command is given. It says its address, and in the end what was counted.
+// A worker thread that opens a data plane, posts its address, and blocks until `gate` changes: no
+// timer runs and no command is given meanwhile. Then it posts its counters.
 import { parentPort, workerData } from 'node:worker_threads';
 import { listenerHandle, openDataPlane } from '../../dist/native/index.js';
 

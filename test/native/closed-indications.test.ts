@@ -7,7 +7,7 @@ import { Remote, TestPlane, until, V6 } from './planes.js';
 
 const DATA = encodeChannelData(0x4000, Buffer.alloc(100));
 
-t.test('data that meets no leg earns one bare Closed indication', async (t) => {
+t.test('data on an unknown channel gets one Closed indication without attributes', async (t) => {
   const relay = new TestPlane({
     closedIndicationsPerSecond: 1_000,
     clientAddresses: [V6],
@@ -24,14 +24,14 @@ t.test('data that meets no leg earns one bare Closed indication', async (t) => {
     t.match(decoded.message, { messageClass: 'indication', method: Method.Closed });
     ids.add(Buffer.from(decoded.message.transactionId).toString('hex'));
   }
-  t.equal(ids.size, 3, 'each under an id of its own');
+  t.equal(ids.size, 3, 'each with its own transaction id');
   t.equal(relay.count('closed_indications_sent'), 3);
   t.equal(relay.count('channel_unknown'), 3);
   peer.close();
   await relay.plane.close();
 });
 
-t.test('a known 5-tuple learns of a channel that is not its own', async (t) => {
+t.test('a 5-tuple with a flow gets Closed for data on another channel', async (t) => {
   const relay = new TestPlane({ closedIndicationsPerSecond: 1_000 });
   const [peer, other] = [await Remote.open(), await Remote.open()];
   const { tuple, worker } = await relay.meet(peer);
@@ -42,7 +42,7 @@ t.test('a known 5-tuple learns of a channel that is not its own', async (t) => {
   );
   await relay.settle(peer);
   peer.send(relay.clientAddress(), DATA);
-  t.equal((await other.receive()).length, DATA.length, 'what has a leg is forwarded');
+  t.equal((await other.receive()).length, DATA.length, 'data of the flow is forwarded');
   peer.send(relay.clientAddress(), encodeChannelData(0x4002, Buffer.alloc(100)));
   t.equal((await peer.receive()).length, 20);
   t.equal(relay.count('closed_indications_sent'), 1);
@@ -50,7 +50,7 @@ t.test('a known 5-tuple learns of a channel that is not its own', async (t) => {
   await relay.plane.close();
 });
 
-t.test('a flood from one source is answered within its budget', async (t) => {
+t.test('a source gets no more Closed indications than its budget', async (t) => {
   const relay = new TestPlane({ closedIndicationsPerSecond: 100_000, workers: 1 });
   const peer = await Remote.open();
   for (let n = 0; n < 200; n += 1) peer.send(relay.clientAddress(), DATA);
@@ -63,7 +63,7 @@ t.test('a flood from one source is answered within its budget', async (t) => {
   await relay.plane.close();
 });
 
-t.test('nothing is sent to relays, nor by a plane that was not asked to', async (t) => {
+t.test('no Closed indication is sent to relays, nor by a plane without the option', async (t) => {
   const [asked, silent] = [
     new TestPlane({ closedIndicationsPerSecond: 1_000, workers: 1 }),
     new TestPlane({ workers: 1 }),
@@ -90,12 +90,12 @@ t.test('nothing is sent to relays, nor by a plane that was not asked to', async 
   await Promise.all([asked.plane.close(), silent.plane.close()]);
 });
 
-t.test('two planes that answer each other once never loop', async (t) => {
+t.test('two planes do not answer each other’s Closed indications', async (t) => {
   const planes = [
     new TestPlane({ closedIndicationsPerSecond: 100_000, workers: 1 }),
     new TestPlane({ closedIndicationsPerSecond: 100_000, workers: 1 }),
   ] as const;
-  // As if forged: data that seems to come from the other plane's own socket.
+  // Data from the other plane's socket, as if an attacker had forged its source.
   const [a, b] = planes;
   a.plane.send([
     {
@@ -106,6 +106,6 @@ t.test('two planes that answer each other once never loop', async (t) => {
   ]);
   await until(() => a.punted.length === 1);
   t.equal(b.count('closed_indications_sent'), 1);
-  t.equal(a.count('closed_indications_sent'), 0, 'an indication is handed up, not answered');
+  t.equal(a.count('closed_indications_sent'), 0, 'an indication is punted, not answered');
   await Promise.all(planes.map(({ plane }) => plane.close()));
 });

@@ -3,7 +3,7 @@ import t from 'tap';
 import { CommandBacklog } from '../../src/native/command-backlog.js';
 import { Status } from '../../src/native/interface.js';
 
-/** A queue that can be full. */
+/** A backlog in front of a queue that a test can fill. */
 function scene() {
   const backlog = new CommandBacklog();
   const queue: string[] = [];
@@ -24,7 +24,7 @@ function scene() {
   return { backlog, queue, state, give };
 }
 
-t.test('commands wait in order for room', async (t) => {
+t.test('commands wait in order until the queue has room', async (t) => {
   const { backlog, queue, state, give } = scene();
   give('a');
   state.full = true;
@@ -32,17 +32,17 @@ t.test('commands wait in order for room', async (t) => {
   t.notOk(backlog.empty);
   state.full = false;
   give('d');
-  t.same(queue, ['a'], 'none passes those that wait');
+  t.same(queue, ['a'], 'no command overtakes waiting ones');
   while (!backlog.empty) await sleep(1);
   t.same(queue, ['a', 'b', 'c', 'd']);
 });
 
-t.test('what cannot be laid out is refused at once, and holds up nothing', async (t) => {
+t.test('a command that cannot be encoded throws at once and does not block others', async (t) => {
   const { backlog, queue, state, give } = scene();
   t.throws(() => give('bad'), TypeError);
   state.full = true;
   give('a');
-  t.throws(() => give('bad'), TypeError, 'also where others wait');
+  t.throws(() => give('bad'), TypeError, 'also while others wait');
   give('b');
   state.full = false;
   while (!backlog.empty) await sleep(1);

@@ -18,7 +18,7 @@ const peer: TrunkPeer = {
   recordsMax: 1,
 };
 
-t.test('options out of bounds are named', async (t) => {
+t.test('an option out of bounds is refused by its name', async (t) => {
   const options = { clientAddresses: [V4], trunkAddresses: [], onBatch: () => {} };
   for (const [name, value] of Object.entries({
     clientAddresses: [],
@@ -43,7 +43,7 @@ t.test('options out of bounds are named', async (t) => {
   });
 });
 
-t.test('values that no worker may see are refused', async (t) => {
+t.test('arguments out of range are refused', async (t) => {
   const { plane } = new TestPlane({ sessionsMax: 48, trunkPeersMax: 4 });
   plane.putTrunkPeer(1, peer);
   const flow = { worker: 0, tuple, channel };
@@ -110,7 +110,7 @@ t.test('values that no worker may see are refused', async (t) => {
   await plane.close();
 });
 
-t.test('a CPU that is not there is a mistake in the options', async (t) => {
+t.test('a CPU that does not exist is refused', async (t) => {
   const options = { clientAddresses: [V4], onBatch: () => {} };
   t.throws(() => openDataPlane({ ...options, cpus: [1_023] }), {
     code: 'ERR_TURNPIKE_CONFIG',
@@ -118,7 +118,7 @@ t.test('a CPU that is not there is a mistake in the options', async (t) => {
   });
 });
 
-t.test('addresses that a socket cannot reach are refused', async (t) => {
+t.test('addresses that the socket cannot send to are refused', async (t) => {
   const { plane } = new TestPlane();
   plane.putTrunkPeer(1, peer);
   const bad: [string, TransportAddress, object?][] = [
@@ -142,7 +142,7 @@ t.test('addresses that a socket cannot reach are refused', async (t) => {
   await plane.close();
 });
 
-t.test('tables are full exactly at their size', async (t) => {
+t.test('each table holds exactly as many entries as its option says', async (t) => {
   const { plane } = new TestPlane({ clientFlowsMax: 3, sessionsMax: 3, trunkPeersMax: 2 });
   const flow = (port: number) => ({
     worker: 1,
@@ -168,34 +168,31 @@ t.test('tables are full exactly at their size', async (t) => {
   await plane.close();
 });
 
-t.test(
-  'tens of thousands of commands in one go are all carried out, or refused whole',
-  async (t) => {
-    const relay = new TestPlane();
-    const a = await Remote.open();
-    let put = 0;
-    for (let port = 1; port <= 40_000; port++) {
-      const flow = {
-        worker: 0,
-        tuple: { handle: listenerHandle('client', 0), remote: { ...remote, port } },
-        channel,
-      };
-      try {
-        relay.plane.putClientFlow(flow, toClient);
-        put++;
-      } catch (error) {
-        t.match(error, { code: 'ERR_TURNPIKE_QUEUE_FULL' });
-        await relay.settle(a);
-      }
+t.test('each of 40,000 commands in one turn is either executed or refused', async (t) => {
+  const relay = new TestPlane();
+  const a = await Remote.open();
+  let put = 0;
+  for (let port = 1; port <= 40_000; port++) {
+    const flow = {
+      worker: 0,
+      tuple: { handle: listenerHandle('client', 0), remote: { ...remote, port } },
+      channel,
+    };
+    try {
+      relay.plane.putClientFlow(flow, toClient);
+      put++;
+    } catch (error) {
+      t.match(error, { code: 'ERR_TURNPIKE_QUEUE_FULL' });
+      await relay.settle(a);
     }
-    await relay.settle(a);
-    t.equal(relay.count('commands_applied'), put);
-    a.close();
-    await relay.plane.close();
-  },
-);
+  }
+  await relay.settle(a);
+  t.equal(relay.count('commands_applied'), put);
+  a.close();
+  await relay.plane.close();
+});
 
-t.test('removals in one go are all carried out, and nothing is added meanwhile', async (t) => {
+t.test('40,000 removals in one turn are all executed', async (t) => {
   const relay = new TestPlane();
   const a = await Remote.open();
   const flow = (port: number) => ({

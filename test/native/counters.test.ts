@@ -6,7 +6,7 @@ import { ROOT } from '../house/source-files.js';
 
 const entries = Object.entries(COUNTERS as Record<string, CounterMeaning>);
 
-t.test('docs/data-plane.md lists each with its unit and meaning', async (t) => {
+t.test('docs/data-plane.md lists every counter with its unit and meaning', async (t) => {
   const page = readFileSync(join(ROOT, 'docs', 'data-plane.md'), 'utf8');
   const rows = page.split('\n').filter((line) => /^\| `\w+` \| \w+ \| /.test(line));
   t.strictSame(

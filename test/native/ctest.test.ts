@@ -5,7 +5,7 @@ import t from 'tap';
 import { CPP_TESTS_FOLDER, ctestArguments } from '../setup/cpp-tests.js';
 import { findCommand } from '../setup/system-packages.js';
 
-/** What GoogleTest reports of one process, as its JSON has it. */
+/** The JSON report of one GoogleTest process. */
 interface Report {
   readonly testsuites: readonly {
     readonly name: string;
@@ -19,10 +19,10 @@ interface Report {
 
 const ctest = findCommand('ctest');
 
-// Those of XDP wait for the kernel.
+// The XDP tests wait for the kernel.
 t.setTimeout(300_000);
 
-// `npm test` has built them; here they only run.
+// `npm test` has built them before.
 t.test('C++ tests', { skip: ctest === undefined && 'needs cmake' }, async (t) => {
   const reports = join(CPP_TESTS_FOLDER, 'reports');
   rmSync(reports, { recursive: true, force: true });
@@ -30,7 +30,7 @@ t.test('C++ tests', { skip: ctest === undefined && 'needs cmake' }, async (t) =>
   const run = spawnSync(ctest ?? 'ctest', args, { encoding: 'utf8' });
   if (!t.equal(run.status, 0, 'ctest succeeds')) t.comment(run.stdout);
   const files = readdirSync(reports);
-  t.ok(files.length > 0, 'there are tests');
+  t.ok(files.length > 0, 'tests have run');
   for (const file of files) {
     const { testsuites }: Report = JSON.parse(readFileSync(join(reports, file), 'utf8'));
     for (const { name: suite, testsuite } of testsuites) {

@@ -7,7 +7,7 @@ import { DATA_PLANE_LIMITS } from '../../src/native/interface.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { bindingRequest, Remote, TestPlane, until } from './planes.js';
 
-/** Sends from a process of its own, while this one's event loop stands still. */
+/** Sends datagrams from another process, and blocks this one's event loop meanwhile. */
 function floodWhileBlocked(options: {
   port: number;
   datagram: Uint8Array;
@@ -29,8 +29,8 @@ function floodWhileBlocked(options: {
 }
 
 /**
- * Until the only worker has read everything that its client socket holds: the kernel may have
- * dropped some of a flood, but what it kept is read in order.
+ * Waits until the only worker has read everything in its client socket's buffer. The kernel may
+ * have dropped a part of a flood, but the rest is read in order.
  */
 async function readAll(relay: TestPlane): Promise<void> {
   const remote = await Remote.open();
@@ -42,7 +42,7 @@ async function readAll(relay: TestPlane): Promise<void> {
   remote.close();
 }
 
-t.test('each drop is counted under its name', async (t) => {
+t.test('each drop is counted by its reason', async (t) => {
   const relay = new TestPlane();
   const remote = await Remote.open();
   const stranger = relay.trunkAddress();
@@ -71,25 +71,25 @@ t.test('each drop is counted under its name', async (t) => {
     await until(() => relay.count(name) === before + 1);
     t.pass(name);
   }
-  t.same(relay.punted, [], 'nothing was handed up');
-  t.equal(remote.waiting, 0, 'nothing was answered');
+  t.same(relay.punted, [], 'nothing is punted');
+  t.equal(remote.waiting, 0, 'nothing is answered');
   remote.close();
   await relay.plane.close();
 });
 
-/** What of strangers was dropped instead of handed up. */
+/** Returns the number of strangers' datagrams that were dropped instead of punted. */
 function strangersDropped(relay: TestPlane): number {
   return relay.count('stranger_queue_full') + relay.count('stranger_over_share');
 }
 
-t.test('a full punt queue drops the newest, and the rest arrives', async (t) => {
+t.test('a full punt queue drops the newest datagrams, and the others arrive', async (t) => {
   const relay = new TestPlane({ workers: 1, puntQueueBytes: 16_384 });
   const count = 2_000;
   const { port } = relay.clientAddress();
   floodWhileBlocked({ port, datagram: bindingRequest(), count });
   await readAll(relay);
   const queued = relay.count('client_punted');
-  t.ok(queued > 0 && strangersDropped(relay) > 0, 'some fit, some did not');
+  t.ok(queued > 0 && strangersDropped(relay) > 0, 'some datagrams are queued and some dropped');
   await until(() => relay.punted.length === queued);
   const remote = await Remote.open();
   await relay.meet(remote);
@@ -105,7 +105,7 @@ t.test('strangers cannot fill the queue that relays use', async (t) => {
   const datagram = bindingRequest();
   floodWhileBlocked({ port: relay.clientAddress().port, datagram, count: 1_000 });
   floodWhileBlocked({ port: relay.trunkAddress().port, datagram, count: 1_000 });
-  // They leave before the event loop, which has yet to drain the queue, goes on.
+  // They are sent before the event loop drains the queue.
   for (let i = 0; i < 10; i++) other.send(relay.trunkAddress(), datagram);
   const fromRelay = () =>
     relay.punted.filter(({ tuple }) => sameAddress(tuple.remote, other.address)).length;
@@ -116,7 +116,7 @@ t.test('strangers cannot fill the queue that relays use', async (t) => {
   await relay.plane.close();
 });
 
-t.test('a peer with a leg does not wait behind strangers', async (t) => {
+t.test('a known client’s datagrams do not wait behind strangers’', async (t) => {
   for (const workers of [1, 2]) {
     const relay = new TestPlane({ workers, puntQueueBytes: 16_384 });
     const peer = await Remote.open();
@@ -128,7 +128,7 @@ t.test('a peer with a leg does not wait behind strangers', async (t) => {
     floodWhileBlocked({ port, datagram: bindingRequest(), count: 1_000 });
     await readAll(relay);
     const before = relay.punted.length;
-    t.equal(relay.punted.filter(({ known }) => known).length, 0, 'those are strangers');
+    t.equal(relay.punted.filter(({ known }) => known).length, 0, 'the flood is from strangers');
     for (let i = 0; i < 10; i++) peer.send(relay.clientAddress(), bindingRequest());
     const ofPeer = () => relay.punted.filter(({ known }) => known);
     await until(() => ofPeer().length === 10);
@@ -144,7 +144,7 @@ t.test('a peer with a leg does not wait behind strangers', async (t) => {
   }
 });
 
-t.test('a known sender that floods takes nothing from other known ones', async (t) => {
+t.test('a known client that floods does not use the share of another known client', async (t) => {
   const relay = new TestPlane({ workers: 1, puntQueueBytes: 65_536 });
   const [flooding, other] = [await Remote.open(), await Remote.open()];
   for (const remote of [flooding, other]) {
@@ -167,7 +167,7 @@ t.test('a known sender that floods takes nothing from other known ones', async (
   await relay.plane.close();
 });
 
-t.test('in one batch those that are known come first', async (t) => {
+t.test('known clients’ datagrams come first in a batch', async (t) => {
   const relay = new TestPlane({ workers: 1 });
   const peer = await Remote.open();
   const met = await relay.meet(peer);
@@ -177,7 +177,7 @@ t.test('in one batch those that are known come first', async (t) => {
   const datagram = bindingRequest();
   floodWhileBlocked({ port: relay.clientAddress().port, datagram, count: 500 });
   peer.send(relay.clientAddress(), datagram);
-  // The socket sends in a tick of its own; then the thread stands still while the worker reads.
+  // The socket sends in the next tick. Then this thread blocks while the worker reads.
   await new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)));
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   await until(() => relay.punted.some(({ known }) => known));
@@ -187,17 +187,17 @@ t.test('in one batch those that are known come first', async (t) => {
   await relay.plane.close();
 });
 
-t.test('every worker gives a sign of life when it is asked', async (t) => {
+t.test('workersSilentMs is 0 for a worker that has answered the last question', async (t) => {
   const relay = new TestPlane({ workers: 2 });
   t.same(relay.plane.workersSilentMs(), [0, 0]);
   await until(() => relay.count('commands_applied') === 2);
   t.same(relay.plane.workersSilentMs(), [0, 0]);
   await until(() => relay.count('commands_applied') === 4);
   await relay.plane.close();
-  t.same(relay.plane.workersSilentMs(), [], 'and none when it is closed');
+  t.same(relay.plane.workersSilentMs(), [], 'empty after close');
 });
 
-t.test('a backlog is handed up in turns of bounded length', async (t) => {
+t.test('a backlog is punted in batches of at most STRANGERS_PER_TURN_MAX', async (t) => {
   const batches: number[] = [];
   const relay = new TestPlane({ workers: 1 });
   const { punted } = relay;
@@ -210,12 +210,12 @@ t.test('a backlog is handed up in turns of bounded length', async (t) => {
   floodWhileBlocked({ port: relay.clientAddress().port, datagram: bindingRequest(), count });
   await readAll(relay);
   await until(() => punted.length === relay.count('client_punted'));
-  t.ok(punted.length > STRANGERS_PER_TURN_MAX, 'more than one turn takes');
+  t.ok(punted.length > STRANGERS_PER_TURN_MAX, 'more than one batch');
   t.ok(batches.every((length) => length <= STRANGERS_PER_TURN_MAX));
   await relay.plane.close();
 });
 
-t.test('a datagram over the punt limit is dropped, one at it is handed up', async (t) => {
+t.test('a datagram of puntBytesMax is punted, and a longer one dropped', async (t) => {
   const relay = new TestPlane();
   const remote = await Remote.open();
   const ofSize = (bytes: number) => {
@@ -233,20 +233,23 @@ t.test('a datagram over the punt limit is dropped, one at it is handed up', asyn
   await relay.plane.close();
 });
 
-t.test('junk on every port neither stops nor leaks anything', async (t) => {
-  const relay = new TestPlane();
-  const remote = await Remote.open();
-  relay.join(1, remote.address);
-  const firstBytes = [0x00, 0x01, 0x10, 0x11, 0x12, 0x13, 0x1f, 0x40, 0x4f, 0xff];
-  for (let round = 0; round < 3_000; round++) {
-    const data = randomBytes(round % 97);
-    if (data.length > 0) data[0] = firstBytes[round % firstBytes.length] ?? 0;
-    remote.send(round % 2 === 0 ? relay.clientAddress() : relay.trunkAddress(), data);
-    if (round % 50 === 0) await new Promise(setImmediate);
-  }
-  const { worker } = await relay.meet(remote);
-  t.ok(worker >= 0, 'still answers');
-  t.equal(relay.count('client_tx_packets') + relay.count('trunk_tx_packets'), 0);
-  remote.close();
-  await relay.plane.close();
-});
+t.test(
+  'after random datagrams to its ports the plane still punts, and it has sent nothing',
+  async (t) => {
+    const relay = new TestPlane();
+    const remote = await Remote.open();
+    relay.join(1, remote.address);
+    const firstBytes = [0x00, 0x01, 0x10, 0x11, 0x12, 0x13, 0x1f, 0x40, 0x4f, 0xff];
+    for (let round = 0; round < 3_000; round++) {
+      const data = randomBytes(round % 97);
+      if (data.length > 0) data[0] = firstBytes[round % firstBytes.length] ?? 0;
+      remote.send(round % 2 === 0 ? relay.clientAddress() : relay.trunkAddress(), data);
+      if (round % 50 === 0) await new Promise(setImmediate);
+    }
+    const { worker } = await relay.meet(remote);
+    t.ok(worker >= 0, 'still punts');
+    t.equal(relay.count('client_tx_packets') + relay.count('trunk_tx_packets'), 0);
+    remote.close();
+    await relay.plane.close();
+  },
+);

@@ -1,6 +1,6 @@
-// A data plane over the bare addon that sends back whatever is handed up: no TypeScript, so that a
-// process or a worker thread with one starts at once. As a worker thread's program it says its port
-// and closes when told to.
+// A data plane on the addon alone that sends every punted datagram back. Without TypeScript, a
+// process or a worker thread starts quickly. As the program of a worker thread it posts its port,
+// and closes at the first message.
 import { createRequire } from 'node:module';
 import { isMainThread, parentPort } from 'node:worker_threads';
 import { COUNTERS } from '../../dist/native/counters.js';
@@ -11,7 +11,7 @@ const WORKERS = 2;
 const HEAD_BYTES = PUNTED_DATAGRAM.bytes;
 const ROW_CELLS = Math.ceil(Object.keys(COUNTERS).length / 8) * 8;
 
-/** Copies a record's 5-tuple to where `send` reads one (layouts: src/native/interface.ts). */
+/** Copies a record's 5-tuple into the scratch of `send` (layouts: src/native/interface.ts). */
 function copyTuple(record, scratch) {
   scratch.set(record.subarray(16, 32), 0);
   scratch.set(record.subarray(2, 4), 16);

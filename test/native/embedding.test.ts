@@ -6,18 +6,18 @@ import t from 'tap';
 import { ROOT } from '../house/source-files.js';
 
 const page = readFileSync(join(ROOT, 'docs', 'data-plane.md'), 'utf8');
-/** Each program with what the page says that it prints. */
+/** The programs of the page, each with the output that the page gives. */
 const programs = [
   ...page.matchAll(/```js\n([^`]*?openDataPlane\([\s\S]*?)```\n+It prints `([^`]*)`/g),
 ];
 
-// As a project that has the package installed.
+// A project with the package installed.
 const folder = mkdtempSync(join(tmpdir(), 'turnpike-embedding-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 mkdirSync(join(folder, 'node_modules'));
 symlinkSync(ROOT, join(folder, 'node_modules', 'turnpike'));
 
-t.test('the programs of docs/data-plane.md print what it says', async (t) => {
+t.test('the programs of docs/data-plane.md print the output that it gives', async (t) => {
   t.equal(programs.length, 2);
   for (const [, source = '', prints = ''] of programs) {
     const file = join(folder, 'program.mjs');

@@ -3,7 +3,7 @@ import t from 'tap';
 
 const planeUrl = new URL('../../dist/native/index.js', import.meta.url);
 
-/** Runs a program in which `plane` is open and `open(port)` opens an endpoint. */
+/** Runs a program in which `plane` is an open plane and `open(port)` opens an endpoint. */
 function runProgram(rest: string, before = '') {
   const source = `import { openDataPlane } from ${JSON.stringify(planeUrl.href)};
     const plane = openDataPlane({ clientAddresses: '127.0.0.1:0', workers: 1, onBatch() {} });
@@ -18,23 +18,26 @@ function runProgram(rest: string, before = '') {
   return { status, stdout: stdout.split('\n'), stderr };
 }
 
-t.test('a process without descriptors left is told so, and goes on', async (t) => {
-  const { status, stdout, stderr } = runProgram(
-    `const opened = [];
+t.test(
+  'openEndpoint rejects with EMFILE without free descriptors, and succeeds after a close',
+  async (t) => {
+    const { status, stdout, stderr } = runProgram(
+      `const opened = [];
      for (;;) {
        try { opened.push(await open()); } catch (error) { said(error); break; }
      }
      await plane.closeEndpoint(opened[0].handle);
      await open();
      console.log(opened.length === plane.endpoints.size);`,
-    'ulimit -n 1000;',
-  );
-  t.equal(status, 0, stderr);
-  t.match(stdout[0], /^ERR_TURNPIKE_BIND EMFILE openEndpoint: .*ulimit -n/);
-  t.equal(stdout[1], 'true');
-});
+      'ulimit -n 1000;',
+    );
+    t.equal(status, 0, stderr);
+    t.match(stdout[0], /^ERR_TURNPIKE_BIND EMFILE openEndpoint: .*ulimit -n/);
+    t.equal(stdout[1], 'true');
+  },
+);
 
-t.test('a port that needs rights is refused to who has none', async (t) => {
+t.test('a privileged port without rights rejects with EACCES', async (t) => {
   const { status, stdout, stderr } = runProgram(
     `if (process.getuid() === 0) process.seteuid(65_534);
      await open(1).catch(said);

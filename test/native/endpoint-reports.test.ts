@@ -1,4 +1,4 @@
-/** What becomes of each report of the addon, also of those that a system seldom gives rise to. */
+/** Reports of the addon about endpoints, also those that a real system rarely causes. */
 
 import { constants, endianness } from 'node:os';
 import t from 'tap';
@@ -31,7 +31,7 @@ function encodeReport({ kind, status = Status.Ok, errorNumber = 0, port = 0 }: R
   return bytes;
 }
 
-/** A plane over an addon that says what it is told to. */
+/** A plane on a fake addon, whose reports a test sets. */
 class Scripted {
   readonly events: DataPlaneEvent[] = [];
   batches = 0;
@@ -89,10 +89,10 @@ class Scripted {
   }
 }
 
-t.test('an endpoint that ends is told of once, and its entries are taken out', async (t) => {
+t.test('an endpoint that ends is reported once, and its entries are removed', async (t) => {
   const scripted = new Scripted();
   await scripted.open();
-  t.equal(scripted.batches, 0, 'an answer is no event');
+  t.equal(scripted.batches, 0, 'an answer is not an event');
   const errorNumber = constants.errno.ECONNABORTED;
   await scripted.report({ kind: PuntKind.EndpointEnded, errorNumber });
   t.same(scripted.events, [{ type: 'endpoint-closed', handle: HANDLE, errno: 'ECONNABORTED' }]);
@@ -103,7 +103,7 @@ t.test('an endpoint that ends is told of once, and its entries are taken out', a
   t.equal(scripted.events.length, 1);
 });
 
-t.test('one that ends while it is being closed is closed, and no more', async (t) => {
+t.test('an endpoint that ends while it is being closed is not reported', async (t) => {
   const scripted = new Scripted();
   await scripted.open();
   const closed = scripted.plane.closeEndpoint(HANDLE);
@@ -114,7 +114,7 @@ t.test('one that ends while it is being closed is closed, and no more', async (t
   t.equal(scripted.closes, 1);
 });
 
-t.test('each failure has its code', async (t) => {
+t.test('a failed open rejects with the code of its status', async (t) => {
   const scripted = new Scripted();
   for (const [status, errno, code] of [
     [Status.Bind, 'EADDRINUSE', 'ERR_TURNPIKE_BIND'],

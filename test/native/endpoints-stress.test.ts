@@ -1,4 +1,4 @@
-/** Thousands of endpoints that are opened, used, closed and opened again on the same ports. */
+/** Opens, uses and closes thousands of endpoints, and opens them again on the same ports. */
 
 import assert from 'node:assert';
 import t from 'tap';
@@ -16,14 +16,14 @@ const ENDPOINTS = 2_000;
 const WORKERS = 2;
 const CYCLES = 5;
 const PEERS = 20;
-/** Endpoints that are used before the next are: no buffer on the way is ever full. */
+/** Endpoints used at a time; so few that no buffer on the path is full. */
 const TOGETHER = 100;
 const CHANNEL = 0x4000;
 const GROWTH_BYTES_MAX = 32 * 2 ** 20;
 
 t.setTimeout(180_000);
 
-/** What one endpoint of one cycle is known by. */
+/** An endpoint of a cycle. */
 interface Use {
   readonly cycle: number;
   readonly index: number;
@@ -31,24 +31,24 @@ interface Use {
   isClosed: boolean;
 }
 
-/** `cycle:index`, in the bytes of a transaction id or of a payload. */
-/** Resident memory without JavaScript's heap, which grows until it is collected. Bytes. */
+/** Returns resident memory without JavaScript's heap, which grows between collections; bytes. */
 function outsideHeap(): number {
   const { rss, heapTotal, arrayBuffers } = process.memoryUsage();
   return rss - heapTotal - arrayBuffers;
 }
 
+/** Returns `cycle:index` as the bytes of a transaction id or a payload. */
 const nameOf = ({ cycle, index }: Pick<Use, 'cycle' | 'index'>) =>
   Buffer.from(`${cycle}:${index}`.padEnd(12));
 
 class Stress {
   readonly #uses = new Map<TransportHandle, Use>();
-  /** Each port's name by what was sent there, and the address that names were sent to. */
+  /** By name, the address that messages with this name are sent to. */
   readonly #addresses = new Map<string, TransportAddress>();
   readonly plane = openDataPlane({
     clientAddresses: [V4],
     workers: WORKERS,
-    // What is left behind by one cycle has no room in the next.
+    // So few that entries left behind by one cycle would leave no room in the next.
     clientFlowsMax: ENDPOINTS / WORKERS + 1,
     onBatch: ({ datagrams }) => {
       for (const datagram of datagrams) this.#answer(datagram);
@@ -70,7 +70,7 @@ class Stress {
     return { handle: endpoint.handle, remote: this.peerOf(index).address };
   }
 
-  /** Opens all, on the ports given; `undefined` lets the system choose. */
+  /** Opens all endpoints on the given ports; without one, the system chooses. */
   async open(cycle: number, ports: readonly number[]): Promise<Use[]> {
     const opened = Array.from({ length: ENDPOINTS }, async (_, index) => {
       const endpoint = await this.#openAt(index, ports[index] ?? 0);
@@ -82,7 +82,7 @@ class Stress {
     return Promise.all(opened);
   }
 
-  /** Opens on another port where a process has taken this one since it was closed. */
+  /** Opens an endpoint; on another port if a process has taken this one since it was closed. */
   async #openAt(index: number, port: number): Promise<Endpoint> {
     const where = { kind: 'client', worker: index % WORKERS } as const;
     try {
@@ -93,7 +93,7 @@ class Stress {
     }
   }
 
-  /** What comes by an endpoint leaves by its neighbour, which another worker has. */
+  /** Puts flows from each endpoint to its neighbour, which belongs to the other worker. */
   connect(uses: readonly Use[]): void {
     for (const use of uses) {
       const next = uses[(use.index + PEERS + 1) % ENDPOINTS] as Use;
@@ -104,14 +104,14 @@ class Stress {
     }
   }
 
-  /** A request, which is answered, and data, which is forwarded. */
+  /** Sends a request, which is answered, and data, which is forwarded. */
   send(use: Use): void {
     const peer = this.peerOf(use.index);
     peer.send(use.endpoint.address, new MessageWriter('request', 1, nameOf(use)).finish());
     peer.send(use.endpoint.address, encodeChannelData(CHANNEL, nameOf(use)));
   }
 
-  /** Takes what peers have got, and compares where it came from. */
+  /** Takes a datagram that a peer received, and checks its source. */
   async take(uses: readonly Use[], peer: Remote): Promise<void> {
     const { data, source } = await peer.receiveFrom();
     const [cycle, index = 0] = data.subarray(-12).toString().split(':').map(Number);
@@ -134,16 +134,16 @@ class Stress {
 
   #answer({ tuple, data }: PuntedDatagram): void {
     const use = this.#uses.get(tuple.handle);
-    assert(use !== undefined && !use.isClosed, 'handed up from a closed endpoint');
+    assert(use !== undefined && !use.isClosed, 'punted from a closed endpoint');
     const name = Buffer.from(data.subarray(8, 20));
-    // It may be late, and then it came to the port that it was sent to all the same.
+    // A late datagram too arrives at the port that it was sent to.
     assert.deepEqual(this.#addresses.get(name.toString()), use.endpoint.address);
     if (!this.plane.endpoints.has(tuple.handle)) return;
     this.plane.send([{ side: 'client', tuple, data: name }]);
   }
 }
 
-/** Traffic of a listener meanwhile: what comes back is sent again. */
+/** Traffic over a listener at the same time: a datagram is sent again when it returns. */
 class Walker {
   walks = 0;
   readonly #socket: Remote;
@@ -186,7 +186,7 @@ class Walker {
   }
 }
 
-t.test(`${ENDPOINTS} endpoints, ${CYCLES} times`, async (t) => {
+t.test(`${ENDPOINTS} endpoints can be opened, used and closed ${CYCLES} times`, async (t) => {
   const peers = await Promise.all(Array.from({ length: PEERS }, () => Remote.open(V4)));
   const stress = new Stress(peers);
   const { plane } = stress;
@@ -219,11 +219,11 @@ t.test(`${ENDPOINTS} endpoints, ${CYCLES} times`, async (t) => {
     }
     old.push(...uses.slice(0, 10).map((use) => stress.tupleOf(use)));
 
-    // Some of this is under way when the endpoints close.
+    // Some of these are in transit when the endpoints close.
     for (const use of uses.slice(0, TOGETHER)) stress.send(use);
     await stress.close(uses);
     t.equal(plane.endpoints.size, 0);
-    t.ok(walker.walks > walksBefore, 'a listener forwards meanwhile');
+    t.ok(walker.walks > walksBefore, 'the listener forwards meanwhile');
     for (const peer of peers) while (peer.waiting > 0) await stress.take(uses, peer);
     for (const use of uses) {
       const flow = { worker: use.endpoint.worker, tuple: stress.tupleOf(use), channel: CHANNEL };
@@ -233,7 +233,7 @@ t.test(`${ENDPOINTS} endpoints, ${CYCLES} times`, async (t) => {
     if (cycle === 1) settledBytes = outsideHeap();
   }
   const grown = outsideHeap() - settledBytes;
-  t.ok(grown < GROWTH_BYTES_MAX, `memory is flat: ${Math.round(grown / 2 ** 20)} MiB more`);
+  t.ok(grown < GROWTH_BYTES_MAX, `memory does not grow: ${Math.round(grown / 2 ** 20)} MiB more`);
   await walker.stop();
   t.equal(openDescriptors(), descriptors);
   walker.close();

@@ -28,7 +28,7 @@ function openEndpoint({ plane }: TestPlane, worker = 0, address = V4): Promise<E
 
 const toClient = (tuple: FiveTuple) => ({ type: 'client', tuple, channel: CHANNEL }) as const;
 
-t.test('an endpoint receives, is answered by, and forwards as a listener does', async (t) => {
+t.test('an endpoint punts, sends and forwards as a listener does', async (t) => {
   const plane = openPlane(t);
   for (const [worker, address] of [V4, V6].entries()) {
     const remote = await openRemote(t, address);
@@ -61,7 +61,7 @@ t.test('an endpoint receives, is answered by, and forwards as a listener does', 
   }
 });
 
-t.test('what cannot be opened says why, as the system names it', async (t) => {
+t.test('a failed open rejects with the errno of the system', async (t) => {
   const plane = openPlane(t);
   const taken = plane.clientAddress();
   const before = openDescriptors();
@@ -80,30 +80,27 @@ t.test('what cannot be opened says why, as the system names it', async (t) => {
   t.equal(plane.plane.endpoints.size, 0);
 });
 
-t.test(
-  'a port is free once its endpoint is closed, and its old handle names nothing',
-  async (t) => {
-    const plane = openPlane(t);
-    const remote = await openRemote(t);
-    const first = await openEndpoint(plane);
-    const tuple = { handle: first.handle, remote: remote.address };
-    await plane.plane.closeEndpoint(first.handle);
-    const second = await openEndpoint(plane, 0, first.address);
-    t.same(second.address, first.address);
-    t.not(second.handle, first.handle);
-    const code = 'ERR_TURNPIKE_ADDRESS';
-    const flow = { worker: 0, tuple, channel: CHANNEL };
-    t.throws(() => plane.plane.send([{ side: 'client', tuple, data: bindingRequest() }]), { code });
-    t.throws(() => plane.plane.putClientFlow(flow, toClient(tuple)), { code });
-    t.throws(() => plane.plane.putKnownClient(0, tuple), { code });
-    plane.plane.removeClientFlow(flow);
-    plane.plane.removeKnownClient(0, tuple);
-    t.equal(await plane.plane.closeEndpoint(first.handle), undefined);
-    t.equal(plane.plane.endpoints.size, 1, 'the second is another one');
-  },
-);
+t.test('the port of a closed endpoint is free, and its handle is invalid', async (t) => {
+  const plane = openPlane(t);
+  const remote = await openRemote(t);
+  const first = await openEndpoint(plane);
+  const tuple = { handle: first.handle, remote: remote.address };
+  await plane.plane.closeEndpoint(first.handle);
+  const second = await openEndpoint(plane, 0, first.address);
+  t.same(second.address, first.address);
+  t.not(second.handle, first.handle);
+  const code = 'ERR_TURNPIKE_ADDRESS';
+  const flow = { worker: 0, tuple, channel: CHANNEL };
+  t.throws(() => plane.plane.send([{ side: 'client', tuple, data: bindingRequest() }]), { code });
+  t.throws(() => plane.plane.putClientFlow(flow, toClient(tuple)), { code });
+  t.throws(() => plane.plane.putKnownClient(0, tuple), { code });
+  plane.plane.removeClientFlow(flow);
+  plane.plane.removeKnownClient(0, tuple);
+  t.equal(await plane.plane.closeEndpoint(first.handle), undefined);
+  t.equal(plane.plane.endpoints.size, 1, 'the second endpoint is not affected');
+});
 
-t.test('entries go with their endpoint, and make room', async (t) => {
+t.test('the close of an endpoint removes its entries and frees their room', async (t) => {
   const plane = openPlane(t, { clientFlowsMax: 3 });
   const remote = await openRemote(t);
   const listener = { handle: listenerHandle('client', 0), remote: remote.address };
@@ -112,7 +109,7 @@ t.test('entries go with their endpoint, and make room', async (t) => {
     const tuple = { handle, remote: remote.address };
     const flows = [0, 1, 2].map((n) => ({ worker: 1, tuple, channel: CHANNEL + n }));
     for (const flow of flows) plane.plane.putClientFlow(flow, toClient(listener));
-    // Removed before, and once more by the close.
+    // Removed here, and again by the close.
     plane.plane.removeClientFlow(flows[2] as (typeof flows)[0]);
     plane.plane.putClientFlow({ worker: 'any', tuple, channel: CHANNEL + 2 }, toClient(listener));
     const beyond = { worker: 1, tuple: listener, channel: CHANNEL };
@@ -133,7 +130,7 @@ t.test('entries go with their endpoint, and make room', async (t) => {
   t.equal(plane.count('endpoint_gone'), 0);
 });
 
-t.test('entries of another worker than the endpoint has are refused', async (t) => {
+t.test('entries for another worker than the endpoint’s are refused', async (t) => {
   const plane = openPlane(t);
   const { handle } = await openEndpoint(plane, 1);
   const tuple = { handle, remote: { address: '127.0.0.1', port: 9 } };
@@ -150,7 +147,7 @@ t.test('entries of another worker than the endpoint has are refused', async (t) 
   t.throws(() => plane.plane.send([{ side: 'trunk', tuple, data: bindingRequest() }]), { code });
 });
 
-t.test('data to an endpoint of any worker arrives, whoever receives it', async (t) => {
+t.test('data to an endpoint of any worker arrives, whichever worker receives it', async (t) => {
   const [near, far] = [openPlane(t), openPlane(t)];
   near.joinPlane(1, far);
   far.joinPlane(1, near);
@@ -201,7 +198,7 @@ t.test('data to an endpoint of any worker arrives, whoever receives it', async (
   t.equal(peer.waiting, 0);
 });
 
-t.test('what was sent before the close still leaves', async (t) => {
+t.test('datagrams sent before the close are still sent', async (t) => {
   const plane = openPlane(t);
   const remote = await openRemote(t);
   for (let i = 0; i < 50; i += 1) {
@@ -214,11 +211,11 @@ t.test('what was sent before the close still leaves', async (t) => {
   t.equal(plane.count('endpoint_gone'), 0);
 });
 
-t.test('closing what is closed, or never was an endpoint', async (t) => {
+t.test('closeEndpoint resolves for a closed endpoint and rejects for another handle', async (t) => {
   const plane = openPlane(t);
   const { handle } = await openEndpoint(plane);
   const [first, second] = [plane.plane.closeEndpoint(handle), plane.plane.closeEndpoint(handle)];
-  t.equal(plane.plane.endpoints.size, 0, 'from the call on');
+  t.equal(plane.plane.endpoints.size, 0, 'removed at the call');
   t.same(await Promise.all([first, second]), [undefined, undefined]);
   t.equal(await plane.plane.closeEndpoint(handle), undefined);
   t.equal(plane.count('commands_applied'), 2, 'one open, one close');
@@ -230,7 +227,7 @@ t.test('closing what is closed, or never was an endpoint', async (t) => {
   }
 });
 
-t.test('so many calls may be unanswered; more opens are refused, more closes wait', async (t) => {
+t.test('beyond endpointCommandsMax pending calls, opens are refused and closes wait', async (t) => {
   const { endpointCommandsMax: most } = DATA_PLANE_LIMITS;
   const plane = openPlane(t);
   const before = openDescriptors();
@@ -245,12 +242,12 @@ t.test('so many calls may be unanswered; more opens are refused, more closes wai
 
   const closed = [...plane.plane.endpoints.keys()].map((each) => plane.plane.closeEndpoint(each));
   const meanwhile = { code: 'ERR_TURNPIKE_QUEUE_FULL' };
-  await t.rejects(openEndpoint(plane), meanwhile, 'nothing is added while closes wait');
+  await t.rejects(openEndpoint(plane), meanwhile, 'an open while closes wait');
   await Promise.all(closed);
   t.equal(openDescriptors(), before);
 });
 
-t.test('a plane that closes settles what is not answered', async (t) => {
+t.test('the close of a plane settles all pending calls', async (t) => {
   const before = openDescriptors();
   const plane = new TestPlane();
   const endpoint = await openEndpoint(plane);
@@ -265,28 +262,31 @@ t.test('a plane that closes settles what is not answered', async (t) => {
   await t.rejects(plane.plane.closeEndpoint(endpoint.handle), { code: 'ERR_TURNPIKE_CLOSED' });
 });
 
-t.test('closes during traffic: nothing is handed up after the answer', async (t) => {
-  const plane = openPlane(t);
-  const remote = await openRemote(t);
-  for (let round = 0; round < 20; round++) {
-    const { handle, address } = await openEndpoint(plane, round % 2);
-    const tuple = { handle, remote: remote.address };
-    const flow = { worker: round % 2, tuple, channel: CHANNEL };
-    plane.plane.putClientFlow(flow, toClient(tuple));
-    const seen = plane.punted.length;
-    const burst = () => {
-      for (let i = 0; i < 100; i++) {
-        remote.send(address, bindingRequest());
-        remote.send(address, encodeChannelData(CHANNEL, Buffer.from('x')));
-      }
-    };
-    burst();
-    await until(() => plane.punted.length > seen);
-    burst();
-    await plane.plane.closeEndpoint(handle);
-    const handedUp = plane.punted.length;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    t.equal(plane.punted.length, handedUp);
-    t.ok(plane.punted.slice(seen).every((each) => each.tuple.handle === handle));
-  }
-});
+t.test(
+  'nothing is punted from an endpoint after closeEndpoint resolves, also under traffic',
+  async (t) => {
+    const plane = openPlane(t);
+    const remote = await openRemote(t);
+    for (let round = 0; round < 20; round++) {
+      const { handle, address } = await openEndpoint(plane, round % 2);
+      const tuple = { handle, remote: remote.address };
+      const flow = { worker: round % 2, tuple, channel: CHANNEL };
+      plane.plane.putClientFlow(flow, toClient(tuple));
+      const seen = plane.punted.length;
+      const burst = () => {
+        for (let i = 0; i < 100; i++) {
+          remote.send(address, bindingRequest());
+          remote.send(address, encodeChannelData(CHANNEL, Buffer.from('x')));
+        }
+      };
+      burst();
+      await until(() => plane.punted.length > seen);
+      burst();
+      await plane.plane.closeEndpoint(handle);
+      const handedUp = plane.punted.length;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      t.equal(plane.punted.length, handedUp);
+      t.ok(plane.punted.slice(seen).every((each) => each.tuple.handle === handle));
+    }
+  },
+);

@@ -9,12 +9,12 @@ import { Remote, TestPlane, until } from './planes.js';
 
 const CHANNEL = 0x4000;
 const DATA = encodeChannelData(CHANNEL, Buffer.alloc(40));
-/** Bytes of a bare Closed indication. */
+/** Length of a Closed indication without attributes, bytes. */
 const CLOSED_BYTES = 20;
-/** After so long a lifetime of one second is over, whenever in a second it began. */
+/** Time after which a lifetime of one second is over, whenever in a second it began. */
 const OVER_MS = 2_050;
 
-/** A plane with a peer, and another one that the peer's data goes to. */
+/** Opens a plane with a peer and a sink, which the peer's data goes to. */
 async function scene(t: Test) {
   const relay = new TestPlane({ closedIndicationsPerSecond: 1_000 });
   const [peer, sink] = [await Remote.open(), await Remote.open()];
@@ -34,7 +34,7 @@ async function scene(t: Test) {
   return { relay, peer, sink, flow, put, send };
 }
 
-t.test('a flow forwards for its lifetime at least, and a second more at most', async (t) => {
+t.test('a flow forwards for its lifetime and at most a second longer', async (t) => {
   const { relay, peer, sink, put, send } = await scene(t);
   const askedAt = performance.now();
   put(1);
@@ -48,97 +48,107 @@ t.test('a flow forwards for its lifetime at least, and a second more at most', a
     await until(() => expired() + relay.count('client_to_client') === sent);
     await delay(20);
   }
-  t.ok(performance.now() - askedAt >= 1_000, 'not sooner than asked for');
+  t.ok(performance.now() - askedAt >= 1_000, 'not before its lifetime is over');
   await delay(Math.max(0, carriedOutAt + OVER_MS - performance.now()));
   const before = expired();
   send();
   await until(() => expired() === before + 1);
   await until(() => sink.waiting === relay.count('client_to_client'));
-  t.equal(relay.count('channel_unknown'), 0, 'it is counted under its own name');
-  t.equal((await peer.receive()).length, CLOSED_BYTES, 'and answered as one without an entry');
+  t.equal(relay.count('channel_unknown'), 0, 'counted as channel_expired');
+  t.equal((await peer.receive()).length, CLOSED_BYTES, 'answered by Closed');
 });
 
-t.test('a refresh lets it last on, and resets nothing else', async (t) => {
-  const { relay, peer, sink, flow, put, send } = await scene(t);
-  put(1);
-  await relay.settle(peer);
-  relay.plane.refreshClientFlow(flow, 600);
-  await relay.settle(peer);
-  send();
-  await sink.receive();
-  await delay(OVER_MS);
-  send();
-  await sink.receive();
-  t.match(relay.plane.flowTraffic(flow), { packets: 2 });
-  t.equal(relay.count('channel_expired'), 0);
+t.test(
+  'a refresh extends a flow, also an expired one, and does not reset its counts',
+  async (t) => {
+    const { relay, peer, sink, flow, put, send } = await scene(t);
+    put(1);
+    await relay.settle(peer);
+    relay.plane.refreshClientFlow(flow, 600);
+    await relay.settle(peer);
+    send();
+    await sink.receive();
+    await delay(OVER_MS);
+    send();
+    await sink.receive();
+    t.match(relay.plane.flowTraffic(flow), { packets: 2 });
+    t.equal(relay.count('channel_expired'), 0);
 
-  relay.plane.refreshClientFlow(flow, 1);
-  await relay.settle(peer);
-  await delay(OVER_MS);
-  send();
-  await until(() => relay.count('channel_expired') === 1);
-  // Before `settle`, which waits for the next datagram to the peer.
-  t.equal((await peer.receive()).length, CLOSED_BYTES);
-  relay.plane.refreshClientFlow(flow, 600);
-  await relay.settle(peer);
-  send();
-  await sink.receive();
-  t.match(relay.plane.flowTraffic(flow), { packets: 3 }, 'one that had expired goes on as it was');
-});
+    relay.plane.refreshClientFlow(flow, 1);
+    await relay.settle(peer);
+    await delay(OVER_MS);
+    send();
+    await until(() => relay.count('channel_expired') === 1);
+    // Read before `settle`, which waits for the next datagram to the peer.
+    t.equal((await peer.receive()).length, CLOSED_BYTES);
+    relay.plane.refreshClientFlow(flow, 600);
+    await relay.settle(peer);
+    send();
+    await sink.receive();
+    t.match(
+      relay.plane.flowTraffic(flow),
+      { packets: 3 },
+      'an expired flow continues with its counts',
+    );
+  },
+);
 
-t.test('an entry that is not there can be refreshed, and is not there after', async (t) => {
+t.test('a refresh of a missing entry has no effect', async (t) => {
   const { relay, peer, flow, send } = await scene(t);
   const applied = relay.count('commands_applied');
   relay.plane.refreshClientFlow(flow, 600);
   relay.plane.refreshClientFlow({ ...flow, worker: 'any' }, 600);
   relay.plane.refreshSession(5, 600);
   await relay.settle(peer);
-  t.equal(relay.count('commands_applied'), applied + 2, 'a session in each worker alone');
+  t.equal(relay.count('commands_applied'), applied + 2, 'one command per worker');
   t.equal(relay.plane.flowTraffic(flow), undefined);
   send();
   await until(() => relay.count('channel_unknown') === 1);
 });
 
-t.test('a session expires in every worker, and its records are reported as unbound', async (t) => {
-  const [left, right] = [new TestPlane(), new TestPlane()];
-  left.joinPlane(1, right);
-  right.joinPlane(2, left);
-  const peers = await Promise.all(Array.from({ length: 8 }, () => Remote.open()));
-  const sink = await Remote.open();
-  const to = await right.meet(sink);
-  for (const peer of peers) {
-    const flow = { ...(await left.meet(peer)), channel: CHANNEL };
-    left.plane.putClientFlow(flow, { type: 'trunk', relayIndex: 1, sessionIndex: 7 });
-    await left.settle(peer);
-  }
-  const sendAll = async (counter: 'trunk_to_client' | 'trunk_expired') => {
-    const before = right.count(counter);
-    for (const peer of peers) peer.send(left.clientAddress(), DATA);
-    await until(() => right.count(counter) === before + peers.length);
-  };
-  const action = { relayIndex: 2, tuple: to.tuple, channel: CHANNEL };
-  right.plane.putSession(7, action, 1);
-  right.plane.refreshSession(7, 600);
-  await right.settle(sink);
-  await delay(OVER_MS);
-  await sendAll('trunk_to_client');
-  right.plane.refreshSession(7, 1);
-  await right.settle(sink);
-  await delay(OVER_MS);
-  await sendAll('trunk_expired');
-  await until(() => right.events.length > 0);
-  t.match(right.events[0], { type: 'unbound-index', relayIndex: 2, sessionIndex: 7 });
-  right.plane.refreshSession(7, 600);
-  await right.settle(sink);
-  await sendAll('trunk_to_client');
-  t.equal(right.count('trunk_unbound'), 0);
-  t.equal(right.plane.sessionTraffic(7).packets, 2 * peers.length);
-  t.equal(right.plane.trunkPeerTraffic(2).recordsLost, 0);
-  for (const remote of [...peers, sink]) remote.close();
-  await Promise.all([left.plane.close(), right.plane.close()]);
-});
+t.test(
+  'a session expires in every worker, and a record on it is reported as unbound',
+  async (t) => {
+    const [left, right] = [new TestPlane(), new TestPlane()];
+    left.joinPlane(1, right);
+    right.joinPlane(2, left);
+    const peers = await Promise.all(Array.from({ length: 8 }, () => Remote.open()));
+    const sink = await Remote.open();
+    const to = await right.meet(sink);
+    for (const peer of peers) {
+      const flow = { ...(await left.meet(peer)), channel: CHANNEL };
+      left.plane.putClientFlow(flow, { type: 'trunk', relayIndex: 1, sessionIndex: 7 });
+      await left.settle(peer);
+    }
+    const sendAll = async (counter: 'trunk_to_client' | 'trunk_expired') => {
+      const before = right.count(counter);
+      for (const peer of peers) peer.send(left.clientAddress(), DATA);
+      await until(() => right.count(counter) === before + peers.length);
+    };
+    const action = { relayIndex: 2, tuple: to.tuple, channel: CHANNEL };
+    right.plane.putSession(7, action, 1);
+    right.plane.refreshSession(7, 600);
+    await right.settle(sink);
+    await delay(OVER_MS);
+    await sendAll('trunk_to_client');
+    right.plane.refreshSession(7, 1);
+    await right.settle(sink);
+    await delay(OVER_MS);
+    await sendAll('trunk_expired');
+    await until(() => right.events.length > 0);
+    t.match(right.events[0], { type: 'unbound-index', relayIndex: 2, sessionIndex: 7 });
+    right.plane.refreshSession(7, 600);
+    await right.settle(sink);
+    await sendAll('trunk_to_client');
+    t.equal(right.count('trunk_unbound'), 0);
+    t.equal(right.plane.sessionTraffic(7).packets, 2 * peers.length);
+    t.equal(right.plane.trunkPeerTraffic(2).recordsLost, 0);
+    for (const remote of [...peers, sink]) remote.close();
+    await Promise.all([left.plane.close(), right.plane.close()]);
+  },
+);
 
-t.test('an entry ends on time although JavaScript does nothing', async (t) => {
+t.test('a flow expires on time while JavaScript is blocked', async (t) => {
   const [peer, sink] = [await Remote.open(), await Remote.open()];
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const lifetimeSeconds = 3;
@@ -165,7 +175,7 @@ t.test('an entry ends on time although JavaScript does nothing', async (t) => {
   Atomics.notify(gate, 0);
   const [counters] = await counted;
   t.match(counters, { client_to_client: BigInt(forwarded), channel_unknown: 0n });
-  t.ok(forwarded > 1, 'it had forwarded before');
+  t.ok(forwarded > 1, 'it forwarded before');
   await once(blocked, 'exit');
   for (const remote of [peer, sink]) remote.close();
 });

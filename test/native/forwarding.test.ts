@@ -7,7 +7,7 @@ import { bindingRequest, Remote, TestPlane, until, V4, V6 } from './planes.js';
 const CHANNEL = 0x4000;
 const hello = (text: string) => encodeChannelData(CHANNEL, Buffer.from(text));
 
-/** Two planes joined by a trunk of one family, and a peer of each: what a connection looks like. */
+/** Opens two planes with a trunk between them and a peer each, as for a connection. */
 async function connect(families: {
   left: TransportAddress;
   trunk: TransportAddress;
@@ -46,12 +46,12 @@ async function connect(families: {
 }
 
 for (const [name, families] of Object.entries({
-  'IPv4 all the way': { left: V4, trunk: V4, right: V4 },
-  'IPv6 all the way': { left: V6, trunk: V6, right: V6 },
+  'IPv4 only': { left: V4, trunk: V4, right: V4 },
+  'IPv6 only': { left: V6, trunk: V6, right: V6 },
   'IPv4 peers over an IPv6 trunk': { left: V4, trunk: V6, right: V4 },
   'an IPv4 peer and an IPv6 peer': { left: V4, trunk: V4, right: V6 },
 })) {
-  t.test(`client, trunk, client: ${name}`, async (t) => {
+  t.test(`data is forwarded from client to trunk to client: ${name}`, async (t) => {
     const { left, right, a, b, close } = await connect(families);
     for (const payload of ['', 'x', 'hello', 'y'.repeat(1_424), 'z'.repeat(9_000)]) {
       a.send(left.clientAddress(), hello(payload));
@@ -68,20 +68,23 @@ for (const [name, families] of Object.entries({
   });
 }
 
-t.test('the largest datagram that fits, and one that does not', async (t) => {
-  const { left, a, b, close } = await connect({ left: V4, trunk: V4, right: V4 });
-  // 65,507 bytes of UDP over IPv4, less 28 of the trunk's headers.
-  const largest = hello('w'.repeat(65_507 - 28));
-  a.send(left.clientAddress(), largest);
-  t.same(await b.receive(), largest);
-  a.send(left.clientAddress(), hello('w'.repeat(65_507 - 27)));
-  await until(() => left.count('send_errors') === 1);
-  a.send(left.clientAddress(), hello('still alive'));
-  t.same(await b.receive(), hello('still alive'));
-  await close();
-});
+t.test(
+  'the largest datagram that fits is forwarded, and a longer one counted as send error',
+  async (t) => {
+    const { left, a, b, close } = await connect({ left: V4, trunk: V4, right: V4 });
+    // 65,507 bytes of UDP payload over IPv4, less 28 bytes of the trunk's headers.
+    const largest = hello('w'.repeat(65_507 - 28));
+    a.send(left.clientAddress(), largest);
+    t.same(await b.receive(), largest);
+    a.send(left.clientAddress(), hello('w'.repeat(65_507 - 27)));
+    await until(() => left.count('send_errors') === 1);
+    a.send(left.clientAddress(), hello('still alive'));
+    t.same(await b.receive(), hello('still alive'));
+    await close();
+  },
+);
 
-t.test('both peers on one relay', async (t) => {
+t.test('data is forwarded between two peers of one plane', async (t) => {
   const relay = new TestPlane({ clientAddresses: [V4, V6] });
   const a = await Remote.open(V4);
   const b = await Remote.open(V6);
@@ -111,7 +114,7 @@ t.test('both peers on one relay', async (t) => {
   await relay.plane.close();
 });
 
-t.test('a relay replaced goes on, a relay removed does not', async (t) => {
+t.test('records pass after a repeated put of their relay, and not after its removal', async (t) => {
   const { left, right, a, b, close } = await connect({ left: V4, trunk: V4, right: V4 });
   right.joinPlane(5, left);
   await right.settle(b);
@@ -134,7 +137,7 @@ t.test('a relay replaced goes on, a relay removed does not', async (t) => {
   await close();
 });
 
-t.test('probes come back with their number and a round trip', async (t) => {
+t.test('a probe reply is reported with its number and round trip', async (t) => {
   const { left, right, close } = await connect({ left: V4, trunk: V6, right: V4 });
   for (const number of [0, 1, 0xffff_ffff]) left.plane.probe(3, number);
   await until(() => left.events.length === 3);
@@ -147,12 +150,12 @@ t.test('probes come back with their number and a round trip', async (t) => {
   await close();
 });
 
-t.test('a datagram leaves after the entries put before it', async (t) => {
+t.test('a datagram is sent after the entries that were put before it', async (t) => {
   const relay = new TestPlane({ workers: 4 });
   const { plane } = relay;
   const a = await Remote.open();
   const at = await relay.meet(a);
-  // What is echoed proves that the flow was there when the answer came.
+  // The echo proves that the flow existed when the datagram arrived.
   for (let round = 0; round < 100; round++) {
     const channel = CHANNEL + round;
     plane.putClientFlow({ ...at, channel }, { type: 'client', tuple: at.tuple, channel });
@@ -166,7 +169,7 @@ t.test('a datagram leaves after the entries put before it', async (t) => {
   await plane.close();
 });
 
-t.test('a wildcard address answers from the address that was asked', async (t) => {
+t.test('a wildcard socket answers from the address that the datagram was sent to', async (t) => {
   const relay = new TestPlane({
     clientAddresses: [
       { address: '0.0.0.0', port: 0 },

@@ -6,7 +6,7 @@ import type { DataPlane, TrunkPeer } from '../../src/native/types.js';
 
 const KEY = new Uint8Array(16).fill(7);
 
-t.test('what waits in a full queue is none of the memory of the caller', async (t) => {
+t.test('putTrunkPeer copies its arguments before they wait in a full queue', async (t) => {
   let taken: TrunkPeer | undefined;
   const plane = guarded({
     putTrunkPeer: (_: number, peer: TrunkPeer) => {
@@ -50,7 +50,7 @@ const to = (remote: string, more = {}) => ({
   ...more,
 });
 
-t.test('a send of which one datagram is refused sends none', async (t) => {
+t.test('a send with one invalid datagram sends none', async (t) => {
   const plane = open(t, '127.0.0.1:0');
   const sound = { side: 'client', tuple: to('127.0.0.1:9'), data } as const;
   const all = [
@@ -74,10 +74,10 @@ t.test('a send of which one datagram is refused sends none', async (t) => {
   for (let tries = 0; tries < 500 && sent() < 2; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  t.equal(sent(), 2, 'those of the sound call alone');
+  t.equal(sent(), 2, 'only the two of the valid call');
 });
 
-t.test('what a socket of every address can send to is let through', async (t) => {
+t.test('a wildcard socket takes a local address of its family', async (t) => {
   const plane = open(t, ['0.0.0.0:0', '[::]:0']);
   const side = 'client';
   plane.send([

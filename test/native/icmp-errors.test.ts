@@ -4,7 +4,7 @@ import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { bindingRequest, Remote, TestPlane, until, V4, V6 } from './planes.js';
 
 const CHANNEL = 0x4000;
-/** ICMP errors of one endpoint that are handed up in a second. */
+/** ICMP errors of one endpoint that are reported in a second. */
 const ICMP_ERRORS_PER_SECOND = 10;
 
 /** Port unreachable: RFC 792, RFC 4443 section 3.1. */
@@ -13,7 +13,7 @@ const UNREACHABLE = [
   { address: V6, icmpType: 1, icmpCode: 4 },
 ];
 
-/** An endpoint, and an address of its family where nobody listens. */
+/** Opens an endpoint, and finds an address of its family without a socket. */
 async function scene(t: Test, address: TransportAddress) {
   const plane = new TestPlane();
   t.teardown(() => plane.plane.close());
@@ -28,7 +28,7 @@ async function scene(t: Test, address: TransportAddress) {
   return { plane, endpoint, nobody, peer, send };
 }
 
-t.test('an ICMP error tells its endpoint and whom it is about', async (t) => {
+t.test('an ICMP error is reported with its endpoint and the remote address', async (t) => {
   for (const { address, icmpType, icmpCode } of UNREACHABLE) {
     const { plane, endpoint, nobody, send } = await scene(t, address);
     send(nobody, Buffer.from('x'));
@@ -40,7 +40,7 @@ t.test('an ICMP error tells its endpoint and whom it is about', async (t) => {
   }
 });
 
-t.test('errors about one peer lose nothing to or from another', async (t) => {
+t.test('ICMP errors about one peer lose no datagram of another', async (t) => {
   for (const { address } of UNREACHABLE) {
     const { plane, endpoint, nobody, peer, send } = await scene(t, address);
     const ROUNDS = 40;
@@ -59,7 +59,7 @@ t.test('errors about one peer lose nothing to or from another', async (t) => {
   }
 });
 
-t.test('what a flow sends to nobody is reported at a bounded rate', async (t) => {
+t.test('ICMP errors of forwarded data are reported at a limited rate', async (t) => {
   const { plane, endpoint, nobody, peer } = await scene(t, V4);
   const { handle, address } = endpoint;
   const flow = { worker: 0, tuple: { handle, remote: peer.address }, channel: CHANNEL };
@@ -76,5 +76,5 @@ t.test('what a flow sends to nobody is reported at a bounded rate', async (t) =>
   await until(() => plane.events.length >= ICMP_ERRORS_PER_SECOND);
   t.equal(plane.count('send_errors'), 0);
   t.ok(plane.events.every((event) => event.type === 'icmp-error'));
-  t.ok(plane.count('icmp_errors') < SENT / 2, 'most are counted alone');
+  t.ok(plane.count('icmp_errors') < SENT / 2, 'most are only counted');
 });

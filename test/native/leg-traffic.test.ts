@@ -5,7 +5,7 @@ import { bindingRequest, Remote, TestPlane, until } from './planes.js';
 const CHANNEL = 0x4000;
 const PAYLOAD = Buffer.from('12345');
 
-t.test('both directions of legs across a trunk, whichever worker has them', async (t) => {
+t.test('flows and sessions count packets and bytes, whichever worker has them', async (t) => {
   const [left, right] = [new TestPlane(), new TestPlane()];
   left.joinPlane(3, right);
   right.joinPlane(5, left);
@@ -14,7 +14,7 @@ t.test('both directions of legs across a trunk, whichever worker has them', asyn
     const [a, b] = [await Remote.open(), await Remote.open()];
     const [seenA, seenB] = [await left.meet(a), await right.meet(b)];
     const flowA = { ...seenA, channel: CHANNEL };
-    t.equal(left.plane.flowTraffic(flowA), undefined, 'no entry, no traffic');
+    t.equal(left.plane.flowTraffic(flowA), undefined, 'undefined without an entry');
     left.plane.putClientFlow(flowA, { type: 'trunk', relayIndex: 3, sessionIndex: index });
     right.plane.putSession(index, { relayIndex: 5, tuple: seenB.tuple, channel: CHANNEL });
     await left.settle(a);
@@ -31,7 +31,7 @@ t.test('both directions of legs across a trunk, whichever worker has them', asyn
     t.match(right.plane.sessionTraffic(index), { packets: index + 1, idleSeconds: Number });
   }
   for (const { a, b, from, index } of legs) {
-    t.equal(left.plane.flowPackets(from), index + 1, 'nobody counts for another one');
+    t.equal(left.plane.flowPackets(from), index + 1, 'each counts only its own');
     t.equal(right.plane.sessionPackets(index), index + 1);
     a.close();
     b.close();
@@ -40,35 +40,38 @@ t.test('both directions of legs across a trunk, whichever worker has them', asyn
   await right.plane.close();
 });
 
-t.test('peers of one relay, and an entry that another one takes the place of', async (t) => {
-  const relay = new TestPlane({ clientFlowsMax: 2 });
-  const [a, b] = [await Remote.open(), await Remote.open()];
-  const [seenA, seenB] = [await relay.meet(a), await relay.meet(b)];
-  const flow = { ...seenA, channel: CHANNEL };
-  const put = async () => {
-    relay.plane.putClientFlow(flow, { type: 'client', tuple: seenB.tuple, channel: CHANNEL });
-    await relay.settle(a);
-  };
-  const send = async () => {
-    a.send(relay.clientAddress(), encodeChannelData(CHANNEL, PAYLOAD));
-    await b.receive();
-  };
-  await put();
-  await send();
-  t.match(relay.plane.flowTraffic(flow), { packets: 1, payloadBytes: 5 });
-  await put();
-  await send();
-  t.match(relay.plane.flowTraffic(flow), { packets: 2 }, 'a repeated put goes on counting');
-  relay.plane.removeClientFlow(flow);
-  t.equal(relay.plane.flowTraffic(flow), undefined);
-  t.equal(relay.plane.flowMeter(flow), undefined);
-  await put();
-  t.match(relay.plane.flowTraffic(flow), { packets: 0, payloadBytes: 0 });
-  for (let i = 0; i < 1_100; i++) a.send(relay.clientAddress(), bindingRequest());
-  await send();
-  t.match(relay.plane.flowTraffic(flow), { packets: 1 }, 'what is handed up is not counted');
-  await until(() => relay.punted.length > 1_000);
-  a.close();
-  b.close();
-  await relay.plane.close();
-});
+t.test(
+  'a repeated put keeps the counts of a flow, and a put after a removal starts at 0',
+  async (t) => {
+    const relay = new TestPlane({ clientFlowsMax: 2 });
+    const [a, b] = [await Remote.open(), await Remote.open()];
+    const [seenA, seenB] = [await relay.meet(a), await relay.meet(b)];
+    const flow = { ...seenA, channel: CHANNEL };
+    const put = async () => {
+      relay.plane.putClientFlow(flow, { type: 'client', tuple: seenB.tuple, channel: CHANNEL });
+      await relay.settle(a);
+    };
+    const send = async () => {
+      a.send(relay.clientAddress(), encodeChannelData(CHANNEL, PAYLOAD));
+      await b.receive();
+    };
+    await put();
+    await send();
+    t.match(relay.plane.flowTraffic(flow), { packets: 1, payloadBytes: 5 });
+    await put();
+    await send();
+    t.match(relay.plane.flowTraffic(flow), { packets: 2 }, 'after a repeated put');
+    relay.plane.removeClientFlow(flow);
+    t.equal(relay.plane.flowTraffic(flow), undefined);
+    t.equal(relay.plane.flowMeter(flow), undefined);
+    await put();
+    t.match(relay.plane.flowTraffic(flow), { packets: 0, payloadBytes: 0 });
+    for (let i = 0; i < 1_100; i++) a.send(relay.clientAddress(), bindingRequest());
+    await send();
+    t.match(relay.plane.flowTraffic(flow), { packets: 1 }, 'punted datagrams are not counted');
+    await until(() => relay.punted.length > 1_000);
+    a.close();
+    b.close();
+    await relay.plane.close();
+  },
+);

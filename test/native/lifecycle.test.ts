@@ -11,7 +11,7 @@ import { bindingRequest, Remote, TestPlane, V4, V6 } from './planes.js';
 
 const echoUrl = new URL('echo-plane.mjs', import.meta.url);
 
-/** Runs a program that has opened `plane`; `rest` is what it does then. */
+/** Runs a program that opens `plane` and then executes `rest`. */
 function runProgram(rest: string) {
   const open = `import { openEcho } from ${JSON.stringify(echoUrl.href)};
     const plane = openEcho();`;
@@ -23,15 +23,15 @@ function runProgram(rest: string) {
   return { status, signal, stdout, stderr };
 }
 
-t.test('opens and closes 50 times and leaves no descriptor', async (t) => {
-  // The first load of the addon and of the event loop's own descriptors are not ours to count.
+t.test('no descriptor is left after 50 opens and closes', async (t) => {
+  // The first plane opens descriptors of the addon and the event loop that stay.
   await new TestPlane().plane.close();
   const before = openDescriptors();
   for (let i = 0; i < 50; i++) await new TestPlane({ clientAddresses: [V4, V6] }).plane.close();
   t.equal(openDescriptors(), before);
 });
 
-t.test('closes while traffic runs', async (t) => {
+t.test('a plane can be closed under traffic', async (t) => {
   const remote = await Remote.open();
   for (let round = 0; round < 10; round++) {
     const relay = new TestPlane();
@@ -46,15 +46,15 @@ t.test('closes while traffic runs', async (t) => {
     const taken = () => relay.count('client_rx_packets');
     await relay.plane.close();
     const atClose = taken();
-    t.ok(atClose > 0, `it had taken ${atClose}`);
+    t.ok(atClose > 0, `${atClose} packets before`);
     remote.send(relay.clientAddress(), bindingRequest());
     await new Promise(setImmediate);
-    t.equal(taken(), atClose, 'nothing is taken any more');
+    t.equal(taken(), atClose, 'nothing is received after close');
   }
   remote.close();
 });
 
-t.test('close is idempotent, and every call after it says so', async (t) => {
+t.test('close is idempotent, and calls after it throw ERR_TURNPIKE_CLOSED', async (t) => {
   const { plane } = new TestPlane();
   const closing = plane.close();
   t.equal(plane.close(), closing);
@@ -81,10 +81,10 @@ t.test('close is idempotent, and every call after it says so', async (t) => {
   for (const call of calls) t.throws(call, { code: 'ERR_TURNPIKE_CLOSED' });
   await closing;
   for (const call of calls) t.throws(call, { code: 'ERR_TURNPIKE_CLOSED' });
-  t.equal(plane.counters().client_rx_packets, 0n, 'counters stay readable');
+  t.equal(plane.counters().client_rx_packets, 0n, 'the counters can still be read');
 });
 
-t.test('a port in use is an error with errno and address, and leaks nothing', async (t) => {
+t.test('a port in use throws with errno and address, and leaves no descriptor', async (t) => {
   const first = new TestPlane();
   const before = openDescriptors();
   for (const workers of [1, 3]) {
@@ -108,13 +108,13 @@ t.test('a port in use is an error with errno and address, and leaks nothing', as
   await again.plane.close();
 });
 
-t.test('an open plane keeps the process, a closed one lets it go', async (t) => {
+t.test('an open plane keeps the process alive, and a closed one does not', async (t) => {
   const kept = runProgram(`setTimeout(() => plane.close().then(() => console.log('end')), 50);`);
   t.match(kept, { status: 0, stdout: 'end\n' });
   t.match(runProgram('await plane.close();'), { status: 0 });
 });
 
-t.test('the process may end with a plane open', async (t) => {
+t.test('a process can exit with an open plane', async (t) => {
   t.match(runProgram('process.exit(3);'), { status: 3, signal: null });
   t.match(runProgram(`setImmediate(() => { throw new Error('of the host'); });`), {
     status: 1,
@@ -123,7 +123,7 @@ t.test('the process may end with a plane open', async (t) => {
   });
 });
 
-/** Worker threads, each with a plane under traffic. */
+/** Starts worker threads, each with a plane under traffic. */
 async function startThreads(remote: Remote, count: number): Promise<Worker[]> {
   const threads = Array.from({ length: count }, () => new Worker(echoUrl));
   const messages = await Promise.all(threads.map((thread) => once(thread, 'message')));
@@ -136,18 +136,21 @@ async function startThreads(remote: Remote, count: number): Promise<Worker[]> {
   return threads;
 }
 
-t.test('several worker threads, closed, terminated, and terminated while closing', async (t) => {
-  const remote = await Remote.open();
-  for (let round = 0; round < 5; round++) {
-    const threads = await startThreads(remote, 3);
-    const exits = threads.map(async (thread) => (await once(thread, 'exit'))[0]);
-    const [closed, terminated, both] = threads;
-    closed?.postMessage('close');
-    both?.postMessage('close');
-    terminated?.terminate();
-    if (round % 2 === 0) await new Promise(setImmediate);
-    both?.terminate();
-    t.equal((await Promise.all(exits))[0], 0);
-  }
-  remote.close();
-});
+t.test(
+  'worker threads with planes can close, be terminated, and be terminated while closing',
+  async (t) => {
+    const remote = await Remote.open();
+    for (let round = 0; round < 5; round++) {
+      const threads = await startThreads(remote, 3);
+      const exits = threads.map(async (thread) => (await once(thread, 'exit'))[0]);
+      const [closed, terminated, both] = threads;
+      closed?.postMessage('close');
+      both?.postMessage('close');
+      terminated?.terminate();
+      if (round % 2 === 0) await new Promise(setImmediate);
+      both?.terminate();
+      t.equal((await Promise.all(exits))[0], 0);
+    }
+    remote.close();
+  },
+);

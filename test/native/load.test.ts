@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ROOT } from '../house/source-files.js';
 
-// In processes of their own: what is loaded once stays loaded.
+// In a separate process each, since a loaded addon stays loaded.
 function load(addon: string) {
   const program = `
     const { loadAddon, explain } = require('./native/locate.cjs');
@@ -23,11 +23,11 @@ function load(addon: string) {
 
 const built = join(ROOT, 'build/Release/turnpike.node');
 
-t.test('the addon named in the environment comes first', async (t) => {
+t.test('the addon named in the environment is loaded first', async (t) => {
   t.match(load(built), { loaded: true, place: built, tried: [] });
 });
 
-t.test('an unusable one is passed over and remembered', async (t) => {
+t.test('an unusable addon is skipped and listed with the reason', async (t) => {
   const folder = t.testdir({
     'junk.node': 'no shared object',
     'other.cjs': 'exports.contract = 999;',

@@ -6,7 +6,7 @@ import { openDataPlane } from '../../src/native/index.js';
 import { DATA_PLANE_LIMITS as limits } from '../../src/native/interface.js';
 import { Remote, TestPlane, V4 } from './planes.js';
 
-/** What a plane says of a value that a caller from JavaScript may give; undefined if it opens. */
+/** Opens a plane with an option. @returns the message of the error; undefined if it opens */
 function refusal(option: string, value: unknown): string | undefined {
   const base = { clientAddresses: [V4], trunkAddresses: [V4], onBatch: () => {} };
   try {
@@ -18,13 +18,13 @@ function refusal(option: string, value: unknown): string | undefined {
   return undefined;
 }
 
-/** Values that no whole number from `min` to `max` is. */
+/** Returns values that are not whole numbers from `min` to `max`. */
 const outside = (min: number, max: number) => [min - 1, max + 1, min + 0.5, Number.NaN, '1', null];
 
 const range = (min: number, max: number) => `expected a whole number from ${min} to ${max}, got `;
 const cpus = range(0, limits.cpusMax - 1);
 
-/** The option, what the message says after its name, and what is refused. */
+/** Options, each with the message after its name and the refused values. */
 const BAD: readonly (readonly [option: string, message: string, values: readonly unknown[]])[] = [
   ['coalescingUs`', range(0, limits.coalescingUsMax), outside(0, limits.coalescingUsMax)],
   ['busyPollUs`', range(0, limits.busyPollUsMax), outside(0, limits.busyPollUsMax)],
@@ -72,7 +72,7 @@ const BAD: readonly (readonly [option: string, message: string, values: readonly
   ],
 ];
 
-t.test('a bad value is refused with the name and the range of its option', async (t) => {
+t.test('an invalid value is refused with the name and the range of its option', async (t) => {
   for (const [option, message, values] of BAD) {
     for (const value of values) {
       const [name = ''] = option.split(/[.`[]/);
@@ -82,7 +82,7 @@ t.test('a bad value is refused with the name and the range of its option', async
   }
 });
 
-/** The CPUs that a thread of this process may run on, as the kernel lists them: `0-3,8`. */
+/** Returns the CPUs that a thread of this process may run on, in the kernel's form: `0-3,8`. */
 function allowedCpus(thread: string): string {
   const status = readFileSync(`/proc/self/task/${thread}/status`, 'utf8');
   return /^Cpus_allowed_list:\t(.*)$/m.exec(status)?.[1] ?? '';
@@ -90,36 +90,39 @@ function allowedCpus(thread: string): string {
 
 const nameOf = (thread: string) => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim();
 
-t.test('a plane opens with good values, and forwards by them', async (t) => {
-  const cpu = Number.parseInt(allowedCpus(String(process.pid)), 10);
-  const least = { coalescingUs: 0, busyPollUs: 0, trunkMtuBytes: limits.trunkMtuBytesMin };
-  const most = {
-    coalescingUs: limits.coalescingUsMax,
-    busyPollUs: limits.busyPollUsMax,
-    trunkMtuBytes: limits.datagramBytesMax,
-  };
-  for (const options of [least, most]) {
-    const relay = new TestPlane({ ...options, cpus: [cpu], xdp: { interfaces: ['none'] } });
-    const remote = await Remote.open();
-    await relay.meet(remote);
-    const workers = readdirSync('/proc/self/task').filter((id) => nameOf(id) === 'turnpike-0');
-    t.strictSame(workers.map(allowedCpus), [String(cpu)]);
-    t.strictSame(relay.plane.xdp.interfaces, ['none']);
-    await relay.plane.close();
-    remote.close();
-  }
-  const unset = new TestPlane({ cpus: [] });
-  t.strictSame(unset.plane.xdp, {
-    mode: 'off',
-    interfaces: [],
-    attached: [],
-    leftOut: [],
-    passedBy: [],
-  });
-  await unset.plane.close();
-});
+t.test(
+  'a plane opens with the smallest and the largest values, and its thread runs on the given CPU',
+  async (t) => {
+    const cpu = Number.parseInt(allowedCpus(String(process.pid)), 10);
+    const least = { coalescingUs: 0, busyPollUs: 0, trunkMtuBytes: limits.trunkMtuBytesMin };
+    const most = {
+      coalescingUs: limits.coalescingUsMax,
+      busyPollUs: limits.busyPollUsMax,
+      trunkMtuBytes: limits.datagramBytesMax,
+    };
+    for (const options of [least, most]) {
+      const relay = new TestPlane({ ...options, cpus: [cpu], xdp: { interfaces: ['none'] } });
+      const remote = await Remote.open();
+      await relay.meet(remote);
+      const workers = readdirSync('/proc/self/task').filter((id) => nameOf(id) === 'turnpike-0');
+      t.strictSame(workers.map(allowedCpus), [String(cpu)]);
+      t.strictSame(relay.plane.xdp.interfaces, ['none']);
+      await relay.plane.close();
+      remote.close();
+    }
+    const unset = new TestPlane({ cpus: [] });
+    t.strictSame(unset.plane.xdp, {
+      mode: 'off',
+      interfaces: [],
+      attached: [],
+      leftOut: [],
+      passedBy: [],
+    });
+    await unset.plane.close();
+  },
+);
 
-t.test('a CPU that this machine lacks is named', async (t) => {
+t.test('a CPU that this machine lacks is named in the error', async (t) => {
   const cpu = limits.cpusMax - 1;
   t.throws(() => new TestPlane({ cpus: [cpu] }), {
     message: new RegExp(`cannot pin a thread to CPU ${cpu}`),

@@ -25,7 +25,7 @@ function peerAt(destination: TransportAddress, more: Partial<TrunkPeer> = {}): T
   };
 }
 
-/** A datagram that arrived at a socket in a relay's place. */
+/** Receives and decodes a trunk datagram at a socket that stands in for a relay. */
 async function arrived(remote: Remote) {
   const { data, source } = await remote.receiveFrom();
   const decoded = decodeTrunkDatagram(data);
@@ -41,7 +41,7 @@ const encode = (body: object, lane = 112) =>
   );
 
 for (const address of [V4, V6]) {
-  t.test(`IPv${familyOf(address)}: a padded probe is answered by its path`, async (t) => {
+  t.test(`IPv${familyOf(address)}: a padded probe gets a reply on its path`, async (t) => {
     const left = new TestPlane({ trunkAddresses: [address] });
     const right = new TestPlane({ trunkAddresses: [address] });
     left.joinPlane(RELAY_INDEX, right);
@@ -81,7 +81,7 @@ for (const address of [V4, V6]) {
   });
 }
 
-t.test('a probe leaves from the port asked for, whole or not at all', async (t) => {
+t.test('a probe is sent unfragmented from the given worker’s port, or not sent', async (t) => {
   const test = new TestPlane();
   const relay = await Remote.open();
   const tuple = { handle: listenerHandle('trunk', 0), remote: relay.address };
@@ -92,7 +92,7 @@ t.test('a probe leaves from the port asked for, whole or not at all', async (t) 
   const lane = await arrived(relay);
   t.equal(lane.source.port, ports[1]);
   t.match(lane, { bytes: 1_200, datagram: { type: 'path-probe', number: 7, heard: 'answered' } });
-  t.equal(lane.datagram.lane, 113, 'the lane of worker 1 for probes');
+  t.equal(lane.datagram.lane, 113, 'the probe lane of worker 1');
   test.plane.probe(RELAY_INDEX, 8, { tuple, bytes: 36 });
   t.equal((await arrived(relay)).source.port, test.trunkAddress().port);
   // Loopback's MTU is 65,536.
@@ -117,84 +117,90 @@ t.test('a probe leaves from the port asked for, whole or not at all', async (t) 
   await test.plane.close();
 });
 
-t.test('data leaves in the lanes, from the ports and in the bundles asked for', async (t) => {
-  const plane = new TestPlane();
-  const relay = await Remote.open();
-  const peer = await Remote.open();
-  const put = (more: Partial<TrunkPeer>) =>
-    plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, more));
-  put({});
-  const { tuple, worker } = await plane.meet(peer);
-  const flow = { worker, tuple, channel: CHANNEL };
-  plane.plane.putClientFlow(flow, { type: 'trunk', relayIndex: RELAY_INDEX, sessionIndex: 1 });
-  await plane.settle(peer);
-  const send = async () => {
+t.test(
+  'data has the lane and source port of the trunk peer’s lane set and closed lanes',
+  async (t) => {
+    const plane = new TestPlane();
+    const relay = await Remote.open();
+    const peer = await Remote.open();
+    const put = (more: Partial<TrunkPeer>) =>
+      plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, more));
+    put({});
+    const { tuple, worker } = await plane.meet(peer);
+    const flow = { worker, tuple, channel: CHANNEL };
+    plane.plane.putClientFlow(flow, { type: 'trunk', relayIndex: RELAY_INDEX, sessionIndex: 1 });
     await plane.settle(peer);
-    peer.send(plane.clientAddress(), encodeChannelData(CHANNEL, Buffer.from('x')));
-    return arrived(relay);
-  };
-  const lanePort = plane.plane.trunkLanePorts[0]?.[worker];
-  const first = await send();
-  t.same([first.datagram.lane, first.source.port], [worker, lanePort]);
-  put({ laneSet: 6, lanesClosed: [worker] });
-  const moved = await send();
-  t.same([moved.datagram.lane, moved.source.port], [96 + worker, plane.trunkAddress().port]);
-  t.equal(moved.datagram.sequence, first.datagram.sequence + 1n, 'one counter for all lanes');
-  put({ lanesClosed: [1 - worker] });
-  t.equal((await send()).source.port, lanePort, 'only the closed lane is closed');
+    const send = async () => {
+      await plane.settle(peer);
+      peer.send(plane.clientAddress(), encodeChannelData(CHANNEL, Buffer.from('x')));
+      return arrived(relay);
+    };
+    const lanePort = plane.plane.trunkLanePorts[0]?.[worker];
+    const first = await send();
+    t.same([first.datagram.lane, first.source.port], [worker, lanePort]);
+    put({ laneSet: 6, lanesClosed: [worker] });
+    const moved = await send();
+    t.same([moved.datagram.lane, moved.source.port], [96 + worker, plane.trunkAddress().port]);
+    t.equal(moved.datagram.sequence, first.datagram.sequence + 1n, 'one sequence for all lanes');
+    put({ lanesClosed: [1 - worker] });
+    t.equal((await send()).source.port, lanePort, 'another worker’s closed lane has no effect');
 
-  for (const bad of [
-    { laneSet: 7 },
-    { laneSet: -1 },
-    { lanesClosed: [2] },
-    { bundleBytesMax: 507 },
-    { bundleBytesMax: 65_528 },
-    { paths: Array(17).fill({ socket: 0, remote: relay.address, heard: 'answered' }) },
-  ]) {
-    t.throws(() => put(bad), { code: 'ERR_TURNPIKE_ARGUMENT' }, JSON.stringify(bad));
-  }
-  relay.close();
-  peer.close();
-  await plane.plane.close();
-});
+    for (const bad of [
+      { laneSet: 7 },
+      { laneSet: -1 },
+      { lanesClosed: [2] },
+      { bundleBytesMax: 507 },
+      { bundleBytesMax: 65_528 },
+      { paths: Array(17).fill({ socket: 0, remote: relay.address, heard: 'answered' }) },
+    ]) {
+      t.throws(() => put(bad), { code: 'ERR_TURNPIKE_ARGUMENT' }, JSON.stringify(bad));
+    }
+    relay.close();
+    peer.close();
+    await plane.plane.close();
+  },
+);
 
-t.test('trunk datagrams of an unregistered port are handed up, few a second', async (t) => {
-  const plane = new TestPlane({ workers: 1 });
-  const relay = await Remote.open();
-  const stranger = await Remote.open();
-  const probe = encode({
-    type: 'path-probe',
-    timestampNs: 1n,
-    number: 1,
-    heard: 'unknown',
-    probeBytes: 36,
-  });
-  stranger.send(plane.trunkAddress(), probe);
-  await until(() => plane.count('trunk_unknown_source') === 1);
-  t.same(plane.punted, [], 'no relay is known at that address');
+t.test(
+  'trunk datagrams from an unregistered port of a relay are punted at a limited rate',
+  async (t) => {
+    const plane = new TestPlane({ workers: 1 });
+    const relay = await Remote.open();
+    const stranger = await Remote.open();
+    const probe = encode({
+      type: 'path-probe',
+      timestampNs: 1n,
+      number: 1,
+      heard: 'unknown',
+      probeBytes: 36,
+    });
+    stranger.send(plane.trunkAddress(), probe);
+    await until(() => plane.count('trunk_unknown_source') === 1);
+    t.same(plane.punted, [], 'not without a relay at that address');
 
-  plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address));
-  await plane.settle(relay);
-  for (let i = 0; i < 100; i++) stranger.send(plane.trunkAddress(), probe);
-  await until(() => plane.count('trunk_unknown_source') === 101);
-  await until(() => plane.punted.length > 0);
-  // The hundred may straddle a second.
-  t.ok(plane.punted.length <= 20, `${plane.punted.length} of 100`);
-  t.match(plane.punted[0], { side: 'trunk', tuple: { remote: stranger.address } });
-  t.same(Buffer.from(plane.punted[0]?.data ?? []), Buffer.from(probe));
+    plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address));
+    await plane.settle(relay);
+    for (let i = 0; i < 100; i++) stranger.send(plane.trunkAddress(), probe);
+    await until(() => plane.count('trunk_unknown_source') === 101);
+    await until(() => plane.punted.length > 0);
+    // The datagrams may arrive in two seconds, each of which has its budget.
+    t.ok(plane.punted.length <= 20, `${plane.punted.length} of 100`);
+    t.match(plane.punted[0], { side: 'trunk', tuple: { remote: stranger.address } });
+    t.same(Buffer.from(plane.punted[0]?.data ?? []), Buffer.from(probe));
 
-  plane.plane.removeTrunkPeer(RELAY_INDEX);
-  await plane.settle(relay);
-  const before = plane.punted.length;
-  stranger.send(plane.trunkAddress(), probe);
-  await until(() => plane.count('trunk_unknown_source') === 102);
-  t.equal(plane.punted.length, before, 'the address is forgotten with the relay');
-  relay.close();
-  stranger.close();
-  await plane.plane.close();
-});
+    plane.plane.removeTrunkPeer(RELAY_INDEX);
+    await plane.settle(relay);
+    const before = plane.punted.length;
+    stranger.send(plane.trunkAddress(), probe);
+    await until(() => plane.count('trunk_unknown_source') === 102);
+    t.equal(plane.punted.length, before, 'not after the removal of the relay');
+    relay.close();
+    stranger.close();
+    await plane.plane.close();
+  },
+);
 
-t.test('a lane port takes replies to its probes and nothing else', async (t) => {
+t.test('a lane port takes only replies to probes', async (t) => {
   const plane = new TestPlane();
   const relay = await Remote.open();
   plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address));

@@ -1,4 +1,4 @@
-/** Data planes and the sockets around them, as the tests of this folder use them. */
+/** Data planes and UDP sockets for the tests of this folder. */
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -21,17 +21,17 @@ export const V4: TransportAddress = { address: '127.0.0.1', port: 0 };
 export const V6: TransportAddress = { address: '::1', port: 0 };
 export const KEY = new Uint8Array(16).fill(7);
 
-/** A Binding request: what a data plane hands up. */
+/** Makes a Binding request, which a data plane punts. */
 export function bindingRequest(): Uint8Array {
   return new MessageWriter('request', 0x001, new Uint8Array(12)).finish();
 }
 
-/** Polls until a condition holds; the test's own timeout ends a hopeless wait. */
+/** Polls until a condition is true; the timeout of the test file ends the wait otherwise. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await delay(2);
 }
 
-/** A data plane that keeps what was handed up. */
+/** A data plane that keeps the punted datagrams and events. */
 export class TestPlane {
   readonly plane: DataPlane;
   readonly punted: PuntedDatagram[] = [];
@@ -62,7 +62,7 @@ export class TestPlane {
     return this.plane.trunkAddresses[socket] as TransportAddress;
   }
 
-  /** Makes the relay that sends from, and listens on, `address` known, with a key of today. */
+  /** Puts a trunk peer that sends from and listens on `address`, with a key of today. */
   join(relayIndex: number, address: TransportAddress, sources = [address]): void {
     const keys = [{ epoch: trunkEpoch(Date.now()), key: KEY }];
     this.plane.putTrunkPeer(relayIndex, {
@@ -75,14 +75,14 @@ export class TestPlane {
     });
   }
 
-  /** Makes another plane of this process known. */
+  /** Puts another plane of this process as a trunk peer. */
   joinPlane(relayIndex: number, other: TestPlane): void {
     const address = other.trunkAddress();
     const lanes = other.plane.trunkLanePorts[0] as readonly number[];
     this.join(relayIndex, address, [address, ...lanes.map((port) => ({ ...address, port }))]);
   }
 
-  /** Learns a socket's 5-tuple and worker by letting it send a request. */
+  /** Lets a socket send a request. @returns its 5-tuple and the worker that received it */
   async meet(remote: Remote, socket = 0): Promise<{ tuple: FiveTuple; worker: number }> {
     const seen = this.punted.length;
     remote.send(this.clientAddress(socket), bindingRequest());
@@ -91,7 +91,7 @@ export class TestPlane {
     return { tuple, worker };
   }
 
-  /** Until every worker has carried out every command: a datagram to `remote` waits for that. */
+  /** Waits until every worker has executed every command: a datagram to `remote` is sent then. */
   async settle(remote: Remote, socket = 0): Promise<void> {
     const marker = Buffer.from('settled');
     const tuple = { handle: listenerHandle('client', socket), remote: remote.address };
@@ -100,7 +100,7 @@ export class TestPlane {
   }
 }
 
-/** A peer's or another relay's UDP socket on loopback. */
+/** A UDP socket on loopback, of a peer or another relay. */
 export class Remote {
   readonly #socket: Socket;
   readonly #received: Buffer[] = [];
@@ -131,21 +131,21 @@ export class Remote {
     this.#socket.send(data, to.port, to.address);
   }
 
-  /** The next datagram, in order. */
+  /** Waits for the next datagram, and returns it. */
   async receive(): Promise<Buffer> {
     await until(() => this.#received.length > 0);
     this.#sources.shift();
     return this.#received.shift() as Buffer;
   }
 
-  /** The next datagram and where it came from. */
+  /** Waits for the next datagram, and returns it with its source. */
   async receiveFrom(): Promise<{ data: Buffer; source: TransportAddress }> {
     await until(() => this.#received.length > 0);
     const source = this.#sources[0] as TransportAddress;
     return { data: await this.receive(), source };
   }
 
-  /** Datagrams that arrived and were not taken. */
+  /** Number of datagrams that have arrived and were not read. */
   get waiting(): number {
     return this.#received.length;
   }

@@ -10,7 +10,7 @@ import { bindingRequest, Remote, TestPlane, V4 } from './planes.js';
 
 const SIDES = ['client', 'trunk'] as const;
 
-t.test('the handles of addresses differ, are safe integers, and tell their address', async (t) => {
+t.test('handles of listeners differ, are safe integers, and give side and index', async (t) => {
   const all = new Set<number>();
   for (const side of SIDES) {
     for (let index = 0; index < 16; index++) {
@@ -25,13 +25,13 @@ t.test('the handles of addresses differ, are safe integers, and tell their addre
   t.equal(all.size, 32);
 });
 
-t.test('what is no address has no handle', async (t) => {
+t.test('an invalid index of a listener throws', async (t) => {
   for (const index of [-1, 16, 0.5, Number.NaN]) {
     t.throws(() => listenerHandle('client', index), { code: 'ERR_TURNPIKE_ADDRESS' });
   }
 });
 
-t.test('a number that names no address is told apart', async (t) => {
+t.test('a number that is not a listener’s handle gives undefined', async (t) => {
   const first = listenerHandle('client', 0);
   for (const number of [0, first - 1, first + 32, first + 2 ** 16, 2 ** 48]) {
     t.equal(listenerOf(number as TransportHandle), undefined);
@@ -39,7 +39,7 @@ t.test('a number that names no address is told apart', async (t) => {
   for (const given of [0, 1, -1, 2 ** 48, 0.5, '1', undefined]) t.notOk(isTransportHandle(given));
 });
 
-t.test('a datagram is answered by the address that it came to', async (t) => {
+t.test('a datagram is answered from the listener that received it', async (t) => {
   const plane = new TestPlane({ clientAddresses: [V4, V4] });
   t.teardown(() => plane.plane.close());
   const remote = await Remote.open();
@@ -52,7 +52,7 @@ t.test('a datagram is answered by the address that it came to', async (t) => {
   }
 });
 
-t.test('a handle of another worker, generation or side sends nothing', async (t) => {
+t.test('send refuses a handle of another worker, generation or side', async (t) => {
   const { plane } = new TestPlane();
   t.teardown(() => plane.close());
   const data = bindingRequest();

@@ -8,7 +8,7 @@ const base = {
   onBatch: () => {},
 };
 
-t.test('without the fast path nothing is said of it', async (t) => {
+t.test('without the option xdp its status is off, without a reason', async (t) => {
   const plane = openDataPlane(base);
   t.strictSame(plane.xdp, {
     mode: 'off',
@@ -20,12 +20,12 @@ t.test('without the fast path nothing is said of it', async (t) => {
   await plane.close();
 });
 
-t.test('where the fast path cannot run, the plane opens and says why', async (t) => {
+t.test('a plane opens without XDP and with the reason if XDP cannot be used', async (t) => {
   const interfaces = ['no-such-device'];
   const plane = openDataPlane({ ...base, xdp: { interfaces, generic: true } });
   const { reason, ...status } = plane.xdp;
   t.strictSame(status, { mode: 'off', interfaces, attached: [], leftOut: [], passedBy: [] });
-  // Without the rights that comes first.
+  // The rights are checked before the device.
   t.match(reason, /^(there is no network device no-such-device|XDP needs the rights .*)$/);
   t.equal(plane.counters().client_rx_packets, 0n);
   await plane.close();
