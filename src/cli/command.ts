@@ -25,8 +25,8 @@ export interface CommandContext<T extends OptionTable> {
   readonly io: CommandIo;
   /** Aborted by the first signal that stops, its name as the reason: stop in good order. */
   readonly stop: AbortSignal;
-  /** Called once by a program that runs on: what SIGHUP reloads from then on. */
-  readonly onReload: (program: Reloaded) => void;
+  /** Called once by a server that runs: SIGHUP reloads it from then on. */
+  readonly onReload: (program: Reloaded) => Promise<void>;
   /** Ends the process with an exit code, whatever hangs, once the log is written. */
   readonly leave: (exitCode: number) => void;
 }

@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { TurnpikeError } from '../errors.js';
-import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../files/secret-file.js';
 import { readSmallFile } from '../files/small-file.js';
 import { SPECS } from '../options/shared-specs.js';
 
@@ -19,17 +18,16 @@ export async function warnIfReadable(path: string, logger: Logger): Promise<void
 }
 
 /**
- * Reads an API key: one line of token characters, as it stands in an
- * `Authorization: Bearer` header (RFC 6750 section 2.1). Blanks and line ends around it, which
- * editors leave, are dropped.
- * @param path - the file
- * @param options.source - what named it, for messages
- * @param options.again - it was read before (`SmallFile`)
+ * Reads an API key: one line of token characters, as in an `Authorization: Bearer` header (RFC 6750
+ * section 2.1). Blanks and line ends around it, which editors leave, are dropped.
+ * @param source - what named the file, for messages
+ * @param again - whether it was read before (`SmallFile`)
  * @throws TurnpikeError ERR_TURNPIKE_SECRET when it cannot be read or is no such line
  */
 export async function readApiKey(
   path: string,
-  { source = '--api-key-file', again = false } = {},
+  source = '--api-key-file',
+  again = false,
 ): Promise<string> {
   const text = await readSmallFile({ path, source, again, code: 'ERR_TURNPIKE_SECRET' });
   const key = text.trim();
@@ -43,28 +41,24 @@ export async function readApiKey(
   );
 }
 
-/** A secret file that an option names. */
-export interface SecretFile {
-  readonly path: string;
-  /** What named it, for messages. */
-  readonly source: string;
+/** What a command knows of the files that options `N` name. */
+interface SecretContext<N extends string> {
+  readonly options: { readonly [K in N]?: string | undefined };
+  readonly sourceOf: (name: N) => string;
   readonly logger: Logger;
 }
 
 /**
- * Reads a secret; warns about a file that others may read.
- * @throws as `readSecretFile`
+ * Reads the secret file that an option names; warns about one that others may read.
+ * @param read - reads a file, given its path and what named it
+ * @throws as `read`
  */
-export async function readSecret({ path, source, logger }: SecretFile): Promise<Uint8Array> {
+export async function readSecret<N extends string, T>(
+  { options, sourceOf, logger }: SecretContext<N>,
+  name: N,
+  read: (path: string, source: string) => Promise<T>,
+): Promise<T> {
+  const path = options[name] ?? '';
   await warnIfReadable(path, logger);
-  return readSecretFile(path, source);
-}
-
-/**
- * Reads the two secrets of a relay; warns about a file that others may read.
- * @throws as `readRelaySecretFile`
- */
-export async function readRelaySecret({ path, source, logger }: SecretFile): Promise<RelaySecrets> {
-  await warnIfReadable(path, logger);
-  return readRelaySecretFile(path, source);
+  return read(path, sourceOf(name));
 }

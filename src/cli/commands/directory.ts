@@ -1,13 +1,14 @@
 import { systemClock } from '../../clock.js';
 import type { Directory } from '../../directory/index.js';
 import { DIRECTORY_SPECS } from '../../directory/options.js';
-import type { CommandContext } from '../command.js';
+import { readSecretFile } from '../../files/secret-file.js';
+import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, setting, settingFile, settingsOf } from '../config/option.js';
 import { sayReload } from '../reload/say-reload.js';
 import { readTlsPair, TlsFiles, type TlsPair } from '../reload/tls-files.js';
 import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
 import { readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
-import { defineServer, SERVER_OPTIONS, type ServerFile } from '../server.js';
+import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
 
 const DIRECTORY_OPTIONS = {
   listen: setting(DIRECTORY_SPECS, 'listen'),
@@ -28,10 +29,10 @@ const DIRECTORY_OPTIONS = {
 } as const satisfies OptionTable;
 
 type DirectoryContext = CommandContext<typeof DIRECTORY_OPTIONS>;
-type DirectoryFile = ServerFile<typeof DIRECTORY_OPTIONS>;
+type DirectoryOptions = DirectoryContext['options'];
 
 /** `turnpike directory` */
-export const directoryCommand = defineServer({
+export const directoryCommand = defineCommand({
   path: ['directory'],
   summary: 'run a directory: it picks a pair of relays for two peers',
   description:
@@ -62,33 +63,35 @@ export const directoryCommand = defineServer({
     'Without TLS the API key and the credentials of peers cross the network in the clear: keep ' +
       'the listener on loopback behind a TLS proxy, or give --tls-cert and --tls-key.',
   ],
-  open: async (context) => {
-    const { options, logger } = context;
-    const { Directory } = await import('../../directory/index.js');
-    const { clusterSecretFile, apiKeyFile } = options;
-    await warnIfReadable(apiKeyFile, logger);
-    const paths = tlsPathsOf(options);
-    const tls = paths && (await readTlsPair(paths));
-    if (paths !== undefined) await warnIfReadable(paths.key, logger);
-    const key = await readApiKey(apiKeyFile, { source: context.sourceOf('apiKeyFile') });
-    const source = context.sourceOf('clusterSecretFile');
-    const service = await Directory.open({
-      ...settingsOf(DIRECTORY_OPTIONS, options),
-      clusterSecret: await readSecret({ path: clusterSecretFile, source, logger }),
-      apiKeys: apiKeysOf(key),
-      tls: tls && pemOf(tls),
-      logger,
-    });
-    return { service, files: [tlsFile(context, service, tls), keyFile(context, service, key)] };
-  },
-  listening: ({ url }: Directory) => [`directory at ${url}`, { url }],
-  stopping: 'stopping',
+  run: async (context) => runServer(context, await openDirectory(context)),
 });
+
+async function openDirectory(context: DirectoryContext): Promise<Server> {
+  const { options, logger } = context;
+  const { Directory } = await import('../../directory/index.js');
+  const key = await readSecret(context, 'apiKeyFile', readApiKey);
+  const paths = tlsPathsOf(options);
+  const tls = paths && (await readTlsPair(paths));
+  if (paths !== undefined) await warnIfReadable(paths.key, logger);
+  const directory = await Directory.open({
+    ...settingsOf(DIRECTORY_OPTIONS, options),
+    clusterSecret: await readSecret(context, 'clusterSecretFile', readSecretFile),
+    apiKeys: apiKeysOf(key),
+    tls: tls && pemOf(tls),
+    logger,
+  });
+  return {
+    service: directory,
+    listening: [`directory at ${directory.url}`, { url: directory.url }],
+    stopping: 'stopping',
+    files: [tlsFile(context, directory, tls), keyFile(context, directory, key)],
+  };
+}
 
 function keyFile({ options, logger }: DirectoryContext, directory: Directory, key: string) {
   const file = new WatchedFile(options.apiKeyFile, key, {
     item: 'api-key-file',
-    read: (path) => readApiKey(path, { again: true }),
+    read: (path) => readApiKey(path, '--api-key-file', true),
     take: (value) => directory.update({ apiKeys: apiKeysOf(value) }),
     stays: () => 'the API key stays',
     changed: () => 'the API key has changed: from now on the new one counts',
@@ -97,19 +100,19 @@ function keyFile({ options, logger }: DirectoryContext, directory: Directory, ke
     clock: systemClock,
     logger,
   });
-  return { check: (asked) => file.check(asked?.apiKeyFile) } satisfies DirectoryFile;
+  return { check: (asked?: DirectoryOptions) => file.check(asked?.apiKeyFile) };
 }
 
 function tlsFile(
   { options, logger }: DirectoryContext,
   directory: Directory,
   pair: TlsPair | undefined,
-): DirectoryFile {
+) {
   const paths = tlsPathsOf(options);
   const take = (next: TlsPair) => directory.update({ tls: pemOf(next) });
   const files = paths && pair && new TlsFiles(paths, pair, { take, clock: systemClock, logger });
   return {
-    check: async (asked) => {
+    check: async (asked?: DirectoryOptions) => {
       const next = asked && tlsPathsOf(asked);
       if (asked === undefined || (files && next)) return files?.check(next);
       if (files === undefined && next === undefined) return;
@@ -127,6 +130,6 @@ function pemOf({ cert, key }: TlsPair) {
   return { cert, key };
 }
 
-function tlsPathsOf({ tlsCert, tlsKey }: DirectoryContext['options']) {
+function tlsPathsOf({ tlsCert, tlsKey }: DirectoryOptions) {
   return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: tlsCert, key: tlsKey };
 }

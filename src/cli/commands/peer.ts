@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { formatAddress } from '../../address.js';
 import { systemClock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
+import { readSecretFile } from '../../files/secret-file.js';
 import { SPECS } from '../../options/shared-specs.js';
 import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../../udp-tunnel/flows.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, option, required } from '../config/option.js';
 import type { PeerMode } from '../peer/peer-mode.js';
-import { readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
+import { readApiKey, readSecret } from '../secret-files.js';
 
 /** A stream that was cut waits this long for the other side before its end is an error. */
 const STREAM_RECONNECT_SECONDS = 60;
@@ -87,14 +88,13 @@ export const peerCommand = defineCommand({
       `${UDP_FLOW_IDLE_MS / 1_000} s is forgotten.`,
   ],
   run: async (context) => {
-    const { options, logger, terminal, io, stop, sourceOf } = context;
+    const { options, logger, terminal, io, stop } = context;
     const { Peer } = await import('../../client/index.js');
     const { logJoinProgress } = await import('../peer/peer-log.js');
     const { runMode } = await import('../peer/mode-runner.js');
     const { StatusReporter } = await import('../peer/status.js');
     checkMode(context);
-    await warnIfReadable(options.apiKeyFile, logger);
-    const apiKey = await readApiKey(options.apiKeyFile, { source: sourceOf('apiKeyFile') });
+    const apiKey = await readSecret(context, 'apiKeyFile', readApiKey);
     const { directory, room, region, statusSeconds, udpListen, udpForward } = options;
     const isStream = udpListen === undefined && udpForward === undefined;
     const mode = await openMode(context);
@@ -151,8 +151,9 @@ function checkMode({ options, sourceOf }: PeerContext): void {
   }
 }
 
-async function openMode({ options, logger, io, sourceOf }: PeerContext): Promise<PeerMode> {
-  const { udpListen, udpForward, roomKeyFile } = options;
+async function openMode(context: PeerContext): Promise<PeerMode> {
+  const { options, logger, io } = context;
+  const { udpListen, udpForward } = options;
   const address = udpListen ?? udpForward;
   if (address !== undefined) {
     const { UdpTunnel } = await import('../../udp-tunnel/udp-tunnel.js');
@@ -166,7 +167,6 @@ async function openMode({ options, logger, io, sourceOf }: PeerContext): Promise
     return mode;
   }
   const { StreamMode } = await import('../peer/stream-mode.js');
-  const file = { path: roomKeyFile ?? '', source: sourceOf('roomKeyFile'), logger };
-  const roomKey = await readSecret(file);
+  const roomKey = await readSecret(context, 'roomKeyFile', readSecretFile);
   return new StreamMode({ io, roomKey, clock: systemClock, random: randomBytes });
 }

@@ -1,12 +1,11 @@
 import { formatAddress } from '../../address.js';
-import type { RelaySecrets } from '../../files/secret-file.js';
-import type { Relay } from '../../relay/index.js';
+import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../../files/secret-file.js';
 import { RELAY_SETTINGS } from '../../relay/settings.js';
-import type { CommandContext } from '../command.js';
+import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey, setting, settingFile, settingsOf } from '../config/option.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
-import { readRelaySecret, readSecret } from '../secret-files.js';
-import { defineServer, SERVER_OPTIONS } from '../server.js';
+import { readSecret } from '../secret-files.js';
+import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
 
 const RELAY_OPTIONS = {
   id: setting(RELAY_SETTINGS, 'id'),
@@ -33,7 +32,7 @@ const RELAY_OPTIONS = {
 type RelayContext = CommandContext<typeof RELAY_OPTIONS>;
 
 /** `turnpike relay` */
-export const relayCommand = defineServer({
+export const relayCommand = defineCommand({
   path: ['relay'],
   summary: 'run a relay: it forwards between peers and other relays',
   description:
@@ -61,36 +60,38 @@ export const relayCommand = defineServer({
       'none; a wildcard address (0.0.0.0, ::) needs one. SIGTERM tells every peer that the relay ' +
       'goes away (Closed 300) and ends within 5 s; a second signal ends it at once.',
   ],
-  open: async (context) => {
-    const { options, logger } = context;
-    await checkAddresses(context);
-    const forwarding = forwardingOf(context);
-    const { Relay } = await import('../../relay/index.js');
-    const secrets = await readSecrets(context);
-    const settings = { ...settingsOf(RELAY_OPTIONS, options), ...forwarding, ...secrets };
-    return { service: await Relay.open({ ...settings, logger }) };
-  },
-  listening: (relay: Relay, { id }) => {
-    const listen = relay.serviceAddresses.map(formatAddress);
-    const trunk = relay.trunkAddresses.map(formatAddress);
-    const text = `relay ${id}: peers at ${listen.join(', ')}, relays at ${trunk.join(', ')}`;
-    return [text, { id, listen, trunk }];
-  },
-  stopping: 'draining: peers are told to leave',
-  failed: superseded,
-  words: {
-    'challenge-budget': ({ challengesPerSecond, challengesBurst }) =>
-      `a stranger's address gets ${challengesPerSecond} responses a second, ` +
-      `${challengesBurst} at once`,
-  },
+  run: async (context) => runServer(context, await openRelay(context)),
 });
 
-/** Rejects when another process has taken the relay's id: one of the two must go. */
-function superseded(relay: Relay): Promise<never> {
-  return new Promise((_, reject) => relay.once('superseded', reject));
+async function openRelay(context: RelayContext): Promise<Server> {
+  const { options, logger } = context;
+  await checkAddresses(context);
+  const forwarding = forwardingOf(context);
+  const { Relay } = await import('../../relay/index.js');
+  const secrets = await readSecrets(context);
+  const settings = { ...settingsOf(RELAY_OPTIONS, options), ...forwarding, ...secrets };
+  const relay = await Relay.open({ ...settings, logger });
+  const { id } = options;
+  const listen = relay.serviceAddresses.map(formatAddress);
+  const trunk = relay.trunkAddresses.map(formatAddress);
+  return {
+    service: relay,
+    listening: [
+      `relay ${id}: peers at ${listen.join(', ')}, relays at ${trunk.join(', ')}`,
+      { id, listen, trunk },
+    ],
+    stopping: 'draining: peers are told to leave',
+    // Another process has taken the relay's id.
+    failed: () => new Promise((_, reject) => relay.once('superseded', reject)),
+    words: {
+      'challenge-budget': ({ challengesPerSecond, challengesBurst }) =>
+        `a stranger's address gets ${challengesPerSecond} responses a second, ` +
+        `${challengesBurst} at once`,
+    },
+  };
 }
 
-/** Refuses before anything is opened what others could not be told. */
+/** Checks the advertised addresses before anything is opened. */
 async function checkAddresses({ options, sourceOf }: RelayContext): Promise<void> {
   const { checkAdvertised } = await import('../../relay/advertised-addresses.js');
   const check = (bound: 'listen' | 'trunk', advertised: 'advertise' | 'advertiseTrunk') =>
@@ -103,17 +104,12 @@ async function checkAddresses({ options, sourceOf }: RelayContext): Promise<void
   check('trunk', 'advertiseTrunk');
 }
 
-async function readSecrets({ options, logger, sourceOf }: RelayContext): Promise<RelaySecrets> {
-  const { id, relaySecretFile, clusterSecretFile = '' } = options;
-  const file = (name: 'relaySecretFile' | 'clusterSecretFile', path: string) => ({
-    path,
-    source: sourceOf(name),
-    logger,
-  });
+async function readSecrets(context: RelayContext): Promise<RelaySecrets> {
+  const { id, relaySecretFile } = context.options;
   if (relaySecretFile !== undefined) {
-    return readRelaySecret(file('relaySecretFile', relaySecretFile));
+    return readSecret(context, 'relaySecretFile', readRelaySecretFile);
   }
   const { relaySecret, tenantRoot } = await import('../../auth/keys.js');
-  const clusterSecret = await readSecret(file('clusterSecretFile', clusterSecretFile));
+  const clusterSecret = await readSecret(context, 'clusterSecretFile', readSecretFile);
   return { relaySecret: relaySecret(clusterSecret, id), tenantRoot: tenantRoot(clusterSecret) };
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { TurnpikeError } from '../../errors.js';
+import { readSecretFile } from '../../files/secret-file.js';
 import { expectation } from '../../options/option-spec.js';
 import { SPECS } from '../../options/shared-specs.js';
 import { type CommandDefinition, defineCommand } from '../command.js';
@@ -79,15 +80,17 @@ function derivingCommand({ purpose, example, derive, ...definition }: Derivation
           `--cluster-secret-file cluster.secret \\\n  > ${example}.secret)`,
       },
     ],
-    run: async ({ arguments: [name = ''], options, sourceOf, logger, io }) => {
+    run: async (context) => {
+      const [name = ''] = context.arguments;
       const keys = await import('../../auth/keys.js');
       if (!keys.isName(name)) {
         const message = `${JSON.stringify(name)} is no name: expected ${expectation(SPECS.name)}`;
         throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
       }
-      const source = sourceOf('clusterSecretFile');
-      const cluster = await readSecret({ path: options.clusterSecretFile, source, logger });
-      for (const secret of derive(keys, cluster, name)) io.stdout.write(lineOf(secret));
+      const cluster = await readSecret(context, 'clusterSecretFile', readSecretFile);
+      for (const secret of derive(keys, cluster, name)) {
+        context.io.stdout.write(lineOf(secret));
+      }
       return EXIT.ok;
     },
   });

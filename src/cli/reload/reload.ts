@@ -1,24 +1,33 @@
 import type { Logger } from 'pino';
-import { COMMON_OPTIONS, type OptionTable, optionKey } from '../config/option.js';
+import { COMMON_OPTIONS, type OptionTable, optionKey, settingsOf } from '../config/option.js';
 import { type ConfigInput, type ResolvedConfig, resolveConfig } from '../config/resolve.js';
 import { sayReload, sayRestart } from './say-reload.js';
+import { fixedFile } from './watched-file.js';
 
 type Values = ResolvedConfig['values'];
 
+/** A file that an option names. */
+export interface ReloadedFile {
+  /**
+   * Checks whether the file has changed, takes it, and logs the outcome.
+   * @param asked - the options at a reload; undefined at a check without one
+   */
+  check(asked?: Values): Promise<void>;
+}
+
 /** What a program gives to be reloaded. */
 export interface Reloaded {
-  /** Changes settings: all that are given, or none; it throws then. */
+  /** Changes settings: all that are given, or none, and throws then. */
   update(settings: Values): void;
-  /** Files that options name: each takes what is new, and says what became of it. */
-  readonly files: readonly { readonly check: (options: Values) => Promise<void> }[];
-  /** What the log says of an item of options, where the values alone do not say it. */
-  readonly words?: Readonly<Record<string, (options: Values) => string>>;
+  readonly files: readonly ReloadedFile[];
+  /** Log texts of items, where the values alone do not say enough. */
+  readonly words?: Readonly<Record<string, (options: Values) => string>> | undefined;
 }
 
 /**
- * What SIGHUP does to a program, by the table of its options: those that change while it runs are
- * taken, together or not at all; those that change at a start are named; then come the files. One
- * reload at a time; signals that come meanwhile are one more.
+ * Reloads a program at SIGHUP by its table of options. Options that change while it runs are taken
+ * together or not at all. Changed options that need a restart are logged. Then the files are
+ * checked. One reload runs at a time; signals that come meanwhile make one more.
  */
 export class Reload {
   readonly #input: ConfigInput;
@@ -39,13 +48,13 @@ export class Reload {
     this.#now = values;
   }
 
-  /** The program is up: a reload that was asked for meanwhile is made now. */
-  of(target: Reloaded): void {
-    this.#target = target;
+  /** Sets the running program. A reload that was requested before is made now. */
+  async of(target: Reloaded): Promise<void> {
+    this.#target = { ...target, files: [...target.files, ...(await this.#fixedFiles())] };
     if (this.#wanted) this.request();
   }
 
-  /** Asks for a reload. */
+  /** Requests a reload. */
   request(): void {
     this.#wanted = true;
     if (!this.#running && this.#target !== undefined) void this.#run(this.#target);
@@ -66,17 +75,25 @@ export class Reload {
     this.#running = false;
   }
 
-  /** @throws where the program cannot take them; nothing has changed then */
+  /** The files that are read only at the start. */
+  #fixedFiles(): Promise<ReloadedFile[]> {
+    const files = Object.entries(this.#table).flatMap(([name, { kind, changes }]) => {
+      const path = this.#atStart[name];
+      return kind === 'file' && changes === 'at start' && typeof path === 'string'
+        ? [fixedFile(optionKey(name), path, this.#logger)]
+        : [];
+    });
+    return Promise.all(files);
+  }
+
+  /** @throws if the program cannot take them; nothing has changed then */
   #take(target: Reloaded, { values, sources }: ResolvedConfig): void {
     const names = Object.keys(this.#table).filter((name) => name !== 'config');
     const isRunning = (name: string) => this.#table[name]?.changes === 'while running';
     const running = names.filter(isRunning);
     const changed = new Set(running.filter((name) => !same(values[name], this.#now[name])));
-    const settings = [...changed].flatMap((name) => {
-      const setting = this.#table[name]?.setting;
-      return setting === undefined ? [] : [[setting, values[name]]];
-    });
-    if (settings.length > 0) target.update(Object.fromEntries(settings));
+    const settings = settingsOf(pick(this.#table, [...changed]), values as never);
+    if (Object.keys(settings).length > 0) target.update(settings);
     this.#now = { ...this.#atStart, ...pick(values, running) };
     for (const name of names) {
       if (isRunning(name) || same(values[name], this.#atStart[name])) continue;
@@ -90,7 +107,7 @@ export class Reload {
     this.#setLogLevel(String(values.logLevel));
   }
 
-  /** The options of each item; files have theirs, and so has the log's level. */
+  /** The options of each item, without files and the log level. */
   #items(running: readonly string[]): Map<string, string[]> {
     const items = new Map<string, string[]>();
     for (const name of running) {
@@ -102,17 +119,16 @@ export class Reload {
 
   #setLogLevel(level: string): void {
     const before = this.#logger.level;
-    if (level === before) {
-      return sayReload(this.#logger, 'log-level', 'unchanged', `the log's level stays ${level}`);
-    }
-    const say = () =>
-      sayReload(this.#logger, 'log-level', 'changed', `the log's level is ${level}, was ${before}`);
-    // Under the one of the two levels that lets it through.
-    const { values } = this.#logger.levels;
-    const quieter = (values[level] ?? Number.POSITIVE_INFINITY) > (values.info ?? 0);
-    if (quieter) say();
+    const [result, detail] =
+      level === before
+        ? (['unchanged', `the log's level stays ${level}`] as const)
+        : (['changed', `the log's level is ${level}, was ${before}`] as const);
+    const say = () => sayReload(this.#logger, 'log-level', result, detail);
+    // Said at the level before if that shows it, else at the new one.
+    const isShown = this.#logger.isLevelEnabled('info');
+    if (isShown) say();
     this.#logger.level = level;
-    if (!quieter) say();
+    if (!isShown) say();
   }
 }
 
@@ -121,8 +137,8 @@ function valuesText(values: Values, names: readonly string[]): string {
   return names.map((name) => `${optionKey(name)}: ${text(values[name])}`).join(', ');
 }
 
-function pick(values: Values, names: readonly string[]): Values {
-  return Object.fromEntries(names.map((name) => [name, values[name]]));
+function pick<T>(values: Readonly<Record<string, T>>, names: readonly string[]) {
+  return Object.fromEntries(names.map((name) => [name, values[name] as T]));
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../clock.js';
 import { messageOf } from '../../errors.js';
 import { readSmallFile } from '../../files/small-file.js';
+import type { ReloadedFile } from './reload.js';
 import { givesOnce, sayReload, sayRestart } from './say-reload.js';
 
 /** Files that may change are looked at this often. */
@@ -92,50 +93,29 @@ export class WatchedFile<Paths, Value> {
   }
 }
 
-/** A file that is read at the start alone: at a reload it is said when it has changed. */
-export class FixedFile {
-  readonly #item: string;
-  readonly #path: string;
-  readonly #logger: Logger;
-  readonly #atStart: Content;
-
-  private constructor(item: string, path: string, atStart: Content, logger: Logger) {
-    this.#item = item;
-    this.#path = path;
-    this.#atStart = atStart;
-    this.#logger = logger;
-  }
-
-  /** @param item - the option's key */
-  static async read(item: string, path: string, logger: Logger): Promise<FixedFile> {
-    return new FixedFile(item, path, await contentOf(item, path), logger);
-  }
-
-  async check(): Promise<void> {
-    const { digest, fault } = await contentOf(this.#item, this.#path);
-    if (digest !== this.#atStart.digest) {
-      if (fault === undefined) return sayRestart(this.#logger, this.#item, this.#path);
-      const detail = 'what was read at the start stays';
-      sayReload(this.#logger, this.#item, 'kept', detail, fault);
-    } else if (givesOnce(fault)) {
-      // Nothing is known of the content of a pipe.
-      sayReload(this.#logger, this.#item, 'unchanged', messageOf(fault));
-    }
-  }
-}
-
-/** A file's content, as a digest, or why it has none. */
-interface Content {
-  readonly digest?: string;
-  readonly fault?: unknown;
-}
-
-async function contentOf(item: string, path: string): Promise<Content> {
+/**
+ * A file that is read only at the start. A reload logs whether it has changed.
+ * @param item - the option's key
+ */
+export async function fixedFile(item: string, path: string, logger: Logger): Promise<ReloadedFile> {
   const file = { path, source: `--${item}`, code: 'ERR_TURNPIKE_SECRET', again: true } as const;
-  return readSmallFile(file).then(
-    (text) => ({ digest: digestOf(text) }),
-    (fault: unknown) => ({ fault }),
-  );
+  const read = () =>
+    readSmallFile(file).then(
+      (text) => ({ digest: digestOf(text), fault: undefined }),
+      (fault: unknown) => ({ digest: undefined, fault }),
+    );
+  const atStart = await read();
+  const check = async () => {
+    const { digest, fault } = await read();
+    if (digest !== atStart.digest) {
+      if (fault === undefined) return sayRestart(logger, item, path);
+      sayReload(logger, item, 'kept', 'what was read at the start stays', fault);
+    } else if (givesOnce(fault)) {
+      // The content of a pipe is not known.
+      sayReload(logger, item, 'unchanged', messageOf(fault));
+    }
+  };
+  return { check };
 }
 
 /** Secrets are compared by their digests, which hold nothing of them. */

@@ -42,7 +42,7 @@ async function scene(t: Test) {
     files: [
       {
         check: async (options) => {
-          scene.seen = options;
+          scene.seen = options ?? {};
           looks += 1;
         },
       },

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { FixedFile, RELOAD_WATCH_MS, WatchedFile } from '../../../src/cli/reload/watched-file.js';
+import { fixedFile, RELOAD_WATCH_MS, WatchedFile } from '../../../src/cli/reload/watched-file.js';
 import { readApiKey } from '../../../src/cli/secret-files.js';
 
 const KEYS = ['first-key-0123456789', 'second-key-0123456789'] as const;
@@ -17,7 +17,7 @@ function scene(t: Test) {
   const take = (key: string) => void taken.push(key);
   const watched = new WatchedFile(path, KEYS[0] as string, {
     item: 'api-key-file',
-    read: (from) => readApiKey(from, { again: true }),
+    read: (from) => readApiKey(from, '--api-key-file', true),
     take,
     stays: () => 'the API key stays',
     changed: () => 'the API key has changed',
@@ -75,7 +75,7 @@ t.test(
   'a change of a file that is read only at the start is logged as restart-needed',
   async (t) => {
     const { path, log, logger } = scene(t);
-    const file = await FixedFile.read('cluster-secret-file', path, logger);
+    const file = await fixedFile('cluster-secret-file', path, logger);
     await file.check();
     t.equal(log.length, 0);
     writeFileSync(path, KEYS[1]);
@@ -99,7 +99,7 @@ t.test('a pipe in place of a file is named as such on request', async (t) => {
   t.match(log, [
     { item: 'api-key-file', result: 'kept', reason: /it is a pipe, such as `<\(…\)`/ },
   ]);
-  const file = await FixedFile.read('cluster-secret-file', path, logger);
+  const file = await fixedFile('cluster-secret-file', path, logger);
   await file.check();
   t.match(log[1], { item: 'cluster-secret-file', result: 'unchanged', msg: /it is a pipe/ });
   t.strictSame(taken, []);
