@@ -1,7 +1,7 @@
 import { TurnpikeError } from '../errors.js';
 import { FORWARDING_SPECS } from '../native/option-specs.js';
 import type { ForwardingOptions } from '../relay/forwarding-options.js';
-import { RELAY_SETTINGS } from '../relay/settings.js';
+import { RELAY_SETTINGS } from '../relay/option-specs.js';
 import type { CommandContext } from './command.js';
 import { flag, type OptionTable, setting, settingsOf } from './config/option.js';
 

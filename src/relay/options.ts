@@ -6,7 +6,7 @@ import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { ForwardingOptions } from './forwarding-options.js';
-import { RELAY_SETTINGS } from './settings.js';
+import { RELAY_SETTINGS } from './option-specs.js';
 
 /** Options of `Relay.open`. */
 export interface RelayOptions extends ForwardingOptions, HostOptions {

@@ -1,6 +1,6 @@
 import { formatAddress } from '../../address.js';
 import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../../files/secret-file.js';
-import { RELAY_SETTINGS } from '../../relay/settings.js';
+import { RELAY_SETTINGS } from '../../relay/option-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey, setting, settingFile, settingsOf } from '../config/option.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
