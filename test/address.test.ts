@@ -1,7 +1,7 @@
 import t from 'tap';
 import { decodeAddress, formatAddress, parseAddress, toAddress } from '../src/address.js';
 
-t.test('texts and objects are read, and canonical', async (t) => {
+t.test('addresses as text and as objects are parsed to their canonical form', async (t) => {
   for (const [input, canonical] of [
     ['192.0.2.1:3478', '192.0.2.1:3478'],
     ['[2001:DB8:0:0::1]:0', '[2001:db8::1]:0'],
@@ -14,7 +14,7 @@ t.test('texts and objects are read, and canonical', async (t) => {
   t.ok(Object.is(toAddress({ address: '::1', port: -0 }).port, 0));
 });
 
-/** What is no address, and what the message says of it. */
+/** Invalid addresses, each with the reason in the message. */
 const WRONG: readonly (readonly [input: unknown, reason: RegExp])[] = [
   ['', /it is empty/],
   ['localhost:8080', /"localhost" is a name, and names are not resolved: write 127\.0\.0\.1/],
@@ -64,7 +64,7 @@ const WRONG: readonly (readonly [input: unknown, reason: RegExp])[] = [
   ],
 ];
 
-t.test('what is no address says why, and what to write', async (t) => {
+t.test('an invalid address is refused with the reason and what to write', async (t) => {
   for (const [input, reason] of WRONG) {
     const decoded = decodeAddress(input);
     t.match(decoded, { ok: false, reason });
@@ -75,7 +75,7 @@ t.test('what is no address says why, and what to write', async (t) => {
   }
 });
 
-t.test('no address can be formatted that is none', async (t) => {
+t.test('formatAddress throws for an invalid address', async (t) => {
   for (const input of [undefined, null, 1, 'x', {}, { address: 1, port: 1 }, { address: 'x' }]) {
     t.throws(() => formatAddress(input as never), { code: 'ERR_TURNPIKE_ADDRESS' });
   }

@@ -3,7 +3,7 @@ import { bindAdvice, connectAdvice, fileFault } from '../src/errno-advice.js';
 
 const at = (port: number) => ({ address: '192.0.2.1', port });
 
-t.test('an address that cannot be bound says what to do', async (t) => {
+t.test('bindAdvice has a remedy for each errno', async (t) => {
   t.match(bindAdvice('EADDRINUSE', at(80)), /give another/);
   t.match(bindAdvice('EACCES', at(80)), /CAP_NET_BIND_SERVICE/);
   t.equal(bindAdvice('EACCES', at(8_080)), ': not permitted');
@@ -13,7 +13,7 @@ t.test('an address that cannot be bound says what to do', async (t) => {
   t.equal(bindAdvice(undefined, at(1)), '');
 });
 
-t.test('a directory that cannot be reached says what to do', async (t) => {
+t.test('connectAdvice has a remedy for each error', async (t) => {
   t.match(connectAdvice('DEPTH_ZERO_SELF_SIGNED_CERT', true), /NODE_EXTRA_CA_CERTS/);
   t.match(connectAdvice('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', true), /NODE_EXTRA_CA_CERTS/);
   t.match(connectAdvice('EPROTO', true), /does not speak TLS/);
@@ -27,7 +27,7 @@ t.test('a directory that cannot be reached says what to do', async (t) => {
   t.equal(connectAdvice(undefined, false), '');
 });
 
-t.test('a file that cannot be read says what it is', async (t) => {
+t.test('fileFault describes each errno', async (t) => {
   t.match(fileFault('ENOENT'), /no such file/);
   t.match(fileFault('EACCES'), /this user may not read it/);
   t.match(fileFault('EIO'), /EIO/);

@@ -17,43 +17,40 @@ const nonce = new NonceIssuer({
   lifetimeSeconds: NONCE_LIFETIME_SECONDS,
 }).issue('2001:db8:1234:5678:11:2233:4455:6677');
 
-t.test(
-  'a challenge answers its request and has what RFC 8489 section 9.2.4 asks for',
-  async (t) => {
-    for (const code of [401, 438] as const) {
-      for (const fingerprint of [false, true]) {
-        const challenge = decoded(
-          buildChallenge(REQUEST, { code, realm: OVERLAY_REALM, nonce, fingerprint }),
-        );
-        t.equal(challenge.messageClass, 'error');
-        t.equal(challenge.method, REQUEST.method);
-        t.strictSame(challenge.transactionId, TRANSACTION_ID);
-        t.equal(challenge.errorCode()?.code, code);
-        t.equal(challenge.text(Realm), REALM);
-        t.equal(challenge.text(Nonce), nonce);
-        t.strictSame(challenge.passwordAlgorithms(), [2, 1]);
-        t.equal(challenge.has(Fingerprint), fingerprint);
-        t.notOk(challenge.has(AttributeType.Username));
-        t.notOk(challenge.has(AttributeType.MessageIntegrity));
-      }
+t.test('a challenge has the attributes of RFC 8489 section 9.2.4', async (t) => {
+  for (const code of [401, 438] as const) {
+    for (const fingerprint of [false, true]) {
+      const challenge = decoded(
+        buildChallenge(REQUEST, { code, realm: OVERLAY_REALM, nonce, fingerprint }),
+      );
+      t.equal(challenge.messageClass, 'error');
+      t.equal(challenge.method, REQUEST.method);
+      t.strictSame(challenge.transactionId, TRANSACTION_ID);
+      t.equal(challenge.errorCode()?.code, code);
+      t.equal(challenge.text(Realm), REALM);
+      t.equal(challenge.text(Nonce), nonce);
+      t.strictSame(challenge.passwordAlgorithms(), [2, 1]);
+      t.equal(challenge.has(Fingerprint), fingerprint);
+      t.notOk(challenge.has(AttributeType.Username));
+      t.notOk(challenge.has(AttributeType.MessageIntegrity));
     }
-  },
-);
+  }
+});
 
-t.test('a challenge costs one token at most (reflection by 401)', async (t) => {
+t.test('a challenge is no longer than one token of the budget (reflection by 401)', async (t) => {
   for (const name of [REALM, '', 'r'.repeat(20)]) {
     const realm = { ...OVERLAY_REALM, name };
     for (const code of [400, 401, 438] as const) {
       for (const fingerprint of [false, true]) {
         const bytes = buildChallenge(REQUEST, { code, realm, nonce, fingerprint });
         t.ok(bytes.length <= CHALLENGE_TOKEN_BYTES, `${code} ${bytes.length} bytes`);
-        t.equal(challengeBytes({ code, realm, fingerprint }), bytes.length, 'foretold');
+        t.equal(challengeBytes({ code, realm, fingerprint }), bytes.length, 'challengeBytes');
       }
     }
   }
 });
 
-t.test('the reason is said where there is room', async (t) => {
+t.test('ERROR-CODE has a reason phrase if there is room', async (t) => {
   const reason = (code: 401 | 438, fingerprint: boolean) =>
     decoded(buildChallenge(REQUEST, { code, realm: OVERLAY_REALM, nonce, fingerprint })).errorCode()
       ?.reason;
@@ -62,7 +59,7 @@ t.test('the reason is said where there is room', async (t) => {
   t.equal(reason(438, true), 'Stale Nonce');
 });
 
-t.test('400 has neither REALM nor NONCE', async (t) => {
+t.test('a 400 has neither REALM nor NONCE', async (t) => {
   const bytes = buildChallenge(REQUEST, {
     code: 400,
     realm: OVERLAY_REALM,
@@ -74,7 +71,7 @@ t.test('400 has neither REALM nor NONCE', async (t) => {
   for (const type of [Realm, Nonce, PasswordAlgorithms]) t.notOk(challenge.has(type));
 });
 
-t.test('the length of a challenge with a long realm is foretold', async (t) => {
+t.test('challengeBytes is right for a long realm', async (t) => {
   const realm = { ...OVERLAY_REALM, name: 'r'.repeat(763) };
   const bytes = buildChallenge(REQUEST, { code: 401, realm, nonce, fingerprint: true });
   t.equal(challengeBytes({ code: 401, realm, fingerprint: true }), bytes.length);

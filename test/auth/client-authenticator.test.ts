@@ -26,7 +26,7 @@ function answer(code?: number): MessageWriter {
   return code === undefined ? writer.u32(AttributeType.Lifetime, 600) : writer.errorCode(code);
 }
 
-/** A challenge put together by hand. */
+/** Makes a challenge with the given attributes. */
 function challenge(options: {
   code?: number;
   realm?: string;
@@ -44,14 +44,14 @@ function signedAnswer(kind: IntegrityKind, code?: number, key = KEYS[kind]): Stu
   return decoded(answer(code).integrity(kind, key));
 }
 
-t.test('the first request goes out unsigned (RFC 8489 section 9.2.3.1)', async (t) => {
+t.test('the first request is unsigned (RFC 8489 section 9.2.3.1)', async (t) => {
   const client = new ClientAuthenticator(CREDENTIAL);
   const writer = request();
   t.equal(client.sign(writer).proof, undefined);
   t.equal(decoded(writer).attributes.length, 1);
 });
 
-t.test('a challenge is answered by a signed retry, and the nonce kept', async (t) => {
+t.test('a challenge leads to a signed retry, and its nonce is kept', async (t) => {
   const server = new TestServer();
   for (const preference of ['auto', 'sha1', 'sha256'] as const) {
     const client = new ClientAuthenticator({ ...CREDENTIAL, integrity: preference });
@@ -67,14 +67,14 @@ t.test('a challenge is answered by a signed retry, and the nonce kept', async (t
   }
 });
 
-t.test('a request as a client of RFC 5389 has no algorithms', async (t) => {
+t.test('a request with integrity sha1 has no PASSWORD-ALGORITHM (RFC 5389)', async (t) => {
   const message = signed(challengedBy(new TestServer(), 'sha1'));
   t.notOk(message.has(PasswordAlgorithms));
   t.notOk(message.has(AttributeType.PasswordAlgorithm));
   t.ok(message.has(AttributeType.MessageIntegrity));
 });
 
-t.test('the list of algorithms goes back byte for byte', async (t) => {
+t.test('PASSWORD-ALGORITHMS is returned byte for byte', async (t) => {
   const client = new ClientAuthenticator(CREDENTIAL);
   const list = Buffer.from('0009000361626300 00020000 00010000'.replaceAll(' ', ''), 'hex');
   const message = decoded(
@@ -84,10 +84,10 @@ t.test('the list of algorithms goes back byte for byte', async (t) => {
   message.bytes.fill(0);
   const retry = signed(client);
   t.strictSame(Buffer.from(retry.get(PasswordAlgorithms) ?? ''), list);
-  t.equal(retry.passwordAlgorithm(), 2, 'the first one we know');
+  t.equal(retry.passwordAlgorithm(), 2, 'the first known one');
 });
 
-t.test('auto takes the first algorithm of the list that it knows', async (t) => {
+t.test('auto chooses the first known algorithm of the list', async (t) => {
   const chosen = (algorithms?: readonly number[]) => {
     const client = new ClientAuthenticator(CREDENTIAL);
     const options = { realm: REALM, nonce: 'n', ...(algorithms && { algorithms }) };
@@ -102,7 +102,7 @@ t.test('auto takes the first algorithm of the list that it knows', async (t) => 
   t.equal(chosen(), 'undefined sha1');
 });
 
-t.test('no algorithm in common: no retry (RFC 8489 section 9.2.5)', async (t) => {
+t.test('a challenge without a common algorithm is rejected (RFC 8489 section 9.2.5)', async (t) => {
   for (const [integrity, algorithms] of [
     ['auto', [7]],
     ['sha256', [1]],
@@ -118,7 +118,7 @@ t.test('no algorithm in common: no retry (RFC 8489 section 9.2.5)', async (t) =>
   }
 });
 
-t.test('bid-down: a challenge whose list was taken out is ignored', async (t) => {
+t.test('bid-down: a challenge whose PASSWORD-ALGORITHMS were removed is ignored', async (t) => {
   for (const integrity of ['auto', 'sha1', 'sha256'] as const) {
     for (const nonce of ['obMatJos2AAABx', 'obMatJos2gAAAx']) {
       const client = new ClientAuthenticator({ ...CREDENTIAL, integrity });
@@ -129,14 +129,14 @@ t.test('bid-down: a challenge whose list was taken out is ignored', async (t) =>
   }
 });
 
-t.test('bid-down: any other answer with such a nonce is ignored too', async (t) => {
+t.test('bid-down: another response with such a nonce is ignored', async (t) => {
   const client = challengedBy(new TestServer());
   const signature = client.sign(request());
   const message = decoded(answer().text(Nonce, 'obMatJos2gAAAx').integrity('sha256', KEYS.sha256));
   t.strictSame(client.check(message, signature), { type: 'ignored', why: 'bid-down' });
 });
 
-t.test("answers must carry the integrity of the request's kind", async (t) => {
+t.test("a response without valid integrity of the request's kind is ignored", async (t) => {
   const server = new TestServer();
   for (const kind of ['sha1', 'sha256'] as const) {
     const other = kind === 'sha1' ? 'sha256' : 'sha1';
@@ -165,7 +165,7 @@ t.test('438 renews the nonce', async (t) => {
   t.ok(server.authenticate(decoded(retry)).ok);
 });
 
-t.test('a transaction takes one challenge; a repeated answer changes nothing', async (t) => {
+t.test('a second challenge of one transaction is ignored', async (t) => {
   const server = new TestServer();
   const client = challengedBy(server);
   const signature = client.sign(request());
@@ -186,7 +186,7 @@ t.test('a request is challenged at most three times', async (t) => {
   const stale = challenge({ code: 438, realm: REALM, nonce: 'n' });
   t.strictSame(client.check(stale, signature), RETRY_438);
   signature = client.sign(request(), signature);
-  t.strictSame(client.check(stale, signature), RETRY_438, 'the nonce was older than the leg');
+  t.strictSame(client.check(stale, signature), RETRY_438, 'a nonce older than the leg’s');
   signature = client.sign(request(), signature);
   t.strictSame(client.check(stale, signature), {
     type: 'rejected',
@@ -207,14 +207,20 @@ t.test('401 to a signed request is final', async (t) => {
   });
 });
 
-t.test('a challenge may be signed, and is ignored when signed wrongly', async (t) => {
-  const client = challengedBy(new TestServer(), 'sha1');
-  const stale = () => answer(438).text(Realm, REALM).text(Nonce, 'n');
-  const wrong = decoded(stale().integrity('sha1', Buffer.alloc(16)));
-  t.strictSame(client.check(wrong, client.sign(request())), { type: 'ignored', why: 'integrity' });
-  const right = decoded(stale().integrity('sha1', KEYS.sha1));
-  t.strictSame(client.check(right, client.sign(request())), RETRY_438);
-});
+t.test(
+  'a challenge with wrong integrity is ignored, one with valid integrity is accepted',
+  async (t) => {
+    const client = challengedBy(new TestServer(), 'sha1');
+    const stale = () => answer(438).text(Realm, REALM).text(Nonce, 'n');
+    const wrong = decoded(stale().integrity('sha1', Buffer.alloc(16)));
+    t.strictSame(client.check(wrong, client.sign(request())), {
+      type: 'ignored',
+      why: 'integrity',
+    });
+    const right = decoded(stale().integrity('sha1', KEYS.sha1));
+    t.strictSame(client.check(right, client.sign(request())), RETRY_438);
+  },
+);
 
 t.test('a challenge without realm or nonce, or too long, is ignored', async (t) => {
   for (const options of [
@@ -231,7 +237,7 @@ t.test('a challenge without realm or nonce, or too long, is ignored', async (t) 
   }
 });
 
-t.test('before a challenge an error is final and a success is not believed', async (t) => {
+t.test('before a challenge an error is final and a success is ignored', async (t) => {
   const client = new ClientAuthenticator(CREDENTIAL);
   const signature = client.sign(request());
   t.strictSame(client.check(decoded(answer(400)), signature), {
@@ -243,7 +249,7 @@ t.test('before a challenge an error is final and a success is not believed', asy
   t.strictSame(client.check(signedAnswer('sha1'), signature).type, 'ignored');
 });
 
-t.test('a server that asks for anonymity gets USERHASH', async (t) => {
+t.test('a nonce with username anonymity leads to USERHASH', async (t) => {
   const client = new ClientAuthenticator(CREDENTIAL);
   const message = challenge({ realm: REALM, nonce: 'obMatJos2AAADx', algorithms: [2] });
   client.check(message, client.sign(request()));
@@ -252,7 +258,7 @@ t.test('a server that asks for anonymity gets USERHASH', async (t) => {
   t.notOk(retry.has(Username));
 });
 
-t.test("indications are judged by the leg's last signature", async (t) => {
+t.test("isAuthentic checks an indication with the key of the leg's last request", async (t) => {
   const client = challengedBy(new TestServer());
   const signature = client.sign(request());
   const closed = (key: Uint8Array) =>

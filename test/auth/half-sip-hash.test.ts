@@ -3,7 +3,7 @@ import { HalfSipHash } from '../../src/auth/half-sip-hash.js';
 
 const KEY = Uint8Array.from({ length: 8 }, (_, index) => index);
 
-t.test("the reference code's vector for 12 bytes, 64 bits of output", async (t) => {
+t.test("the hash of 12 bytes equals the reference code's vector", async (t) => {
   const hash = new HalfSipHash(KEY);
   hash.hash(0x03020100, 0x07060504, 0x0b0a0908);
   const output = Buffer.alloc(8);

@@ -19,7 +19,7 @@ const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
 const fra = relayKeyPair(relaySecret(CLUSTER_SECRET, 'fra-1'));
 const nyc = relayKeyPair(relaySecret(CLUSTER_SECRET, 'nyc-1'));
 
-t.test('PROTOCOL.md section 7: tenants', async (t) => {
+t.test('tenant root and tenant secret are those of PROTOCOL.md section 7', async (t) => {
   const root = tenantRoot(CLUSTER_SECRET);
   t.equal(hexOf(root), 'a0c158cde3e77c16773be2b69c21e20522632fdf79d2dc7bff9d4f9fe088318b');
   t.equal(
@@ -28,7 +28,7 @@ t.test('PROTOCOL.md section 7: tenants', async (t) => {
   );
 });
 
-t.test('PROTOCOL.md section 7: relays', async (t) => {
+t.test('relay secret and public keys are those of PROTOCOL.md section 7', async (t) => {
   t.equal(
     hexOf(relaySecret(CLUSTER_SECRET, 'fra-1')),
     '0b9d1d4d54d78a1b1a5d9d5b197f55523f0f70c588dd77864ff2327e907b47af',
@@ -37,7 +37,7 @@ t.test('PROTOCOL.md section 7: relays', async (t) => {
   t.equal(hexOf(nyc.publicKey), '6fdac5eb4a30cbba146826cfbd045992e5485d8e80afe8340be069185667190b');
 });
 
-t.test('PROTOCOL.md section 7: trunk keys', async (t) => {
+t.test('trunk keys are those of PROTOCOL.md section 7', async (t) => {
   const shared = sharedSecret(fra.privateKey, nyc.publicKey);
   t.equal(
     hexOf(trunkControlKey(shared, 'fra-1', 'nyc-1')),
@@ -53,7 +53,7 @@ t.test('PROTOCOL.md section 7: trunk keys', async (t) => {
   t.equal(hexOf(dataKey), 'b061b39e3bbaae73e8f5b0764d95dc90');
 });
 
-t.test('both relays derive the same keys, and each direction its own', async (t) => {
+t.test('both relays derive the same secret, and each direction has its own key', async (t) => {
   const atFra = sharedSecret(fra.privateKey, nyc.publicKey);
   const atNyc = sharedSecret(nyc.privateKey, fra.publicKey);
   t.strictSame(atFra, atNyc);
@@ -103,7 +103,7 @@ t.test('the trunk epoch counts whole days since 2026-01-01 UTC', async (t) => {
   t.equal(trunkEpoch(Number.MAX_SAFE_INTEGER), 0xffff, 'a clock after the last day');
 });
 
-t.test('names', async (t) => {
+t.test('isName accepts exactly the names of PROTOCOL.md', async (t) => {
   for (const name of ['a', 'default', 'fra-1', '0.x', 'a'.repeat(63)]) t.ok(isName(name), name);
   for (const name of ['', '-a', '.a', 'A', 'a_b', 'a/b', 'a\n', 'ä', 'a'.repeat(64)]) {
     t.notOk(isName(name), JSON.stringify(name));

@@ -30,7 +30,7 @@ function refused(
   t.strictSame(result, { ok: false, challenge: { code, failure, cost } }, failure);
 }
 
-/** A request with the three attributes and whatever `more` adds before integrity. */
+/** Makes a request with USERNAME, REALM and NONCE, and what `more` adds before integrity. */
 function withNonce(
   nonce: string,
   more: (writer: MessageWriter) => MessageWriter = (writer) => writer,
@@ -38,17 +38,20 @@ function withNonce(
   return more(request().text(Username, CREDENTIAL.username).text(Realm, REALM).text(Nonce, nonce));
 }
 
-t.test('MESSAGE-INTEGRITY with the MD5 key, as a client of RFC 5389 sends it', async (t) => {
-  const server = new TestServer();
-  t.strictSame(server.authenticate(signed(challengedBy(server, 'sha1'))), {
-    ok: true,
-    principal: PRINCIPAL,
-    signer: { kind: 'sha1', key: MD5_KEY },
-    nonceSeconds: server.clock.now() / 1_000 + 60,
-  });
-});
+t.test(
+  'MESSAGE-INTEGRITY with the MD5 key authenticates, as from a client of RFC 5389',
+  async (t) => {
+    const server = new TestServer();
+    t.strictSame(server.authenticate(signed(challengedBy(server, 'sha1'))), {
+      ok: true,
+      principal: PRINCIPAL,
+      signer: { kind: 'sha1', key: MD5_KEY },
+      nonceSeconds: server.clock.now() / 1_000 + 60,
+    });
+  },
+);
 
-t.test('PASSWORD-ALGORITHM SHA-256 with MESSAGE-INTEGRITY-SHA256', async (t) => {
+t.test('PASSWORD-ALGORITHM SHA-256 with MESSAGE-INTEGRITY-SHA256 authenticates', async (t) => {
   const server = new TestServer();
   for (const preference of ['sha256', 'auto'] as const) {
     t.strictSame(server.authenticate(signed(challengedBy(server, preference))), {
@@ -60,7 +63,7 @@ t.test('PASSWORD-ALGORITHM SHA-256 with MESSAGE-INTEGRITY-SHA256', async (t) => 
   }
 });
 
-t.test('algorithm and integrity may be combined either way', async (t) => {
+t.test('each password algorithm may be combined with each kind of integrity', async (t) => {
   const server = new TestServer();
   const nonce = server.nonceIssuer.issue(IP);
   const choose = (number: number) =>
@@ -82,7 +85,7 @@ t.test('algorithm and integrity may be combined either way', async (t) => {
   );
 });
 
-t.test('no integrity: 401, whatever else is there', async (t) => {
+t.test('a request without integrity gets 401', async (t) => {
   const server = new TestServer();
   refused(t, server.authenticate(decoded(request())), 401, 'no-integrity');
   const writer = withNonce(server.nonceIssuer.issue(IP));
@@ -90,7 +93,7 @@ t.test('no integrity: 401, whatever else is there', async (t) => {
   t.equal(server.keysAsked, 0);
 });
 
-t.test('integrity without USERNAME, REALM or NONCE: 400', async (t) => {
+t.test('a request with integrity and without USERNAME, REALM or NONCE gets 400', async (t) => {
   const server = new TestServer();
   const nonce = server.nonceIssuer.issue(IP);
   const parts: Record<string, (writer: MessageWriter) => MessageWriter> = {
@@ -106,7 +109,7 @@ t.test('integrity without USERNAME, REALM or NONCE: 400', async (t) => {
   }
 });
 
-t.test('text that is not UTF-8 counts as missing: 400', async (t) => {
+t.test('a request with an attribute that is not UTF-8 gets 400', async (t) => {
   const server = new TestServer();
   const nonce = server.nonceIssuer.issue(IP);
   const bad = Buffer.from('ff', 'hex');
@@ -121,7 +124,7 @@ t.test('text that is not UTF-8 counts as missing: 400', async (t) => {
 });
 
 t.test(
-  'bid-down: PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS, both or neither: else 400',
+  'bid-down: only one of PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS, or a changed list, gets 400',
   async (t) => {
     const server = new TestServer();
     const nonce = server.nonceIssuer.issue(IP);
@@ -153,7 +156,7 @@ t.test(
   },
 );
 
-t.test('bid-down: of two integrity attributes SHA-256 is checked', async (t) => {
+t.test('bid-down: MESSAGE-INTEGRITY-SHA256 is checked if both kinds are present', async (t) => {
   const server = new TestServer();
   const nonce = server.nonceIssuer.issue(IP);
   const wrong = withNonce(nonce).integrity('sha1', MD5_KEY).integrity('sha256', SHA256_KEY);
@@ -162,7 +165,7 @@ t.test('bid-down: of two integrity attributes SHA-256 is checked', async (t) => 
   t.match(server.authenticate(decoded(right)), { ok: true, signer: { kind: 'sha256' } });
 });
 
-t.test('wrong password or unknown user: 401', async (t) => {
+t.test('a wrong password and an unknown user get 401', async (t) => {
   const server = new TestServer();
   const wrong = { ...CREDENTIAL, password: 'guess' };
   const nobody = { username: 'nobody', password: CREDENTIAL.password };
@@ -174,7 +177,7 @@ t.test('wrong password or unknown user: 401', async (t) => {
   }
 });
 
-t.test("another tenant's credential is wrong under this tenant's name", async (t) => {
+t.test("a credential with another tenant's secret gets 401", async (t) => {
   const server = new TestServer();
   const minted = mintCredential({
     tenantSecret: Buffer.alloc(32, 0x22),
@@ -187,14 +190,14 @@ t.test("another tenant's credential is wrong under this tenant's name", async (t
   refused(t, server.authenticate(message), 401, 'wrong-integrity');
 });
 
-t.test('USERNAME of more than 508 bytes: 401', async (t) => {
+t.test('a USERNAME of more than 508 bytes gets 401', async (t) => {
   const server = new TestServer();
   const username = `${CREDENTIAL.username}/x=${'y'.repeat(508)}`;
   const message = signed(challengedBy(server, 'auto', { ...CREDENTIAL, username }));
   refused(t, server.authenticate(message), 401, 'unknown-user');
 });
 
-t.test('another realm: 401', async (t) => {
+t.test('another realm gets 401', async (t) => {
   const server = new TestServer();
   const key = longTermKey('md5', CREDENTIAL.username, 'elsewhere', CREDENTIAL.password);
   const message = decoded(
@@ -207,7 +210,7 @@ t.test('another realm: 401', async (t) => {
   refused(t, server.authenticate(message), 401, 'wrong-realm');
 });
 
-t.test('USERHASH, which our nonces do not ask for: 401', async (t) => {
+t.test('USERHASH gets 401, since the nonces do not announce username anonymity', async (t) => {
   const server = new TestServer();
   const message = decoded(
     request()
@@ -219,7 +222,7 @@ t.test('USERHASH, which our nonces do not ask for: 401', async (t) => {
   refused(t, server.authenticate(message), 401, 'unknown-user');
 });
 
-t.test('a forged nonce is 438 and costs no key derivation', async (t) => {
+t.test('a forged nonce gets 438 without a key derivation', async (t) => {
   const server = new TestServer();
   const other = new TestServer(2);
   for (const message of [
@@ -240,7 +243,7 @@ t.test('a forged nonce is 438 and costs no key derivation', async (t) => {
 });
 
 t.test(
-  'a genuine nonce that has expired is 438 and free, for who proves the credential',
+  'an expired nonce gets 438 at no cost with a valid credential, and 401 with a wrong one',
   async (t) => {
     const server = new TestServer();
     const good = signed(challengedBy(server));
@@ -251,14 +254,14 @@ t.test(
   },
 );
 
-t.test('a nonce survives a change of port but not of address', async (t) => {
+t.test('a nonce is bound to the source address', async (t) => {
   const server = new TestServer();
   const message = signed(challengedBy(server));
   t.ok(server.authenticate(message).ok);
   t.notOk(server.authenticate(message, '2001:db8::1').ok);
 });
 
-t.test('attributes after MESSAGE-INTEGRITY do not authenticate', async (t) => {
+t.test('attributes after MESSAGE-INTEGRITY are ignored in authentication', async (t) => {
   const server = new TestServer();
   const message = (bytes: Uint8Array): StunMessage => {
     const copy = Buffer.from(bytes);

@@ -28,7 +28,7 @@ function issuer(
   return new NonceIssuer({ secret: root, features, clock, lifetimeSeconds: 60 });
 }
 
-t.test('a nonce is fresh for its life, then stale', async (t) => {
+t.test('a nonce is fresh for its lifetime, then stale', async (t) => {
   const clock = new TestClock();
   const nonces = issuer(clock);
   const nonce = nonces.issue(IP);
@@ -43,23 +43,23 @@ t.test('a nonce is fresh for its life, then stale', async (t) => {
   clock.advance(1_000);
   t.equal(nonces.check(IP, nonce).state, 'stale');
   clock.advance(86_400_000);
-  t.equal(nonces.check(IP, nonce).state, 'stale', 'under the key of yesterday');
+  t.equal(nonces.check(IP, nonce).state, 'stale', 'with the key of the day before');
   clock.advance(86_400_000);
-  t.equal(nonces.check(IP, nonce).state, 'invalid', 'and older ones are looked at no more');
+  t.equal(nonces.check(IP, nonce).state, 'invalid', 'older keys are not tried');
 });
 
-t.test('a nonce outlives a restart and is one for all relays of a cluster', async (t) => {
+t.test('a nonce is valid at every relay of its cluster, also after a restart', async (t) => {
   const clock = new TestClock();
   const nonce = issuer(clock).issue(IP);
   t.equal(issuer(clock).check(IP, nonce).state, 'fresh');
   t.equal(
     issuer(clock, Buffer.alloc(32, 10)).check(IP, nonce).state,
     'invalid',
-    'not of another one',
+    'not of another cluster',
   );
 });
 
-t.test('the end of a day makes no nonce void', async (t) => {
+t.test('a nonce stays fresh past midnight', async (t) => {
   for (const startsInMs of [30_000, 500, 1]) {
     const clock = new TestClock();
     clock.advance(86_400_000 - 1_000 - startsInMs);
@@ -71,24 +71,27 @@ t.test('the end of a day makes no nonce void', async (t) => {
   }
 });
 
-t.test('a clock that was wrong costs a new nonce, and makes none that lasts', async (t) => {
-  for (const [wrongByMs, state] of [
-    [60_000, 'fresh'],
-    [3_600_000, 'stale'],
-    [86_400_000, 'stale'],
-    [30 * 86_400_000, 'invalid'],
-    [-86_400_000, 'stale'],
-    [-30 * 86_400_000, 'invalid'],
-  ] as const) {
-    const wrong = new TestClock();
-    wrong.advance(wrongByMs);
-    const nonce = issuer(wrong).issue(IP);
-    t.equal(issuer(wrong).check(IP, nonce).state, 'fresh', 'for the relay itself');
-    t.equal(issuer().check(IP, nonce).state, state, `${wrongByMs} ms`);
-  }
-});
+t.test(
+  'a nonce from a wrong clock is not fresh after the clock is corrected, if it was off by an hour',
+  async (t) => {
+    for (const [wrongByMs, state] of [
+      [60_000, 'fresh'],
+      [3_600_000, 'stale'],
+      [86_400_000, 'stale'],
+      [30 * 86_400_000, 'invalid'],
+      [-86_400_000, 'stale'],
+      [-30 * 86_400_000, 'invalid'],
+    ] as const) {
+      const wrong = new TestClock();
+      wrong.advance(wrongByMs);
+      const nonce = issuer(wrong).issue(IP);
+      t.equal(issuer(wrong).check(IP, nonce).state, 'fresh', 'with the wrong clock');
+      t.equal(issuer().check(IP, nonce).state, state, `${wrongByMs} ms`);
+    }
+  },
+);
 
-t.test('hosts whose clock says 1970 or 2200 issue and check', async (t) => {
+t.test('nonces work with a clock in 1970 or 2200', async (t) => {
   for (const year of [1970, 2200]) {
     const clock = new TestClock();
     clock.advance(Date.UTC(year, 0, 1) - clock.now());
@@ -96,7 +99,7 @@ t.test('hosts whose clock says 1970 or 2200 issue and check', async (t) => {
   }
 });
 
-t.test('the vectors of PROTOCOL.md section 7', async (t) => {
+t.test('nonces are those of PROTOCOL.md section 7', async (t) => {
   const root = Buffer.from(VECTORS.tenantRoot, 'hex');
   t.equal(Buffer.from(nonceKey(root, 325)).toString('hex'), VECTORS.key325);
   const clock = new TestClock();
@@ -104,16 +107,16 @@ t.test('the vectors of PROTOCOL.md section 7', async (t) => {
   for (const [ip, nonce] of VECTORS.nonces) t.equal(issuer(clock, root).issue(ip), nonce, ip);
 });
 
-t.test('a nonce belongs to one source address and one key', async (t) => {
+t.test('a nonce is invalid from another source address and with another key', async (t) => {
   const clock = new TestClock();
   const nonce = issuer(clock).issue(IP);
   t.equal(issuer(clock).check('192.0.2.2', nonce).state, 'invalid');
   t.equal(issuer(clock).check('2001:db8::1', nonce).state, 'invalid');
   t.equal(issuer(clock, Buffer.alloc(32, 10)).check(IP, nonce).state, 'invalid');
-  t.equal(issuer(clock).check(IP, nonce).state, 'fresh', 'and to any issuer with that key');
+  t.equal(issuer(clock).check(IP, nonce).state, 'fresh', 'with another issuer with the same key');
 });
 
-t.test('the root is copied, be it a Buffer or not', async (t) => {
+t.test('the issuer copies the root, Buffer or Uint8Array', async (t) => {
   for (const key of [Buffer.alloc(32, 9), new Uint8Array(32).fill(9)]) {
     const nonces = issuer(new TestClock(), key);
     key.fill(0);
@@ -130,7 +133,7 @@ t.test('a nonce has 41 characters and the nonce cookie (RFC 8489 section 9.2)', 
   }
 });
 
-t.test('a nonce announces the features that its issuer was given, and its expiry', async (t) => {
+t.test('a nonce has the security features of its issuer and its expiry', async (t) => {
   for (const passwordAlgorithms of [false, true]) {
     for (const usernameAnonymity of [false, true]) {
       const features = { passwordAlgorithms, usernameAnonymity };
@@ -144,16 +147,19 @@ t.test('a nonce announces the features that its issuer was given, and its expiry
   }
 });
 
-t.test('predictable nonces (CVE-2025-69217): no change of one is genuine', async (t) => {
-  const nonces = issuer();
-  const nonce = nonces.issue(IP);
-  for (let at = 0; at < nonce.length; at += 1) {
-    const other = nonce[at] === 'A' ? 'B' : 'A';
-    t.equal(nonces.check(IP, nonce.slice(0, at) + other + nonce.slice(at + 1)).state, 'invalid');
-  }
-});
+t.test(
+  'a nonce with one changed character is invalid (predictable nonces, CVE-2025-69217)',
+  async (t) => {
+    const nonces = issuer();
+    const nonce = nonces.issue(IP);
+    for (let at = 0; at < nonce.length; at += 1) {
+      const other = nonce[at] === 'A' ? 'B' : 'A';
+      t.equal(nonces.check(IP, nonce.slice(0, at) + other + nonce.slice(at + 1)).state, 'invalid');
+    }
+  },
+);
 
-t.test('anything else is invalid and does not throw', async (t) => {
+t.test('any other text is invalid and does not throw', async (t) => {
   const nonces = issuer();
   const nonce = nonces.issue(IP);
   for (const text of [
@@ -179,7 +185,7 @@ t.test('anything else is invalid and does not throw', async (t) => {
   );
 });
 
-t.test('base64 has no second spelling', async (t) => {
+t.test('another base64 spelling of a nonce is invalid', async (t) => {
   const nonces = issuer();
   const nonce = nonces.issue(IP);
   const urlSafe = nonce.slice(0, 13) + nonce.slice(13).replaceAll('+', '-').replaceAll('/', '_');
@@ -187,7 +193,7 @@ t.test('base64 has no second spelling', async (t) => {
   t.equal(nonces.check(IP, `${nonce.slice(0, 20)}\n${nonce.slice(20, 40)}`).state, 'invalid');
 });
 
-t.test('security features are read in both bit orders (errata 6290)', async (t) => {
+t.test('security features are decoded in both bit orders (errata 6290)', async (t) => {
   const features = (text: string) => {
     const { passwordAlgorithms, usernameAnonymity } = securityFeatures(text);
     return [passwordAlgorithms, usernameAnonymity];

@@ -4,7 +4,7 @@ import { TestClock } from './test-clock.js';
 
 const random = (bytes: number) => Buffer.alloc(bytes, 0x5a);
 
-t.test('a source is proven for a while, and its /64 with it', async (t) => {
+t.test('an IPv4 address, or an IPv6 /64, is proven for `memoryMs`', async (t) => {
   const clock = new TestClock();
   const proven = new ProvenSources({ sourcesMax: 1_024, memoryMs: 1_000, clock, random });
   t.notOk(proven.has('192.0.2.1'));
@@ -20,7 +20,7 @@ t.test('a source is proven for a while, and its /64 with it', async (t) => {
   t.notOk(proven.has('192.0.2.1'));
 });
 
-t.test('no number of proofs pushes one out', async (t) => {
+t.test('a proven source is not displaced by others', async (t) => {
   const clock = new TestClock();
   const proven = new ProvenSources({ sourcesMax: 64, memoryMs: 1_000, clock, random });
   proven.add('192.0.2.1');
@@ -28,12 +28,12 @@ t.test('no number of proofs pushes one out', async (t) => {
   t.ok(proven.has('192.0.2.1'));
 });
 
-t.test('one of a source’s two marks proves nothing', async (t) => {
+t.test('a source that shares one of its two places with others is not proven', async (t) => {
   const clock = new TestClock();
   const proven = new ProvenSources({ sourcesMax: 64, memoryMs: 1_000, clock, random });
   proven.add('192.0.2.1');
   const others = Array.from({ length: 2_000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
   const held = others.filter((ip) => proven.has(ip)).length;
-  // One in 1,024 shares both of its places; one in 16 shares one of them.
+  // One source in 1,024 shares both of its places; one in 16 shares one of them.
   t.ok(held < 20, `${held} of 2,000`);
 });

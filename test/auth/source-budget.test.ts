@@ -4,7 +4,7 @@ import { STRANGER_LIMITS } from '../../src/auth/stranger-limits.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { TestClock } from './test-clock.js';
 
-/** Fixed, so that a test never meets a rare collision. */
+/** Constant, so that no test depends on a rare collision. */
 const random = (bytes: number) => Buffer.alloc(bytes, 0x5a);
 
 function budget(options: Partial<ConstructorParameters<typeof SourceBudget>[0]> = {}) {
@@ -20,14 +20,14 @@ function budget(options: Partial<ConstructorParameters<typeof SourceBudget>[0]> 
   return { clock, table, spend: (ip: string) => spend(table, ip) };
 }
 
-/** Takes until refused. @returns how often it could */
+/** Takes until refused. @returns the number of successes */
 function spend(table: SourceBudget, ip: string): number {
   let taken = 0;
   while (taken < 10_000 && table.take(ip)) taken += 1;
   return taken;
 }
 
-t.test('a source spends its burst at once, then its rate', async (t) => {
+t.test('a source can spend its burst at once, then its rate', async (t) => {
   const { clock, spend } = budget();
   t.equal(spend('192.0.2.1'), 20);
   clock.advance(9);
@@ -37,10 +37,10 @@ t.test('a source spends its burst at once, then its rate', async (t) => {
   clock.advance(100);
   t.equal(spend('192.0.2.1'), 10);
   clock.advance(3_600_000);
-  t.equal(spend('192.0.2.1'), 20, 'a rest fills the bucket and no more');
+  t.equal(spend('192.0.2.1'), 20, 'the bucket holds no more than the burst');
 });
 
-t.test('the defaults allow what PROTOCOL.md says', async (t) => {
+t.test('the default burst and rate are those of PROTOCOL.md', async (t) => {
   const { clock, spend } = budget({
     perSecond: STRANGER_LIMITS.challengesPerSecond,
     burst: STRANGER_LIMITS.challengesBurst,
@@ -51,7 +51,7 @@ t.test('the defaults allow what PROTOCOL.md says', async (t) => {
   t.equal(spend('192.0.2.1'), 100);
 });
 
-t.test('a rate that is not a whole number of milliseconds keeps its burst', async (t) => {
+t.test('the burst is exact for rates with a fractional interval in milliseconds', async (t) => {
   for (const perSecond of [3, 7, 30, 900, 3_000]) {
     t.equal(budget({ perSecond, burst: 1_000 }).spend('192.0.2.1'), 1_000, `${perSecond}`);
   }
@@ -81,35 +81,38 @@ t.test('sources are IPv4 addresses and IPv6 /64s', async (t) => {
   }
 });
 
-t.test('the gap of an IPv6 address is filled before its /64 is taken', async (t) => {
+t.test('`::` of an IPv6 address is expanded before its /64 is taken', async (t) => {
   const { spend } = budget();
-  t.equal(spend('1::4:5:6:7:8'), 20, 'that is 1:0:0:4');
+  t.equal(spend('1::4:5:6:7:8'), 20, '1:0:0:4');
   t.equal(spend('1:0:0:4::9'), 0);
-  t.equal(spend('::3:4:5:6:7:8'), 20, 'that is 0:0:3:4');
+  t.equal(spend('::3:4:5:6:7:8'), 20, '0:0:3:4');
   t.equal(spend('0:0:3:4::1'), 0);
-  t.equal(spend('::4:5:6:7:8'), 20, 'that is 0:0:0:4');
-  t.equal(spend('1:2:3::8'), 20, 'that is 1:2:3:0');
+  t.equal(spend('::4:5:6:7:8'), 20, '0:0:0:4');
+  t.equal(spend('1:2:3::8'), 20, '1:2:3:0');
   t.equal(spend('1:2:3:0:1::'), 0);
 });
 
-t.test('a flood of invented sources neither grows the table nor shuts others out', async (t) => {
-  const { table, spend } = budget({ sourcesMax: 4_096 });
-  t.equal(spend('192.0.2.1'), 20);
-  for (let i = 0; i < 20_000; i += 1) {
-    table.take(`10.${i >>> 16}.${(i >>> 8) & 255}.${i & 255}`);
-  }
-  t.equal(spend('192.0.2.1'), 0, 'a spent source is not forgotten');
-  t.ok(spend('198.51.100.1') > 0, 'a new source still gets answers');
-});
+t.test(
+  'a flood of forged sources neither resets a spent source nor keeps a new one out',
+  async (t) => {
+    const { table, spend } = budget({ sourcesMax: 4_096 });
+    t.equal(spend('192.0.2.1'), 20);
+    for (let i = 0; i < 20_000; i += 1) {
+      table.take(`10.${i >>> 16}.${(i >>> 8) & 255}.${i & 255}`);
+    }
+    t.equal(spend('192.0.2.1'), 0, 'a spent source stays spent');
+    t.ok(spend('198.51.100.1') > 0, 'a new source has a budget');
+  },
+);
 
-t.test('one source that spends all takes nothing from others', async (t) => {
+t.test('a source that spends its budget does not use that of others', async (t) => {
   const { table, spend } = budget({ sourcesMax: 4_096 });
   spend('192.0.2.1');
   const others = Array.from({ length: 1_000 }, (_, i) => `10.0.${i >>> 8}.${i & 255}`);
   t.ok(others.every((ip) => table.take(ip)));
 });
 
-t.test('collisions cannot be aimed: another key puts sources elsewhere', async (t) => {
+t.test('places depend on the key, so that an attacker cannot choose collisions', async (t) => {
   const collisions = (key: number) =>
     Array.from({ length: 32 }, (_, i) => {
       const options = { sourcesMax: 4, random: (bytes: number) => Buffer.alloc(bytes, key) };
@@ -119,15 +122,15 @@ t.test('collisions cannot be aimed: another key puts sources elsewhere', async (
     }).join('');
   t.equal(collisions(1), collisions(1));
   t.not(collisions(1), collisions(2));
-  t.match(collisions(1), /x.*-|-.*x/, 'so small a table does collide');
+  t.match(collisions(1), /x.*-|-.*x/, 'a table of four places has collisions');
 });
 
-t.test('the smallest table works', async (t) => {
+t.test('a table of two or three places works', async (t) => {
   t.equal(budget({ sourcesMax: 2 }).spend('::'), 20);
   t.equal(budget({ sourcesMax: 3, burst: 1 }).spend('0.0.0.0'), 1);
 });
 
-t.test('a budget of nothing is refused', async (t) => {
+t.test('an invalid budget is refused', async (t) => {
   for (const wrong of [
     { perSecond: 0 },
     { burst: 0 },
@@ -143,7 +146,7 @@ t.test('a budget of nothing is refused', async (t) => {
   }
 });
 
-t.test('a port of a source has a budget of its own', async (t) => {
+t.test('each port of a source has its own budget', async (t) => {
   const { table, spend } = budget();
   while (table.take('192.0.2.1', { port: 5 })) t.ok(table.has('192.0.2.1', 6));
   t.notOk(table.has('192.0.2.1', 5));

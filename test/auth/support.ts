@@ -30,7 +30,7 @@ export const CREDENTIAL = mintCredential({
   expiresAtSeconds: 1_800_000_000,
 });
 
-/** A server of the long-term credential mechanism with nothing else to it. */
+/** A server with only the long-term credential mechanism. */
 export class TestServer {
   readonly clock = new TestClock();
   readonly nonceIssuer: NonceIssuer;
@@ -39,7 +39,7 @@ export class TestServer {
     realm: REALM,
     claimsOf: legNameOf,
   });
-  /** How often a key was asked for. */
+  /** Number of calls of the verifier. */
   keysAsked = 0;
 
   constructor(nonceRoot = 1) {
@@ -76,7 +76,7 @@ export function request(): MessageWriter {
   return new MessageWriter('request', Method.Allocate, TRANSACTION_ID).requestedTransport(17);
 }
 
-/** Credentials that have taken a challenge of `server`. */
+/** Makes a client that has received a challenge of `server`. */
 export function challengedBy(
   server: TestServer,
   integrity: IntegrityPreference = 'auto',
@@ -89,7 +89,7 @@ export function challengedBy(
   return client;
 }
 
-/** A request signed by `client`. */
+/** Makes a request signed by `client`. */
 export function signed(client: ClientAuthenticator): StunMessage {
   const writer = request();
   client.sign(writer);

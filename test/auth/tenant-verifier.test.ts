@@ -18,24 +18,24 @@ function credential(tenant: string, id: number) {
   });
 }
 
-t.test('keys are those of the minted password, by tenant and algorithm', async (t) => {
+t.test('keyFor returns the key of the minted password for each tenant and algorithm', async (t) => {
   const keys = verifier();
   for (const tenant of ['default', 'acme']) {
     const { username, password } = credential(tenant, 1);
     for (const algorithm of ['md5', 'sha256'] as const) {
       const expected = longTermKey(algorithm, username, 'turnpike', password);
       t.strictSame(keys.find(username)?.keyFor(algorithm), expected);
-      t.strictSame(keys.find(username)?.keyFor(algorithm), expected, 'and again');
+      t.strictSame(keys.find(username)?.keyFor(algorithm), expected, 'a second time');
     }
   }
 });
 
-t.test('a username of another form has no key', async (t) => {
+t.test('a malformed username has no key', async (t) => {
   t.equal(verifier().find('user'), undefined);
   t.equal(verifier().find(''), undefined);
 });
 
-t.test('more users and tenants than are remembered still get their keys', async (t) => {
+t.test('users beyond the bound of the cache get their keys', async (t) => {
   const keys = verifier();
   const first = credential('default', 0);
   const before = keys.find(first.username)?.keyFor('md5');
@@ -48,7 +48,7 @@ t.test('more users and tenants than are remembered still get their keys', async 
   t.strictSame(keys.find(first.username)?.keyFor('md5'), before);
 });
 
-t.test('names that nobody has proved push out none that somebody has', async (t) => {
+t.test('unproven usernames do not displace a proven one from the cache', async (t) => {
   const keys = verifier();
   const { username } = credential('acme', 0);
   const user = keys.find(username);
@@ -60,5 +60,5 @@ t.test('names that nobody has proved push out none that somebody has', async (t)
     keys.find(`1:t${i}/${i.toString(16).padStart(32, '0')}/0`)?.keyFor('sha256');
   }
   t.ok(keys.find(username)?.isRemembered);
-  t.equal(keys.find(username)?.keyFor('sha256'), key, 'the very one');
+  t.equal(keys.find(username)?.keyFor('sha256'), key, 'the same object');
 });

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/clock.js';
 
-/** A clock that stands still until told; its two times advance together, as a host's do. */
+/** A clock that only `advance` moves; wall clock and monotonic clock move together. */
 export class TestClock implements Clock {
   #monotonic = 1_000;
 

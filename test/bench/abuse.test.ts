@@ -31,7 +31,7 @@ async function endOf(bench: ChildProcess): Promise<number | null> {
   return code;
 }
 
-/** Processes that this one's child has started. */
+/** Returns the pids of a process's children. */
 function childrenOf(parent: number | undefined): number[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -46,7 +46,7 @@ function childrenOf(parent: number | undefined): number[] {
     });
 }
 
-t.test('a flood is measured beside the same time without it', async (t) => {
+t.test('a flood is measured in a window with it and one without', async (t) => {
   const json = join(t.testdir(), 'abuse.json');
   const only = ['--only', 'victims-address', 'tenant-requests'];
   const { bench, said } = start(...only, '--seconds', '0.5', '--json', json);
@@ -57,26 +57,26 @@ t.test('a flood is measured beside the same time without it', async (t) => {
   t.match(results, [{ attacked: 'relay' }, { attacked: 'directory' }]);
   for (const { name, quiet, flooded, died } of results) {
     t.notOk(died, name);
-    t.equal(quiet.sentBytes, 0, 'no flood yet');
-    t.ok(flooded.sentBytes > 0, 'then there is one');
+    t.equal(quiet.sentBytes, 0, 'no flood in the quiet window');
+    t.ok(flooded.sentBytes > 0, 'a flood in the other window');
     for (const window of [quiet, flooded]) {
       t.ok(window.victim.setUps > 0 && window.victim.echoes > 0);
-      t.ok(window.peakBytes > 1e6, 'the attacked process was looked at');
+      t.ok(window.peakBytes > 1e6, 'the attacked process is measured');
     }
   }
 });
 
-t.test('a fleet starts beside a client', async (t) => {
+t.test('--fleet measures a client while relays start', async (t) => {
   const json = join(t.testdir(), 'fleet.json');
   const { bench, said } = start('--fleet', '20', '--seconds', '15', '--json', json);
   t.equal(await endOf(bench), 0, said.err);
   t.match(said.out, /^20 relays that start within 3 s are confirmed by all/);
   const { client, confirmedMs }: FleetStart = JSON.parse(readFileSync(json, 'utf8'));
   t.ok(confirmedMs !== undefined);
-  t.ok((client[2]?.served ?? 0) > 0, 'the client is given relays of the fleet');
+  t.ok((client[2]?.served ?? 0) > 0, 'the client gets relays of the fleet');
 });
 
-t.test('a signal leaves no process', async (t) => {
+t.test('no process is left after a signal', async (t) => {
   const { bench, said } = start('--only', 'spoofed-sources');
   while (childrenOf(bench.pid).length < 5) {
     if (bench.exitCode !== null) throw new Error(said.err);
@@ -88,16 +88,19 @@ t.test('a signal leaves no process', async (t) => {
   t.strictSame(children.filter(isAlive), []);
 });
 
-t.test('help teaches, the list names every flood, and a wrong word is refused', async (t) => {
-  const [help, list, wrong] = [start('--help'), start('--list'), start('--only', 'nonsense')];
-  const codes = await Promise.all([help, list, wrong].map(({ bench }) => endOf(bench)));
-  t.strictSame(codes, [0, 0, 1]);
-  t.match(help.said.out, /--quick[\s\S]*--soak[\s\S]*quiet → flooded/);
-  for (const { name } of FLOODS) t.match(list.said.out, new RegExp(`^${name} `, 'm'));
-  t.match(wrong.said.err, /^bench:abuse: no flood is called nonsense: see --list\n$/);
-});
+t.test(
+  '--help and --list print usage and every flood, and an unknown flood is refused',
+  async (t) => {
+    const [help, list, wrong] = [start('--help'), start('--list'), start('--only', 'nonsense')];
+    const codes = await Promise.all([help, list, wrong].map(({ bench }) => endOf(bench)));
+    t.strictSame(codes, [0, 0, 1]);
+    t.match(help.said.out, /--quick[\s\S]*--soak[\s\S]*quiet → flooded/);
+    for (const { name } of FLOODS) t.match(list.said.out, new RegExp(`^${name} `, 'm'));
+    t.match(wrong.said.err, /^bench:abuse: no flood is called nonsense: see --list\n$/);
+  },
+);
 
-t.test('the table says what was amplified, what failed and what died', async (t) => {
+t.test('the table shows amplification, failures and the end of a process', async (t) => {
   const victim = {
     setUps: 10,
     succeeded: 10,
@@ -128,11 +131,7 @@ t.test('the table says what was amplified, what failed and what died', async (t)
   };
   const flood = { name: 'a-flood', title: '', attacked: 'relay' } as const;
   const result: FloodResult = { ...flood, died: true, quiet, flooded };
-  t.strictSame(
-    amplification(result),
-    { answers: 0.5, trunk: 3 },
-    'the victim’s share is taken off',
-  );
+  t.strictSame(amplification(result), { answers: 0.5, trunk: 3 }, 'without the victim’s traffic');
   const text = tableText([result]);
   t.match(text, /^a-flood {2}100% → 40% /m);
   t.match(text, /a-flood: the attacked process ENDED/);

@@ -18,28 +18,31 @@ t.test('without words everything is measured', async (t) => {
   t.equal(names({}).contestants.length, all.contestants.length);
 });
 
-t.test('words pick workloads and contestants, and the reflectors stay', async (t) => {
-  const { workloads, contestants } = names({ words: ['super', 'turnpike'] });
-  t.ok(workloads.length > 1 && workloads.every((name) => name.includes('super')));
-  t.strictSame(contestants, ['turnpike', 'reflector', 'reflector-gso']);
-});
+t.test(
+  'words choose workloads and contestants, and the reflectors are always included',
+  async (t) => {
+    const { workloads, contestants } = names({ words: ['super', 'turnpike'] });
+    t.ok(workloads.length > 1 && workloads.every((name) => name.includes('super')));
+    t.strictSame(contestants, ['turnpike', 'reflector', 'reflector-gso']);
+  },
+);
 
-t.test('a whole name picks just that', async (t) => {
+t.test('a full name chooses only that workload', async (t) => {
   t.strictSame(names({ words: ['out-1000-100B'] }).workloads, ['out-1000-100B']);
 });
 
-t.test('a word that fits nothing is refused', async (t) => {
+t.test('a word that matches nothing is refused', async (t) => {
   t.throws(() => names({ words: ['nosuch'] }), /nothing is called nosuch/);
 });
 
-t.test('a quick run has few of both', async (t) => {
+t.test('a quick run has few workloads and contestants', async (t) => {
   const { workloads, contestants } = names({ quick: true });
   t.ok(workloads.length <= 4);
   t.strictSame(contestants, ['turnpike', 'turnpike-xdp', 'reflector', 'reflector-gso']);
   t.equal(names({ quick: true, words: ['out'] }).workloads.length, 3);
 });
 
-t.test('those who cannot take part are named with the reason', async (t) => {
+t.test('contestants that cannot run are listed with the reason', async (t) => {
   const [one] = all.contestants;
   if (one === undefined) throw new Error('no contestant');
   const absent = { ...one, name: 'absent', title: 'Absent', missing: async () => 'not installed' };
@@ -48,7 +51,7 @@ t.test('those who cannot take part are named with the reason', async (t) => {
   t.strictSame(omissions, [{ what: 'Absent', why: 'not installed' }]);
 });
 
-t.test('XDP has its part where a program can show its worth', async (t) => {
+t.test('XDP contestants take part only in workloads that they can forward', async (t) => {
   const unfit = (name: string, flow: string) => {
     const contestant = all.contestants.find((one) => one.name === name);
     const workload = WORKLOADS.find((one) => one.name === flow);

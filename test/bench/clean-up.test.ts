@@ -17,7 +17,7 @@ setPatience(t, 180_000);
 const support = labSupport();
 const skip = findCommand('cmake') === undefined ? 'needs cmake' : support.ok ? false : support.why;
 
-/** Programs whose parent is this process. */
+/** Returns the children of a process, without the transpiler's. */
 function childrenOf(pid: number): { pid: number; name: string }[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -26,10 +26,10 @@ function childrenOf(pid: number): { pid: number; name: string }[] {
         const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
         const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
         const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-        // The transpiler's own helper ends by itself, a little later.
+        // The transpiler's helper process ends by itself a little later.
         return parent === pid && name !== 'esbuild' ? [{ pid: Number(entry), name }] : [];
       } catch {
-        // It ended meanwhile.
+        // The process ended meanwhile.
         return [];
       }
     });
@@ -64,14 +64,14 @@ t.before(() => {
 });
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
-  t.test(`${signal} leaves no namespace and no program`, { skip }, async (t) => {
+  t.test(`no namespace and no program is left after ${signal}`, { skip }, async (t) => {
     const { bench, output } = start(t);
     await until(() => output().includes('round 1'));
-    t.ok(ownNamespaces(bench.pid).length > 0, 'it has namespaces');
+    t.ok(ownNamespaces(bench.pid).length > 0, 'it has made namespaces');
     const programs = childrenOf(bench.pid ?? 0);
     t.ok(
       programs.some(({ name }) => name === 'reflector'),
-      'and a contestant',
+      'a contestant runs',
     );
     bench.kill(signal);
     const [code] = await once(bench, 'exit');
@@ -84,16 +84,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
   });
 }
 
-t.test('a contestant that dies costs itself, and the run goes on', { skip }, async (t) => {
+t.test('a contestant that dies is omitted, and the run continues', { skip }, async (t) => {
   const { bench, folder, output } = start(t);
   await until(() => output().includes('round 1'));
   const reflector = childrenOf(bench.pid ?? 0).find(({ name }) => name === 'reflector');
   t.ok(reflector !== undefined);
   process.kill(reflector?.pid ?? 0, 'SIGKILL');
   const [code] = await once(bench, 'exit');
-  t.equal(code, 0, 'the others were measured');
+  t.equal(code, 0, 'the others are measured');
   t.match(output(), /^left out: bare GRO→GSO reflector in out-hot-100B: .*round 1.*ended/m);
-  t.match(output(), /reflector, round 2/, 'the other one goes on');
+  t.match(output(), /reflector, round 2/, 'the other reflector continues');
   t.strictSame(ownNamespaces(bench.pid), []);
   const { omissions } = JSON.parse(readFileSync(join(folder, 'bench.json'), 'utf8'));
   t.match(omissions, [{ what: /GRO→GSO reflector in out-hot-100B/, why: /ended/ }]);

@@ -12,7 +12,7 @@ import { setPatience } from '../lab/keep-on-failure.js';
 import { findCommand } from '../setup/system-packages.js';
 import { keptScene } from './kept-scene.js';
 
-/** A build on a cold cache takes longer than tap's own patience with one test. */
+/** A build on a cold cache takes longer than tap's default timeout. */
 setPatience(t, 180_000);
 
 const support = labSupport();
@@ -27,11 +27,11 @@ const GENTLE_PPS = 2_000;
 function workload(name: string): Workload {
   const found = WORKLOADS.find((one) => one.name === name);
   if (found === undefined) throw new Error(`no workload ${name}`);
-  // A hundred flows are set up in no time.
+  // A hundred flows are set up quickly.
   return { ...found, flows: Math.min(found.flows, 100) };
 }
 
-/** Offers a gentle load for a second, all of which goes through the checking sink. */
+/** Offers a low rate for a second; the sink checks every packet. */
 async function carry(scene: Scene, one: Workload, name: string): Promise<StepResult> {
   const contestant = contestants.find((each) => each.name === name);
   if (contestant === undefined) throw new Error(`no contestant ${name}`);
@@ -45,13 +45,13 @@ async function carry(scene: Scene, one: Workload, name: string): Promise<StepRes
 
 function checkExact(test: Test, result: StepResult, what: string): void {
   const { generator, delivered, sink } = result;
-  test.ok(generator.sent > 0, `${what}: something was sent`);
-  test.equal(delivered, generator.sent, `${what}: as many were counted as sent`);
-  test.match(sink, { duplicates: 0, damaged: 0, malformed: 0 }, `${what}: none was damaged`);
+  test.ok(generator.sent > 0, `${what}: packets are sent`);
+  test.equal(delivered, generator.sent, `${what}: as many are counted as sent`);
+  test.match(sink, { duplicates: 0, damaged: 0, malformed: 0 }, `${what}: none is damaged`);
 }
 
 t.test(
-  'in namespaces every packet is counted, and arrives whole',
+  'in namespaces every packet is counted and arrives undamaged',
   { skip: skipNamespaces },
   async (t) => {
     const scene = await keptScene(t, cpus, 1);
@@ -70,43 +70,43 @@ t.test(
   },
 );
 
-const xdpTitle = 'XDP carries everything, with checksums that a socket accepts';
+const xdpTitle = 'every packet arrives by XDP, with checksums that a socket accepts';
 t.test(xdpTitle, { skip: skipXdp }, async (t) => {
   const scene = await keptScene(t, cpus, 1);
   for (const name of ['xdp-redirect', 'turnpike-xdp']) {
     const result = await carry(scene, workload('out-1000-100B'), name);
     checkExact(t, result, name);
-    t.equal(result.sink?.payloads, result.generator.sent, `${name}: the sink has them all`);
+    t.equal(result.sink?.payloads, result.generator.sent, `${name}: the sink gets all`);
   }
-  // Of several sizes the counter's bytes tell the number but roughly; the sink parses them all.
+  // For mixed sizes the counter's bytes give only an approximate number; the sink parses all.
   for (const name of ['out-1000-mix', 'in-1000-mix']) {
     const { sink, generator } = await carry(scene, workload(name), 'turnpike-xdp');
-    t.match(sink, { duplicates: 0, damaged: 0, malformed: 0 }, `${name}: none was damaged`);
-    t.ok(generator.sent > 0 && (sink?.payloads ?? 0) > 0, `${name}: something arrived`);
-    if (name === 'out-1000-mix') t.equal(sink?.payloads, generator.sent, 'the sink has them all');
+    t.match(sink, { duplicates: 0, damaged: 0, malformed: 0 }, `${name}: none is damaged`);
+    t.ok(generator.sent > 0 && (sink?.payloads ?? 0) > 0, `${name}: packets arrive`);
+    if (name === 'out-1000-mix') t.equal(sink?.payloads, generator.sent, 'the sink gets all');
   }
 });
 
-t.test('two relays in a row carry everything', { skip: skipNamespaces }, async (t) => {
+t.test('every packet arrives through two relays', { skip: skipNamespaces }, async (t) => {
   const scene = await keptScene(t, cpus, 2);
   for (const name of ['reflector', 'turnpike']) {
     checkExact(t, await carry(scene, workload('path-1000-100B'), name), name);
     const both = await carry(scene, workload('path-both-1000-100B'), name);
-    checkExact(t, both, `${name}, both ways at once`);
+    checkExact(t, both, `${name}, both directions at once`);
   }
 });
 
-t.test('two relays in a row carry everything by XDP', { skip: skipXdp }, async (t) => {
+t.test('every packet arrives through two relays by XDP', { skip: skipXdp }, async (t) => {
   const scene = await keptScene(t, cpus, 2);
   for (const name of ['path-1000-100B', 'path-both-1000-100B']) {
     const result = await carry(scene, workload(name), 'turnpike-xdp');
     checkExact(t, result, name);
-    t.ok((result.sink?.payloads ?? 0) > 0, `${name}: a socket accepts what arrives`);
+    t.ok((result.sink?.payloads ?? 0) > 0, `${name}: a socket accepts the packets`);
   }
   checkExact(t, await carry(scene, workload('path-1000-100B'), 'turnpike'), 'sockets after XDP');
 });
 
-t.test('on loopback the sink counts', { skip }, async (t) => {
+t.test('on loopback the sink counts every packet', { skip }, async (t) => {
   const scene = new LoopbackScene(cpus);
   t.teardown(() => scene.close());
   for (const name of ['reflector', 'turnpike']) {

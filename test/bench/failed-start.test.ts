@@ -23,7 +23,7 @@ const skipXdp = skip || (!hasBpfTools() && 'needs clang and libbpf');
 const cpus = { server: 0, generator: 0 };
 const contestants = catalogue({ variants: [] });
 
-/** The same scene where a tool, or the nth program that is started, fails. */
+/** Wraps a scene so that a tool, or the nth program that is started, fails. */
 function failing(scene: Scene, fault: { readonly tool?: string; readonly spawn?: number }): Scene {
   let spawned = 0;
   return {
@@ -42,7 +42,7 @@ function failing(scene: Scene, fault: { readonly tool?: string; readonly spawn?:
   };
 }
 
-/** All that a contestant may have changed: a text for each device of the scene. */
+/** Returns what a contestant may change, as a text for each device of the scene. */
 async function stateOf(scene: Scene): Promise<string[]> {
   const places = [scene.near, ...scene.servers.flatMap(({ near, far }) => [near, far]), scene.far];
   const script = (device: string) =>
@@ -61,39 +61,43 @@ async function checkLeavesNothing(test: Test, scene: Scene, broken: Scene, name:
   const few = { ...workload, flows: 10 };
   const before = await stateOf(scene);
   await test.rejects(contestant.start(broken, few), name);
-  test.strictSame(await stateOf(scene), before, `${name} left nothing`);
+  test.strictSame(await stateOf(scene), before, `${name}: unchanged after the failed start`);
   const running = await contestant.start(scene, few);
-  test.strictNotSame(await stateOf(scene), before, `${name} changes something when it comes up`);
+  test.strictNotSame(await stateOf(scene), before, `${name}: changed while it runs`);
   await running.stop();
-  test.strictSame(await stateOf(scene), before, `${name} was stopped and left nothing`);
+  test.strictSame(await stateOf(scene), before, `${name}: unchanged after the stop`);
 }
 
-t.test('a start that fails leaves nothing behind', { skip: skipXdp }, async (t) => {
+t.test('a failed start leaves the scene unchanged', { skip: skipXdp }, async (t) => {
   const scene = await keptScene(t, cpus, 1);
-  // The last step of all three: the kernel's thread is pinned.
+  // The last step of all three pins the kernel's thread.
   const broken = failing(scene, { tool: 'taskset' });
   for (const name of ['xdp-redirect', 'kernel-forwarding', 'turnpike-xdp']) {
     await checkLeavesNothing(t, scene, broken, name);
   }
 });
 
-t.test('nor does a pair of which the second fails', { skip: skipXdp }, async (t) => {
-  const scene = await keptScene(t, cpus, 2);
-  for (const name of ['reflector', 'turnpike-xdp']) {
-    await checkLeavesNothing(t, scene, failing(scene, { spawn: 2 }), name);
-  }
-  await checkLeavesNothing(t, scene, failing(scene, { tool: 'chrt' }), 'turnpike-xdp');
-});
+t.test(
+  'a failed start of the second relay leaves the scene unchanged',
+  { skip: skipXdp },
+  async (t) => {
+    const scene = await keptScene(t, cpus, 2);
+    for (const name of ['reflector', 'turnpike-xdp']) {
+      await checkLeavesNothing(t, scene, failing(scene, { spawn: 2 }), name);
+    }
+    await checkLeavesNothing(t, scene, failing(scene, { tool: 'chrt' }), 'turnpike-xdp');
+  },
+);
 
-/** The step's programs that still run in the scene. */
+/** Returns the programs of a step that still run in the scene. */
 async function stepPrograms(scene: Scene): Promise<string[]> {
   const found = await scene.run(scene.far, ['sh', '-c', 'ss -Hlunp; nft list tables; true']);
-  // On loopback there are everybody's.
+  // Loopback has sockets of other programs too.
   const own = (line: string) => scene.kind === 'namespaces' || line.includes(scene.farNetwork);
   return found.split('\n').filter((line) => line !== '' && own(line));
 }
 
-t.test('a step that fails leaves no sink, counter or generator', { skip }, async (t) => {
+t.test('a failed step leaves no sink, counter or generator', { skip }, async (t) => {
   const loopback = new LoopbackScene(cpus);
   t.teardown(() => loopback.close());
   const scenes = [await keptScene(t, cpus, 2), loopback];
@@ -105,35 +109,39 @@ t.test('a step that fails leaves no sink, counter or generator', { skip }, async
     t.teardown(() => running.stop());
     const before = await stepPrograms(scene);
     const options = { rate: 1_000, seconds: 0.2, sampleOneIn: 1 };
-    // Each program that a step starts: counters, sinks and generators of both ways.
+    // Counters, sinks and generators of both directions.
     const programs = scene.kind === 'loopback' ? 2 : hasBpfTools() ? 6 : 4;
     for (let spawn = 1; spawn <= programs; spawn++) {
       await t.rejects(runStep(failing(scene, { spawn }), workload, running, options), /ended/);
       t.strictSame(await stepPrograms(scene), before, `${scene.kind}: program ${spawn}`);
     }
     const { delivered } = await runStep(scene, workload, running, options);
-    t.ok(delivered > 0, `${scene.kind}: the next step can bind, and measures`);
+    t.ok(delivered > 0, `${scene.kind}: the next step measures`);
   }
 });
 
-t.test('a generator that fails costs those it is for, not the run', { skip }, async (t) => {
-  const scene = await keptScene(t, cpus, 1);
-  const workload = { ...(WORKLOADS.find((one) => one.leg === 'client-trunk') as Workload) };
-  const omitted: string[] = [];
-  const two = contestants.filter(({ name }) => name.startsWith('reflector'));
-  // The first contestant is the first program, after which come a counter, a sink, a generator.
-  const broken = failing(scene, { spawn: hasBpfTools() ? 4 : 3 });
-  const run = new WorkloadRun(broken, { ...workload, flows: 10 }, two, {
-    effort: { rounds: 2, seconds: 0.2, searches: false },
-    progress: () => {},
-    omit: ({ name }, why) => omitted.push(`${name}: ${why}`),
-  });
-  const result = await run.run();
-  t.match(omitted, [/^reflector: .*warm-up.*the generator ended/]);
-  t.match(result.contestants, [{ name: 'reflector-gso', rounds: [{ saturation: {} }] }]);
-});
+t.test(
+  'a generator that fails omits its contestant, and the run continues',
+  { skip },
+  async (t) => {
+    const scene = await keptScene(t, cpus, 1);
+    const workload = { ...(WORKLOADS.find((one) => one.leg === 'client-trunk') as Workload) };
+    const omitted: string[] = [];
+    const two = contestants.filter(({ name }) => name.startsWith('reflector'));
+    // The first program is the contestant; a counter, a sink and a generator follow.
+    const broken = failing(scene, { spawn: hasBpfTools() ? 4 : 3 });
+    const run = new WorkloadRun(broken, { ...workload, flows: 10 }, two, {
+      effort: { rounds: 2, seconds: 0.2, searches: false },
+      progress: () => {},
+      omit: ({ name }, why) => omitted.push(`${name}: ${why}`),
+    });
+    const result = await run.run();
+    t.match(omitted, [/^reflector: .*warm-up.*the generator ended/]);
+    t.match(result.contestants, [{ name: 'reflector-gso', rounds: [{ saturation: {} }] }]);
+  },
+);
 
-t.test('steps are undone from the last to the first, though one cannot be', async (t) => {
+t.test('steps are undone from the last to the first, also if one cannot be undone', async (t) => {
   const undone: number[] = [];
   const start = startInSteps(async (onStop) => {
     onStop(async () => undone.push(1));

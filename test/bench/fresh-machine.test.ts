@@ -9,7 +9,7 @@ import { missingText, missingTools } from '../setup/system-packages.js';
 import { RIG_TOOLS } from '../setup/system-tools.js';
 import { freshCheckout, toolFolderWithout } from '../setup/tool-folder.js';
 
-// Compiles the rig's programs.
+// The test compiles the rig's programs.
 t.setTimeout(600_000);
 
 const support = labSupport();
@@ -42,13 +42,13 @@ t.before(() => {
   if (skip === false) freshCheckout(join(scratch, 'checkout'));
 });
 
-/** Why a contestant has no part, as --list says. */
+/** Returns the reason in --list for which a contestant cannot run. */
 function reasonOf(name: string, output: string): string | undefined {
   const line = output.split('\n').find((one) => one.startsWith(`  ${name} `));
   return /\(([^()]*)\)$/.exec(line ?? '')?.[1];
 }
 
-t.test('each missing tool leaves out what depends on it', { skip }, async (t) => {
+t.test('a missing tool omits the contestants that need it', { skip }, async (t) => {
   const withoutClang = await bench(['clang'], ['--list']);
   for (const name of ['turnpike-xdp', 'xdp-redirect']) {
     t.match(reasonOf(name, withoutClang.output), /clang not found: apt-get install clang/, name);
@@ -69,12 +69,12 @@ t.test('each missing tool leaves out what depends on it', { skip }, async (t) =>
 const EFFORT = ['--rounds', '2', '--seconds', '0.4'];
 const CONTESTANTS = ['turnpike', 'turnpike-xdp', 'xdp-redirect', 'kernel-forwarding'];
 
-t.test('a machine with Node and a compiler alone measures', { skip }, async (t) => {
+t.test('the bench measures on a machine with only Node and a compiler', { skip }, async (t) => {
   const hidden = ['clang', 'ethtool', 'sysctl', 'bpftool', 'turnserver', 'go'];
   const workloads = ['out-hot-100B', 'same-super-1200B-cut'];
   const only = ['--only', ...workloads, ...CONTESTANTS];
   const { code, output, pid } = await bench(hidden, [...only, ...EFFORT]);
-  t.equal(code, 0, 'it ends well');
+  t.equal(code, 0, 'exit code');
   t.comment(
     output
       .split('\n')
@@ -106,10 +106,10 @@ t.test('a machine with Node and a compiler alone measures', { skip }, async (t) 
       ],
     },
   ]);
-  t.equal(measured.length, 1, 'and nothing else was measured');
+  t.equal(measured.length, 1, 'nothing else is measured');
 });
 
-t.test('a stale addon without a compiler costs Turnpike alone', { skip }, async (t) => {
+t.test('a stale addon without a compiler omits only Turnpike', { skip }, async (t) => {
   const source = join(scratch, 'checkout', 'native', 'addon.cc');
   const { atime, mtime } = statSync(source);
   utimesSync(source, new Date(), new Date());
@@ -131,7 +131,7 @@ t.test('a stale addon without a compiler costs Turnpike alone', { skip }, async 
 });
 
 t.test(
-  'a program that does not compile costs those who need it, in a line',
+  'a program that does not compile omits the contestants that need it, with a one-line reason',
   { skip },
   async (t) => {
     const tools = join(scratch, 'checkout', 'bench', 'load', 'tools');
@@ -165,7 +165,7 @@ t.test(
   },
 );
 
-t.test('where namespaces cannot be made it says why, and measures', { skip }, async (t) => {
+t.test('without namespaces the bench says why and measures on loopback', { skip }, async (t) => {
   const only = ['--only', 'out-hot-100B', 'reflector'];
   const { code, output } = await bench(['nft', 'clang'], [...only, ...EFFORT]);
   t.equal(code, 0);

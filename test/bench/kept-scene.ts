@@ -3,10 +3,10 @@ import type { CpuPlan } from '../../bench/load/scene.js';
 import { type KeptTest, keepOnFailure } from '../lab/keep-on-failure.js';
 
 /**
- * A scene that is closed when the test ends. Where the test fails, what its programs said and the
- * state of its networks are kept.
- * @param t - the test that uses it
- * @param servers - in a row between the near and the far host
+ * Creates a scene; the end of the test closes it. If the test fails, the output of its programs and
+ * the state of its namespaces are kept.
+ * @param t - the test
+ * @param servers - number of servers in a row between the near and the far host
  */
 export async function keptScene(
   t: KeptTest,

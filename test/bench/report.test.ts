@@ -6,9 +6,9 @@ import { textSummary } from '../../bench/load/report/text.js';
 import { judge } from '../../bench/load/targets.js';
 import { benchResult, contestant, step } from './results.js';
 
-t.test('the page stands alone', async (t) => {
+t.test('the page has all results and loads no other resource', async (t) => {
   const page = htmlReport(benchResult('namespaces'));
-  t.notMatch(page, /<script|<link|https?:|url\(|src=/, 'it fetches nothing');
+  t.notMatch(page, /<script|<link|https?:|url\(|src=/, 'no external resource');
   t.match(page, /prefers-color-scheme: dark/);
   t.match(page, /<svg[^>]*role="img"[^>]*aria-label=/);
   t.match(page, /the &lt;turnpike&gt;/, 'names are escaped');
@@ -23,7 +23,7 @@ t.test('the page stands alone', async (t) => {
   t.match(page, /Turnpike 1\.0\.0 \(commit 0123456789ab-dirty\) beside coturn 4\.6\.1/);
 });
 
-t.test('loopback only indicates, and both outputs say so', async (t) => {
+t.test('page, text and JSON say that results on loopback are only indicative', async (t) => {
   const result = benchResult('loopback');
   t.match(htmlReport(result), /Indicative only/);
   t.match(textSummary(result), /INDICATIVE ONLY/);
@@ -37,16 +37,16 @@ t.test('loopback only indicates, and both outputs say so', async (t) => {
     command: '',
     versions: [],
   });
-  t.match(described, { rounds: 2, notes: [/Indicative only/] }, 'and so does the JSON');
+  t.match(described, { rounds: 2, notes: [/Indicative only/] }, 'JSON');
 });
 
-t.test('a result without any workload can be shown', async (t) => {
+t.test('a result without workloads can be shown', async (t) => {
   const empty = { ...benchResult('namespaces'), workloads: [], targets: [], omissions: [] };
   t.match(htmlReport(empty), /<\/html>/);
   t.type(textSummary(empty), 'string');
 });
 
-t.test('the plots of the documents stand alone, one for what was measured', async (t) => {
+t.test('plotsOf returns self-contained SVGs for what was measured', async (t) => {
   const plots = plotsOf(benchResult('namespaces'));
   t.strictSame(
     plots.map(({ file }) => file),
@@ -69,7 +69,7 @@ t.test('targets are judged by ratios', async (t) => {
   t.ok(missing.every(({ met }) => met === undefined));
 });
 
-t.test('a rival is compared at its own load', async (t) => {
+t.test('a rival is compared at the rate of its own', async (t) => {
   const { workloads } = benchResult('namespaces');
   const [first] = workloads;
   if (first === undefined) throw new Error('no workload');
@@ -85,7 +85,7 @@ t.test('a rival is compared at its own load', async (t) => {
   t.match(judged, { met: true, measured: '0.30 (0.30–0.30)', target: '≤ 0.77 × coturn' });
 });
 
-t.test('what makes figures doubtful is said', async (t) => {
+t.test('circumstances that make results doubtful give warnings', async (t) => {
   const { circumstances, workloads } = benchResult('namespaces');
   t.strictSame(warningsOf(circumstances, workloads), []);
   const [first] = workloads;

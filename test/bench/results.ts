@@ -1,10 +1,10 @@
-/** Results as the rig would find them, for tests of what is made of them. */
+/** Results of the rig, for tests of reports. */
 import type { BenchResult, ContestantResult, RoundResult } from '../../bench/load/result.js';
 import type { StepResult } from '../../bench/load/step.js';
 import type { Workload } from '../../bench/load/types.js';
 import { WORKLOADS } from '../../bench/load/workloads.js';
 
-/** A step that cost so much for each packet. */
+/** Makes a step with a cost per packet. */
 export function step(cpuNsPerPacket: number, more: Partial<StepResult> = {}): StepResult {
   const generator = {
     sent: 100_000,
@@ -31,7 +31,7 @@ export function step(cpuNsPerPacket: number, more: Partial<StepResult> = {}): St
   };
 }
 
-/** A contestant with these costs in each round. */
+/** Makes a contestant with the results of its rounds. */
 export function contestant(
   name: string,
   kind: ContestantResult['kind'],
@@ -50,7 +50,7 @@ const SINK = {
   latency: { count: 10, p50Ns: 20_000, p99Ns: 90_000, p999Ns: 120_000, maxNs: 130_000 },
 };
 
-/** A whole result of one workload. */
+/** Makes a result with one workload. */
 export function benchResult(scene: 'namespaces' | 'loopback'): BenchResult {
   const rounds = (...costs: number[]) =>
     costs.map((cost) => ({

@@ -29,7 +29,7 @@ const MEMORY = {
   externalBytes: 100,
 };
 
-/** A fast and frugal measurement in which so many of 10,000 set-ups failed. */
+/** Makes a result that meets the targets, with this many failures of 10,000 set-ups. */
 function setupResult(failed: number): SetupResult {
   const phase = {
     seconds: 1,
@@ -66,7 +66,7 @@ function judged(failed: number) {
   return judge([], [setupResult(failed)]).filter(({ title }) => title.includes('10,000'));
 }
 
-t.test('tasks that failed are not among those that succeeded', async (t) => {
+t.test('failed tasks are not counted as succeeded', async (t) => {
   const windowed: Windowed = new Windowed(10, 2, {
     begin: (index) => setImmediate(() => windowed.done(index, index % 5 !== 0)),
     repeat: () => {},
@@ -76,7 +76,7 @@ t.test('tasks that failed are not among those that succeeded', async (t) => {
   t.equal(succeeded(result), 8);
 });
 
-t.test('targets of set-up are met when all succeed', async (t) => {
+t.test('the targets of set-up are met if all set-ups succeed', async (t) => {
   t.strictSame(
     judged(0).map(({ met }) => met),
     [true, true],
@@ -85,7 +85,7 @@ t.test('targets of set-up are met when all succeed', async (t) => {
   t.notMatch(summary(setupResult(0)), /could not be set up/);
 });
 
-t.test('a failed set-up misses both targets, and is told', async (t) => {
+t.test('a failed set-up misses both targets and is reported', async (t) => {
   t.match(judged(3), [
     { met: false, measured: /3 of 10000 set-ups failed/ },
     { met: false, measured: /3 of 10000 set-ups failed/ },
@@ -96,7 +96,7 @@ t.test('a failed set-up misses both targets, and is told', async (t) => {
   t.match(summary(setupResult(3)), /expire 9 \(3 more could not be set up\)/);
 });
 
-t.test('a full run measures set-ups, others where they are asked to', async (t) => {
+t.test('set-ups are measured in a full run, and in others only with --setup', async (t) => {
   t.equal(setupConnections({ only: [] }), 10_000);
   t.equal(setupConnections({ only: [], setup: 7 }), 7);
   t.equal(setupConnections({ only: ['out'] }), undefined);
@@ -104,5 +104,5 @@ t.test('a full run measures set-ups, others where they are asked to', async (t) 
   t.equal(setupConnections({ only: ['out'], quick: true, setup: 7 }), 7);
   const { results, omissions } = await measureSetups(undefined, () => {});
   t.strictSame(results, []);
-  t.match(omissions, [{ what: /memory/, why: /--setup/ }], 'a run without them says so');
+  t.match(omissions, [{ what: /memory/, why: /--setup/ }], 'listed as omitted');
 });

@@ -12,7 +12,7 @@ import { ROOT } from '../house/source-files.js';
 
 t.setTimeout(180_000);
 
-t.test('after all floods at once for a while every counter balances', async (t) => {
+t.test('the counters balance after all floods at once', async (t) => {
   const json = join(t.testdir(), 'soak.json');
   const argv = ['--import', 'tsx', 'bench/abuse/main.ts', '--soak', '0.25', '--json', json];
   const bench = spawn(process.execPath, argv, { cwd: ROOT });
@@ -32,9 +32,9 @@ t.test('after all floods at once for a while every counter balances', async (t) 
   t.ok(balances.length >= 12);
   t.ok(
     balances.every((balance) => totalOf(balance.in) > 0),
-    'and none counts nothing',
+    'no counter is zero',
   );
-  t.ok(victim.setUps > 0 && victim.echoes > 0, 'genuine users came');
+  t.ok(victim.setUps > 0 && victim.echoes > 0, 'genuine users were served');
   t.strictSame(
     processes.map(({ name }) => name),
     ['directory', 'relay-a', 'relay-b'],
@@ -46,18 +46,18 @@ function points(values: readonly number[]) {
   return values.map((value, index) => ({ atMs: index * 60_000, value }));
 }
 
-t.test('a slope is what it is an hour, with an interval that neighbours widen', async (t) => {
+t.test('a slope is per hour, with an interval that autocorrelation widens', async (t) => {
   const line = slopeOf(points([5, 6, 7, 8, 9, 10]));
   t.ok(Math.abs(line.perHour - 60) < 1e-9);
-  t.ok(line.plusMinus < 1e-6, 'a straight line is sure');
+  t.ok(line.plusMinus < 1e-6, 'a straight line has no uncertainty');
   const noise = [0.3, -0.5, 0.4, -0.2, 0.1, -0.4, 0.5, -0.3, 0.2, -0.1, 0.4, -0.4];
   const flat = slopeOf(points(noise));
-  t.ok(Math.abs(flat.perHour) < flat.plusMinus, 'noise is no slope');
-  // The same values, up and down again.
+  t.ok(Math.abs(flat.perHour) < flat.plusMinus, 'the slope of noise is within its interval');
+  // The same values in an order that rises and falls.
   const sorted = [...noise].sort((a, b) => a - b);
   const tent = [0, 2, 4, 6, 8, 10, 11, 9, 7, 5, 3, 1].map((place) => sorted[place] ?? 0);
   const alike = slopeOf(points(tent));
-  t.ok(alike.plusMinus > flat.plusMinus, 'alike neighbours tell less');
+  t.ok(alike.plusMinus > flat.plusMinus, 'autocorrelated values have a wider interval');
   t.same(slopeOf(points([1, 2])), { perHour: 0, plusMinus: Number.POSITIVE_INFINITY });
 });
 
@@ -76,7 +76,7 @@ const PAGE = [
   'turnpike_relay_client_messages_total{kind="requests"} 5',
 ].join('\n');
 
-t.test('what is missing is named with its parts', async (t) => {
+t.test('an unbalanced counter is shown with its parts and the difference', async (t) => {
   const balances = relayBalances('relay', new MetricsText(PAGE));
   t.strictSame(balances.map(isBalanced), [true, true, true, false]);
   const [, , , connections] = balances as [Balance, Balance, Balance, Balance];

@@ -7,12 +7,12 @@ t.test('the median of an even number of values is between the middle two', async
   t.throws(() => median([]), RangeError);
 });
 
-t.test('a spread has the range', async (t) => {
+t.test('a spread has median, minimum, maximum and count', async (t) => {
   t.strictSame(spread([3, 1, 2]), { median: 2, min: 1, max: 3, count: 3 });
 });
 
 t.test('a ratio is taken within each round', async (t) => {
-  // Both were twice as slow in the second round: that says nothing about the two.
+  // Both take twice as long in the second round, which does not change their ratio.
   t.strictSame(ratioSpread([50, 100, 60], [100, 200, 100]), {
     median: 0.5,
     min: 0.5,
@@ -20,10 +20,14 @@ t.test('a ratio is taken within each round', async (t) => {
     count: 3,
   });
   t.equal(ratioSpread([1, 2], [undefined, undefined]), undefined);
-  t.equal(ratioSpread([10, undefined], [20, 5])?.count, 1, 'a round with one of the two');
+  t.equal(
+    ratioSpread([10, undefined], [20, 5])?.count,
+    1,
+    'a round with only one of the two is ignored',
+  );
 });
 
-t.test('bisection closes in on the highest rate that passes', async (t) => {
+t.test('bisection approaches the highest rate that passes', async (t) => {
   const tried: number[] = [];
   const passes = async (rate: number) => {
     tried.push(rate);

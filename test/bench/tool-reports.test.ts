@@ -5,7 +5,7 @@ import {
   sinksTogether,
 } from '../../bench/load/tool-reports.js';
 
-t.test('two generators on one CPU leave it the time that neither needs', async (t) => {
+t.test('the idle time of two generators on one CPU is what neither uses', async (t) => {
   const one = {
     sent: 100,
     refused: 1,
@@ -29,12 +29,12 @@ t.test('two generators on one CPU leave it the time that neither needs', async (
     idleNs: 400,
     cpuNs: 1_800,
   });
-  t.strictSame(generatorsTogether([one]), one, 'one alone is as it was');
+  t.strictSame(generatorsTogether([one]), one, 'one generator is unchanged');
   const busy = { ...one, idleNs: 100 };
-  t.equal(generatorsTogether([busy, busy]).idleNs, 0, 'there is no less than none');
+  t.equal(generatorsTogether([busy, busy]).idleNs, 0, 'not below 0');
 });
 
-t.test('of two sinks the worse latency counts', async (t) => {
+t.test('the latency of two sinks is the worse one', async (t) => {
   const one = {
     datagrams: 5,
     payloads: 50,
@@ -56,7 +56,7 @@ t.test('of two sinks the worse latency counts', async (t) => {
   });
 });
 
-t.test('what counters saw adds up', async (t) => {
+t.test('the counts of two counters are added', async (t) => {
   const one = { packets: 1, datagrams: 2, payloadBytes: 3 };
   t.strictSame(countsTogether([one, one]), { packets: 2, datagrams: 4, payloadBytes: 6 });
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { BoundedCache } from '../../src/collections/bounded-cache.js';
 
-t.test('remembers at least the latest half, and never more than its bound', async (t) => {
+t.test('a cache keeps at least the latest half, and never more than its bound', async (t) => {
   const cache = new BoundedCache<number>(100);
   for (let i = 0; i < 1_000; i++) {
     cache.set(String(i), i);
@@ -15,7 +15,7 @@ t.test('remembers at least the latest half, and never more than its bound', asyn
   t.ok(held.filter((i) => cache.get(String(i)) !== undefined).length <= 50);
 });
 
-t.test('what is asked for again and again stays', async (t) => {
+t.test('an entry that is read often stays', async (t) => {
   const cache = new BoundedCache<string>(10);
   cache.set('kept', 'yes');
   for (let i = 0; i < 1_000; i++) {

@@ -3,7 +3,7 @@ import { FairQueue } from '../../src/collections/fair-queue.js';
 import { FairTable } from '../../src/collections/fair-table.js';
 import { Fifo } from '../../src/collections/fifo.js';
 
-t.test('things leave a queue in the order in which they came, or from anywhere', async (t) => {
+t.test('a Fifo returns items in order, and any item can be deleted', async (t) => {
   const fifo = new Fifo<number>();
   t.equal(fifo.first(), undefined);
   for (let n = 1; n <= 6; n++) fifo.add(n);
@@ -14,22 +14,22 @@ t.test('things leave a queue in the order in which they came, or from anywhere',
   t.equal(fifo.first(), 2);
   fifo.delete(2);
   fifo.add(2);
-  t.equal(fifo.first(), 4, 'what comes again is the last');
+  t.equal(fifo.first(), 4, 'an item that is added again is the last');
   for (const n of [4, 5, 6, 2]) {
     t.equal(fifo.first(), n);
     fifo.delete(n);
   }
   t.equal(fifo.first(), undefined);
   fifo.add(7);
-  t.equal(fifo.first(), 7, 'it can be used again when it was empty');
+  t.equal(fifo.first(), 7, 'it can be used after it was empty');
   t.strictSame([...fifo], [7]);
 });
 
-t.test('turns go round among the shares', async (t) => {
+t.test('a FairQueue takes from the shares in turn', async (t) => {
   const set = new FairQueue<string>((item) => item[0] as string);
   for (const item of ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1']) set.add(item);
   set.add('a1');
-  t.equal(set.size, 7, 'one is in it once');
+  t.equal(set.size, 7, 'an item is queued once');
   set.delete('a2');
   set.delete('a2');
   const order: string[] = [];
@@ -41,25 +41,25 @@ t.test('turns go round among the shares', async (t) => {
   t.equal(set.take(), undefined);
 });
 
-t.test('who holds most of a full table gives way to who holds less', async (t) => {
+t.test('in a full table the largest share loses its oldest entry to a smaller share', async (t) => {
   const table = new FairTable<number>(6, 'newest');
   for (let n = 1; n <= 6; n++)
     t.strictSame(table.put('a', `a${n}`, n), { kept: true, gaveWay: undefined });
-  t.strictSame(table.put('a', 'a7', 7), { kept: false }, 'and gets nothing more itself');
-  t.strictSame(table.put('b', 'b1', 11), { kept: true, gaveWay: 1 }, 'its oldest goes');
+  t.strictSame(table.put('a', 'a7', 7), { kept: false }, 'the largest share gets no more');
+  t.strictSame(table.put('b', 'b1', 11), { kept: true, gaveWay: 1 }, 'its oldest entry is removed');
   table.put('b', 'b2', 12);
   t.strictSame(table.put('b', 'b3', 13), { kept: true, gaveWay: 3 });
-  t.strictSame(table.put('b', 'b4', 14), { kept: false }, 'until both hold as much');
+  t.strictSame(table.put('b', 'b4', 14), { kept: false }, 'refused when both are equal');
   t.strictSame(table.put('c', 'c1', 21).kept, true);
   t.equal(table.size, 6);
-  t.strictSame(table.put('c', 'c1', 22), { kept: true, gaveWay: undefined }, 'put anew');
+  t.strictSame(table.put('c', 'c1', 22), { kept: true, gaveWay: undefined }, 'replaced');
   t.equal(table.get('c1'), 22);
   for (const [key] of table.entries()) table.delete(key);
   t.equal(table.size, 0);
   t.strictSame(table.put('a', 'a9', 9), { kept: true, gaveWay: undefined });
 });
 
-t.test('or loses its own oldest, where the newest counts', async (t) => {
+t.test('with `oldest` the largest share loses its own oldest entry', async (t) => {
   const table = new FairTable<number>(3, 'oldest');
   for (let n = 1; n <= 3; n++) table.put('a', `a${n}`, n);
   t.strictSame(table.put('a', 'a4', 4), { kept: true, gaveWay: 1 });
@@ -67,7 +67,7 @@ t.test('or loses its own oldest, where the newest counts', async (t) => {
   t.strictSame(new FairTable<number>(0, 'oldest').put('a', 'a1', 1), { kept: false });
 });
 
-t.test('the sizes that a table keeps stay true through any order of calls', async (t) => {
+t.test('the largest share gives way after any order of calls', async (t) => {
   const table = new FairTable<string>(40, 'oldest');
   const held = new Map<string, string>();
   let state = 7;

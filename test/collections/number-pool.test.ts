@@ -3,7 +3,7 @@ import t from 'tap';
 import { NumberPool } from '../../src/collections/number-pool.js';
 import { holds } from '../setup/holds.js';
 
-t.test('no number is held twice, nor given again within its rest', async (t) => {
+t.test('no number is held twice or taken again within its quarantine', async (t) => {
   holds(
     t,
     fc.property(fc.array(fc.integer({ min: -3, max: 40 }), { maxLength: 400 }), (steps) => {
@@ -30,7 +30,7 @@ t.test('no number is held twice, nor given again within its rest', async (t) => 
   );
 });
 
-t.test('an empty pool says so, and is idle again when the last number has rested', async (t) => {
+t.test('an exhausted pool gives undefined, and is idle after the last quarantine', async (t) => {
   const pool = new NumberPool({ first: 0, last: 0, quarantineMs: 60 });
   t.ok(pool.idle(0));
   t.equal(pool.take(0), 0);

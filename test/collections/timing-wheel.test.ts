@@ -3,7 +3,7 @@ import t from 'tap';
 import { type Timed, TimingWheel } from '../../src/collections/timing-wheel.js';
 import { holds } from '../setup/holds.js';
 
-t.test('an item fires once, never early and at most one bucket late', async (t) => {
+t.test('an item is due once, never early and at most one bucket late', async (t) => {
   holds(
     t,
     fc.property(
@@ -27,7 +27,7 @@ t.test('an item fires once, never early and at most one bucket late', async (t) 
   );
 });
 
-t.test('moving and clearing leave nothing behind', async (t) => {
+t.test('a moved item is due only at its new deadline, and a cleared one never', async (t) => {
   const wheel = new TimingWheel<Timed>(100, 0);
   const [moved, cleared]: Timed[] = [{}, {}];
   if (!moved || !cleared) throw new Error('unreachable');
@@ -38,10 +38,10 @@ t.test('moving and clearing leave nothing behind', async (t) => {
   wheel.clear(cleared);
   t.same(wheel.turn(900), []);
   t.same(wheel.turn(1_000), [moved]);
-  t.same(wheel.turn(1e12), [], 'a long sleep costs nothing');
+  t.same(wheel.turn(1e12), [], 'nothing is due after a long gap');
 });
 
-t.test('a turn hands out so many at most, and keeps the others', async (t) => {
+t.test('a turn returns at most `itemsMax` items, and later turns the others', async (t) => {
   const wheel = new TimingWheel<Timed>(100, 0);
   const items: Timed[] = Array.from({ length: 10 }, () => ({}));
   for (const item of items) wheel.set(item, 500);
@@ -54,7 +54,7 @@ t.test('a turn hands out so many at most, and keeps the others', async (t) => {
   wheel.set(moved, 900);
   const late: Timed = {};
   wheel.set(late, 300);
-  t.same(wheel.turn(600), [...items.slice(6), late], 'without what was cleared or moved');
+  t.same(wheel.turn(600), [...items.slice(6), late], 'without the cleared and the moved item');
   t.notOk(wheel.ripe);
-  t.same(wheel.turn(900), [moved], 'which is handed out in its own time, once');
+  t.same(wheel.turn(900), [moved], 'due once, at its new deadline');
 });

@@ -1,6 +1,6 @@
 /**
- * Writes packets.txt: `node --import tsx test/corpus/make-corpus.ts`. The verdicts stand here by
- * hand, from PROTOCOL.md; both forwarders must then agree with them.
+ * Writes packets.txt: `node --import tsx test/corpus/make-corpus.ts`. The verdicts are written here
+ * by hand from PROTOCOL.md; both forwarders must give the same.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
 const TODAY = 325;
 const NOW_SECOND = 5_000;
 const NOW_NS = BigInt(NOW_SECOND) * 1_000_000_000n;
-/** What we send with, and what the relay of index 2 sends us with, by epoch. */
+/** The key for sending, and the keys of the relay with index 2 by epoch. */
 const SEND_KEY = bytes('b061b39e3bbaae73e8f5b0764d95dc90');
 const KEYS: Record<number, Uint8Array> = {
   323: bytes('33333333333333333333333333333333'),
@@ -114,7 +114,7 @@ add(
   'way 1 192.0.2.20:3480 unanswered',
   'way 0 192.0.2.22:3490 unanswered',
   ...[324, 325, 326].map((epoch) => `receive ${epoch} ${hex(KEYS[epoch] ?? OTHER_KEY)}`),
-  // A relay of which no key is known yet.
+  // A relay without keys.
   'peer 4 0 192.0.2.40:3480',
   'source 192.0.2.40:3480',
   `flow ${V4} 0x4000 trunk 2 ${0x01020304}`,
@@ -276,7 +276,7 @@ for (const type of [0, 6, 15]) {
   trunk(`type-${type}`, packet, 'trunk_unknown_type');
 }
 
-// Reordering: all but what is more than the window behind, each once.
+// Reordering: each sequence within the window is accepted once.
 const base = sequence + 10_000n;
 const at = (n: bigint) => data(make([to(8, '05')], { sequence: n }));
 trunk('jump-ahead', at(base), 'trunk_data', [toV6('05')]);

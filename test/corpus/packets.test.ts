@@ -7,17 +7,17 @@ import { type Peer, parsePath, ReferenceForwarder } from './reference-forwarder.
 
 const bytes = (hex = '') => Uint8Array.from(Buffer.from(hex === '-' ? '' : hex, 'hex'));
 
-/** When the entry of a line expires, if it does. */
+/** Returns the second at which the entry of a line expires; undefined for never. */
 function untilOf(words: readonly string[]): number | undefined {
   return words.at(-2) === 'until' ? Number(words.at(-1)) : undefined;
 }
 
-/** Runs the lines of packets.txt, whose head says how they are written. */
+/** Runs the lines of packets.txt, whose head describes their format. */
 class Corpus {
   readonly forwarder = new ReferenceForwarder();
   #peer: Peer | undefined;
 
-  /** A line of set-up. */
+  /** Executes a line of set-up. */
   setUp(words: readonly string[]): void {
     const [kind, first, second, third, fourth, fifth, sixth] = words;
     const { forwarder } = this;
@@ -84,7 +84,7 @@ class Corpus {
     );
   }
 
-  /** A packet; returns what became of it. */
+  /** Forwards a packet. @returns its verdict and results, as in the corpus */
   run(side: 'client' | 'trunk', words: readonly string[]): string {
     const [, , socket, remote, hex] = words;
     const { verdict, results } = this.forwarder[side](parsePath(socket, remote), bytes(hex));

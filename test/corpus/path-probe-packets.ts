@@ -4,9 +4,9 @@ import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
 
-/** What make-corpus.ts has that path probes need. */
+/** Members of make-corpus.ts that path probes use. */
 export interface PathProbeContext {
-  /** Adds a packet and what becomes of it. */
+  /** Adds a packet with its verdict and results. */
   readonly trunk: (
     name: string,
     packet: Uint8Array,
@@ -14,9 +14,9 @@ export interface PathProbeContext {
     results?: readonly string[],
     source?: string,
   ) => void;
-  /** With the key of its day. */
+  /** Encodes a datagram with the key of its epoch. */
   readonly tagged: (datagram: TrunkDatagram) => Uint8Array;
-  /** A datagram of one record in a lane, and what leaves for it. */
+  /** Makes a datagram with one record in a lane; `toPeer` is its result. */
   readonly makeData: (lane: number) => Uint8Array;
   readonly toPeer: string;
   readonly nextSequence: () => bigint;
@@ -42,7 +42,7 @@ function addProbes({
   relay,
   today,
 }: PathProbeContext): void {
-  /** As the relay of index 2 sends it, from the lane of its worker 0. */
+  /** Makes a path probe of the relay with index 2, from the lane of its worker 0. */
   const pathProbe = (overrides: Partial<TrunkDatagram & { type: 'path-probe' }> = {}) =>
     tagged({
       type: 'path-probe',
@@ -89,7 +89,7 @@ function addProbes({
     '1 192.0.2.20:3480',
   );
   answered('path-probe-by-no-way', pathProbe(), pathReply('unknown', 36), '3 192.0.2.20:3480');
-  // Windows of their own: neither kind makes the other one too old.
+  // Each kind has its own replay window, so neither makes the other too old.
   const early = pathProbe({ lane: 5, sequence: 1n });
   trunk('data-far-ahead', makeData(5), 'trunk_data', [toPeer]);
   answered('path-probe-in-a-lane-of-data', early, pathReply('answered', 36));

@@ -14,13 +14,13 @@ import {
 } from '../../src/trunk/datagram.js';
 import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 
-/** Where a packet came from or goes to. */
+/** The source or destination of a packet. */
 export interface Path {
   readonly socket: number;
   readonly remote: TransportAddress;
 }
 
-/** A relay as the corpus describes it. */
+/** A relay of the corpus. */
 export interface Peer {
   readonly path: Path;
   readonly sources: TransportAddress[];
@@ -29,14 +29,14 @@ export interface Peer {
   readonly paths: { readonly path: Path; readonly heard: Heard }[];
 }
 
-/** The second from which on an entry has expired; undefined is never. */
+/** The second from which on an entry has expired; undefined for never. */
 type Until = number | undefined;
 
 type FlowAction =
   | { readonly type: 'trunk'; readonly relayIndex: number; readonly sessionIndex: number }
   | { readonly type: 'client'; readonly path: Path; readonly channel: number };
 
-/** What becomes of a packet, as the corpus writes it. */
+/** The outcome of a packet, in the form of the corpus. */
 export interface Outcome {
   readonly verdict: string;
   readonly results: string[];
@@ -50,7 +50,7 @@ const PROBE_LANE_FIRST = 112;
 const keyOf = ({ socket, remote }: Path, channel: number) =>
   `${socket} ${formatAddress(remote)} ${channel}`;
 
-/** RFC 8489 section 5, as much as both sides look at before they hand a message up. */
+/** Checks the parts of RFC 8489 section 5 that a forwarder checks before it punts a message. */
 function stunClass(bytes: Uint8Array): 'malformed' | 'response' | 'other' {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 20 || view.getUint32(4) !== COOKIE) return 'malformed';
@@ -60,15 +60,15 @@ function stunClass(bytes: Uint8Array): 'malformed' | 'response' | 'other' {
 }
 
 /**
- * The data plane's rules over the TypeScript codecs, written for reading: the corpus holds this and
- * native/forward to the same verdicts and the same bytes.
+ * The data plane's rules on the TypeScript codecs, written to be read. The corpus checks that this
+ * and native/forward give the same verdicts and bytes.
  */
 export class ReferenceForwarder {
   today = 0;
   nowNs = 0n;
   lane = 0;
   nextSequence = 0n;
-  /** Path probes and their replies have a lane and a counter of their own. */
+  /** Path probes and their replies have their own lane and sequence. */
   nextPathSequence = 0n;
   readonly peers = new Map<number, Peer>();
   readonly flows = new Map<string, FlowAction & { nextSessionSequence: number; until: Until }>();
@@ -120,8 +120,8 @@ export class ReferenceForwarder {
     if (bytes[0] !== undefined && bytes[0] <= 0x03) {
       return drop(stunClass(bytes) === 'malformed' ? 'stun_malformed' : 'trunk_punted');
     }
-    // The data plane looks at the records only after source and epoch, which changes no verdict of
-    // the corpus: no packet of it is malformed in two ways.
+    // The data plane checks the records after source and epoch. That changes no verdict, since no
+    // packet of the corpus is malformed in two ways.
     const decoded = decodeTrunkDatagram(bytes);
     if (!decoded.ok) return drop(decoded.fault);
     const { datagram } = decoded;
@@ -169,7 +169,7 @@ export class ReferenceForwarder {
     return drop(ageNs < 0n || ageNs > PROBE_AGE_NS_MAX ? 'trunk_probe_stale' : 'trunk_probe_reply');
   }
 
-  /** What is heard by the path to the address, whatever the port, unless two paths differ in it. */
+  /** Returns `heard` of the path to an address; the port decides if two paths have the address. */
   #heardBy(relayIndex: number, { socket, remote }: Path): Heard {
     const paths = (this.peers.get(relayIndex)?.paths ?? []).filter(
       (each) => each.path.socket === socket && each.path.remote.address === remote.address,
@@ -231,7 +231,7 @@ function leave(side: string, { socket, remote }: Path, data: Uint8Array): string
   return `> ${side} ${socket} ${formatAddress(remote)} ${hex}`;
 }
 
-/** `SOCKET A:P` of the corpus. */
+/** Parses `SOCKET A:P` of the corpus. */
 export function parsePath(socket: string | undefined, remote: string | undefined): Path {
   return { socket: Number(socket), remote: parseAddress(remote ?? '') };
 }

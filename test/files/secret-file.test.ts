@@ -22,14 +22,14 @@ t.test('a secret is one line of standard base64', async (t) => {
   }
 });
 
-t.test("a relay's file has relay secret and tenant root", async (t) => {
+t.test("a relay's secret file has relay secret and tenant root", async (t) => {
   const content = `${SECRET.toString('base64')}\n${ROOT.toString('base64')}\n`;
   const secrets = await readRelaySecretFile(await file(content));
   t.strictSame(secrets.relaySecret, new Uint8Array(SECRET));
   t.strictSame(secrets.tenantRoot, new Uint8Array(ROOT));
 });
 
-t.test('errors name the file and never its content', async (t) => {
+t.test('errors have the name of the file and not its content', async (t) => {
   const good = SECRET.toString('base64');
   const cases: [content: string, says: RegExp][] = [
     ['', /it is empty/],
@@ -55,7 +55,7 @@ t.test('errors name the file and never its content', async (t) => {
   t.match((wrongRoot as Error).message, /the tenant root is not 32 bytes/);
 });
 
-t.test('a file that cannot be read says why', async (t) => {
+t.test('a missing file gives ENOENT', async (t) => {
   const error = await t.rejects(readSecretFile(join(directory, 'absent')));
   t.ok(isTurnpikeError(error, 'ERR_TURNPIKE_SECRET'));
   t.match(error, { errno: 'ENOENT', message: /there is no such file \(ENOENT\)/ });

@@ -9,12 +9,12 @@ const folder = t.testdir();
 const read = (path: string) =>
   readSmallFile({ path: join(folder, path), source: '--key-file', code: 'ERR_TURNPIKE_SECRET' });
 
-t.test('a byte order mark is none of the text', async (t) => {
+t.test('a byte order mark is not part of the text', async (t) => {
   writeFileSync(join(folder, 'marked'), '\uFEFFtext\r\n');
   t.equal(await read('marked'), 'text\r\n');
 });
 
-t.test('what cannot be read names the option, the file and what is wrong', async (t) => {
+t.test('the error names the option, the file and the fault', async (t) => {
   mkdirSync(join(folder, 'folder'));
   writeFileSync(join(folder, 'empty'), ' \n');
   writeFileSync(join(folder, 'large'), 'x'.repeat(SMALL_FILE_BYTES_MAX + 1));
@@ -30,7 +30,7 @@ t.test('what cannot be read names the option, the file and what is wrong', async
   }
 });
 
-t.test('a pipe may be written to later, and is read once', async (t) => {
+t.test('a pipe is read to its end, and refused with `again`', async (t) => {
   execFileSync('mkfifo', [join(folder, 'pipe')]);
   const reading = read('pipe');
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -45,27 +45,30 @@ t.test('a pipe may be written to later, and is read once', async (t) => {
   await t.rejects(readSmallFile({ ...file, again: true }), { errno: 'ESPIPE', message });
 });
 
-t.test('a pipe that its writer left empty is empty, and one that writes late is not', async (t) => {
-  const module = new URL('../../src/files/small-file.ts', import.meta.url).href;
-  const program = `
+t.test(
+  'a pipe that is closed without data is empty, and data that arrives late is read',
+  async (t) => {
+    const module = new URL('../../src/files/small-file.ts', import.meta.url).href;
+    const program = `
     const { readSmallFile } = await import('${module}');
     const file = { path: process.argv[1], source: '--x', code: 'ERR_TURNPIKE_SECRET' };
     console.log(await readSmallFile(file).catch(({ message }) => message));
   `;
-  for (const [writer, says] of [
-    ['false', /^--x \/dev\/fd\/\d+: it is empty\n$/],
-    ['sleep 3; echo text', /^text\n\n$/],
-  ] as const) {
-    const line = `exec "$0" --import tsx --input-type=module -e "$1" <(${writer})`;
-    // Shorter than the time that a first read may take.
-    const timeout = FIRST_READ_MS / 2;
-    const said = execFileSync('bash', ['-c', line, process.execPath, program], { timeout });
-    t.match(said.toString(), says);
-  }
-});
+    for (const [writer, says] of [
+      ['false', /^--x \/dev\/fd\/\d+: it is empty\n$/],
+      ['sleep 3; echo text', /^text\n\n$/],
+    ] as const) {
+      const line = `exec "$0" --import tsx --input-type=module -e "$1" <(${writer})`;
+      // Shorter than the maximum time of a first read.
+      const timeout = FIRST_READ_MS / 2;
+      const said = execFileSync('bash', ['-c', line, process.execPath, program], { timeout });
+      t.match(said.toString(), says);
+    }
+  },
+);
 
-t.test('what gives nothing for long is given up', async (t) => {
-  // The end of a terminal that nobody types into.
+t.test('a read without data ends with ETIMEDOUT', async (t) => {
+  // A terminal without input.
   const file = { path: '/dev/ptmx', source: '--x', code: 'ERR_TURNPIKE_CONFIG' } as const;
   await t.rejects(readSmallFile({ ...file, again: true }), {
     errno: 'ETIMEDOUT',

@@ -8,7 +8,7 @@ function fileOf(target: string): string {
   return join(FOLDER, `${target}.txt`);
 }
 
-/** The inputs that are kept for a target: a line of hexadecimal digits each, `-` is no bytes. */
+/** Reads the corpus of a target: an input in hexadecimal digits per line, `-` for no bytes. */
 export function readCorpus(target: string): Uint8Array[] {
   const file = fileOf(target);
   if (!existsSync(file)) return [];
@@ -18,7 +18,7 @@ export function readCorpus(target: string): Uint8Array[] {
     .map((line) => Buffer.from(line === '-' ? '' : line, 'hex'));
 }
 
-/** Keeps inputs, each once, the shortest first: the file depends on what is in it alone. */
+/** Writes a corpus, without duplicates and sorted by length, so that the file is deterministic. */
 export function writeCorpus(target: string, inputs: readonly Uint8Array[]): void {
   const lines = new Set(inputs.map((input) => Buffer.from(input).toString('hex') || '-'));
   const sorted = [...lines].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));

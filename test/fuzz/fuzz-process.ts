@@ -1,4 +1,4 @@
-/** Runs fuzz targets in a process of its own, so that two processors are of use. */
+/** A process that runs fuzz targets, so that several processors are used. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ interface FuzzRequest {
   /** The target's name. */
   readonly name: string;
   readonly seconds: number;
-  /** Whether to add inputs that reach what none before did to the corpus. */
+  /** Whether to add inputs that reach new code to the corpus. */
   readonly keep: boolean;
-  /** Where an input that breaks the target is kept. */
+  /** Folder for an input that breaks the target. */
   readonly folder: string;
 }
 
@@ -22,7 +22,7 @@ interface FuzzAnswer {
   readonly isWell: boolean;
 }
 
-/** Keeps an input that broke a target, in a file named after both. */
+/** Writes an input that broke a target to a file named after both. @returns its path */
 function save(target: string, input: Uint8Array, folder: string): string {
   const file = join(folder, `${target}-${createHash('sha256').update(input).digest('hex')}`);
   mkdirSync(folder, { recursive: true });

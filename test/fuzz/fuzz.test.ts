@@ -8,7 +8,7 @@ import { fuzz } from './fuzzer.js';
 import { assertThat, type FuzzTarget } from './target.js';
 import { TARGETS } from './targets/index.js';
 
-/** Parsers that no stranger and no file reaches, or that another target runs through. */
+/** Parsers without untrusted input, or that another target covers. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'src/stun/address-coding.ts decodeAddress': 'every address of target stun',
   'src/cli/demo/logged-process.ts parseObject': 'lines of our own programs',
@@ -34,7 +34,7 @@ t.test('every parser has a target', async (t) => {
   );
 });
 
-t.test('each target takes its seeds, what is kept, and a moment of changes', async (t) => {
+t.test('each target passes with its seeds, its corpus and mutations for 0.1 s', async (t) => {
   for (const target of TARGETS) {
     const corpus = readCorpus(target.name);
     const { runs, fault } = fuzz(target, { seconds: 0.1, random: seededRandom(1), corpus });
@@ -43,7 +43,7 @@ t.test('each target takes its seeds, what is kept, and a moment of changes', asy
   }
 });
 
-t.test('every corpus is a target’s', async (t) => {
+t.test('every corpus belongs to a target', async (t) => {
   const { fuzz: native } = JSON.parse(readFileSync(join(ROOT, 'native/sources.json'), 'utf8'));
   const names = [
     ...TARGETS.map(({ name }) => name),
@@ -57,7 +57,7 @@ t.test('every corpus is a target’s', async (t) => {
   );
 });
 
-t.test('a parser that believes a length is found, and its input shortened', async (t) => {
+t.test('the fuzzer finds a parser that trusts a length, and shortens the input', async (t) => {
   const believing: FuzzTarget = {
     name: 'believing',
     about: 'a length, then so many bytes',
@@ -72,7 +72,7 @@ t.test('a parser that believes a length is found, and its input shortened', asyn
   t.equal(fault?.input.length, 1, 'one byte is enough');
 });
 
-t.test('what has a new outcome is kept, shortened', async (t) => {
+t.test('an input with a new outcome is kept in shortened form', async (t) => {
   const counting: FuzzTarget = {
     name: 'counting',
     about: 'how many of three letters there are',
@@ -83,8 +83,8 @@ t.test('what has a new outcome is kept, shortened', async (t) => {
   };
   const { found } = fuzz(counting, { seconds: 0.3, random: seededRandom(3), corpus: [] });
   const texts = found.map((input) => Buffer.from(input).toString());
-  t.equal(texts.length, 7, 'each of the eight but that of the seed');
+  t.equal(texts.length, 7, 'each of the eight outcomes except that of the seed');
   t.ok(texts.includes('a'));
   const again = fuzz(counting, { seconds: 0.1, random: seededRandom(4), corpus: found });
-  t.strictSame(again.found, [], 'and nothing is new beside what is kept');
+  t.strictSame(again.found, [], 'no new outcome with the kept inputs');
 });

@@ -9,7 +9,7 @@ export interface Fault {
 
 export interface FuzzResult {
   readonly runs: number;
-  /** Inputs whose outcome no input before had: what to add to the corpus. */
+  /** Inputs with a new outcome, to add to the corpus. */
   readonly found: readonly Uint8Array[];
   readonly fault?: Fault;
 }
@@ -17,21 +17,21 @@ export interface FuzzResult {
 export interface FuzzOptions {
   readonly seconds: number;
   readonly random: Random;
-  /** Kept inputs. */
+  /** The inputs of the corpus. */
   readonly corpus: readonly Uint8Array[];
 }
 
 export const INPUT_BYTES_MAX = 4_096;
-/** Longer than that is a way to stop a service, unless the machine was busy. */
+/** Time for one input beyond which it could stop a service. */
 const SLOW_MS = 500;
 const SLOW_TRIES = 4;
-/** Inputs between two looks at the clock. */
+/** Inputs between two reads of the clock. */
 const TURN = 64;
 const POOL_MAX = 512;
 
 /**
- * Changes inputs at random and keeps those with a new outcome, until time is up or one breaks the
- * target.
+ * Mutates inputs at random and keeps those with a new outcome, until the time is over or an input
+ * breaks the target.
  */
 export function fuzz(target: FuzzTarget, options: FuzzOptions): FuzzResult {
   const { seconds, random, corpus } = options;
@@ -73,7 +73,7 @@ export function fuzz(target: FuzzTarget, options: FuzzOptions): FuzzResult {
   return { runs, found };
 }
 
-/** What became of an input, or how it broke the target. */
+/** Runs an input, again if it was slow. @returns its outcome, or the error with which it broke */
 function outcomeWithin(target: FuzzTarget, input: Uint8Array): string | Error {
   let fastestMs = Number.POSITIVE_INFINITY;
   let outcome = '';
@@ -89,7 +89,7 @@ function outcomeWithin(target: FuzzTarget, input: Uint8Array): string | Error {
   return fastestMs > SLOW_MS ? new Error(`took ${fastestMs.toFixed(0)} ms`) : outcome;
 }
 
-/** The shortest that still has the same outcome, by leaving out pieces. */
+/** Shortens an input by leaving out pieces while the outcome stays the same. */
 function shrunk(target: FuzzTarget, input: Uint8Array): Uint8Array {
   const wanted = outcomeWithin(target, input);
   return shorten(input, (shorter) => outcomeWithin(target, shorter) === wanted);

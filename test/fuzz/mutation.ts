@@ -1,18 +1,18 @@
-/** Uniform numbers in [0, 1). */
+/** Returns uniform numbers in [0, 1). */
 export type Random = () => number;
 
-/** Lengths, counts and signs that parsers stumble over. */
+/** Values near common lengths, counts and signs. */
 const NUMBERS = [0, 1, 2, 3, 4, 7, 8, 15, 16, 20, 31, 32, 63, 64, 127, 128, 255] as const;
 const LARGE = [0, 1, 0x7f, 0xff, 0x100, 0x7fff, 0x8000, 0xfffe, 0xffff, 0x1_0000, 0xffff_ffff];
 const CHANGES_MAX = 4;
 
-/** Changes an input a little, in one of the ways that break parsers. */
+/** Mutates inputs in ways that often break parsers. */
 export class Mutator {
   readonly #random: Random;
   readonly #words: readonly Uint8Array[];
   readonly #bytesMax: number;
 
-  /** @param bytesMax - no input is longer */
+  /** @param bytesMax - maximum length of a mutated input */
   constructor(random: Random, words: readonly string[], bytesMax: number) {
     this.#random = random;
     this.#words = words.map((word) => Buffer.from(word, 'latin1'));
@@ -20,8 +20,9 @@ export class Mutator {
   }
 
   /**
-   * @param input - left as it is
-   * @param other - another input, to take pieces from
+   * Returns a mutation of an input.
+   * @param input - not changed
+   * @param other - another input, from which pieces are taken
    */
   change(input: Uint8Array, other: Uint8Array): Uint8Array {
     let changed: Uint8Array = Uint8Array.from(input);
@@ -60,7 +61,7 @@ export class Mutator {
     return input;
   }
 
-  /** Two or four bytes, big-endian as everything on the wire. */
+  /** Sets a big-endian number of two or four bytes. */
   #setNumber(input: Uint8Array, at: number): Uint8Array {
     const bytes = this.#below(2) === 0 ? 2 : 4;
     if (at + bytes > input.length) return input;

@@ -1,23 +1,23 @@
 import { isTurnpikeError } from '../../src/errors.js';
 
-/** A parser under any bytes. */
+/** A parser to run with arbitrary bytes. */
 export interface FuzzTarget {
   readonly name: string;
-  /** What it reads, in a line. */
+  /** What it parses, in a line. */
   readonly about: string;
-  /** Inputs to begin with: right ones. */
+  /** Valid inputs to start with. */
   readonly seeds: () => readonly Uint8Array[];
-  /** What is put into inputs now and then: words and numbers that the parser knows. */
+  /** Words of the parser's grammar, which are inserted into inputs. */
   readonly words?: readonly string[];
   /**
-   * Parses an input and checks what must hold of the outcome.
-   * @returns a word for what became of it: inputs with a new one are kept, and changed further
-   * @throws anything, where something does not hold
+   * Parses an input and checks properties of the result.
+   * @returns the outcome as a word; an input with a new outcome is kept and mutated further
+   * @throws any error if a property does not hold
    */
   readonly run: (input: Uint8Array) => string;
 }
 
-/** What is expected of a parser of text that throws: an error with a code of ours. */
+/** Runs a parser that throws. @returns `ok`, or the code of its TurnpikeError */
 export function outcomeOf(action: () => unknown): string {
   try {
     action();
@@ -28,7 +28,7 @@ export function outcomeOf(action: () => unknown): string {
   }
 }
 
-/** @throws Error with the words */
+/** Throws an error with these words if a property does not hold. */
 export function assertThat(holds: boolean, words: string): void {
   if (!holds) throw new Error(words);
 }
@@ -41,7 +41,7 @@ export function bytesOf(text: string): Uint8Array {
   return Buffer.from(text, 'utf8');
 }
 
-/** The value of a JSON text; undefined where it is none. */
+/** Parses JSON. @returns undefined if it is invalid */
 export function jsonOf(input: Uint8Array): { readonly value: unknown } | undefined {
   try {
     return { value: JSON.parse(textOf(input)) };

@@ -60,13 +60,13 @@ const address: FuzzTarget = {
     const text = textOf(input);
     const ip = outcomeOf(() => {
       const canonical = canonicalIp(text);
-      assertThat(canonicalIp(canonical) === canonical, 'canonical is not the same again');
+      assertThat(canonicalIp(canonical) === canonical, 'the canonical form is not stable');
     });
     const whole = outcomeOf(() => {
       const parsed = parseAddress(text);
       assertThat(
         formatAddress(parseAddress(formatAddress(parsed))) === formatAddress(parsed),
-        'formats to another',
+        'formats to another address',
       );
       transportAddress(parsed.address, parsed.port);
     });
@@ -78,7 +78,7 @@ const address: FuzzTarget = {
 
 const proxies: FuzzTarget = {
   name: 'proxy-prefix',
-  about: 'prefixes of trusted proxies, and who is behind them',
+  about: 'prefixes of trusted proxies, and sources of addresses',
   seeds: () => ['10.0.0.0/8', '2001:db8::/32', '192.0.2.1'].map(bytesOf),
   words: ['/', '/0', '/33', '/129', '/-1', '/08', '::ffff:', ':', '.'],
   run: (input) => {
@@ -116,7 +116,7 @@ const username: FuzzTarget = {
 
 const nonce: FuzzTarget = {
   name: 'nonce',
-  about: 'nonces that a relay did or did not issue',
+  about: 'nonces, issued or forged',
   seeds: () => [bytesOf(NONCES.issue(IP)), bytesOf(NONCES.issue('2001:db8::1'))],
   words: ['obMatJos2', '=', '+', '/', 'AAAA'],
   run: (input) => {
@@ -190,7 +190,7 @@ const registration: FuzzTarget = {
     if (!shapes.record.Check(record)) return takes;
     const canonical = canonicalRecord(record);
     if (!canonical.ok) return `${takes} refused`;
-    assertThat(canonicalRecord(canonical.record).ok, 'canonical is refused');
+    assertThat(canonicalRecord(canonical.record).ok, 'the canonical record is refused');
     return `${takes} record`;
   },
 };
@@ -231,7 +231,7 @@ const common = {
 
 const answers: FuzzTarget = {
   name: 'directory-answer',
-  about: 'what a directory answers to a peer',
+  about: 'answers of a directory to a peer',
   seeds: () => [
     json({ ...common, peers: [half(0), half(1)] }),
     json({ ...common, ...half(0), peerRelay: '192.0.2.20:3478' }),
@@ -250,7 +250,7 @@ const answers: FuzzTarget = {
 
 const rendezvous: FuzzTarget = {
   name: 'rendezvous',
-  about: 'what peers say in a room',
+  about: 'messages of peers in a rendezvous room',
   seeds: () => [
     json({ type: 'join', room: 'lobby', member: 'm'.repeat(16), peer: { region: 'fra' } }),
     json({ type: 'address', connectionId: '0'.repeat(32), address: '192.0.2.1', port: 1 }),

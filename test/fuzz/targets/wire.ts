@@ -57,7 +57,7 @@ function signedAllocate(): Uint8Array {
     .finish();
 }
 
-/** Knows every username, by one key. */
+/** A verifier with one key for every username. */
 const EVERYBODY: Verifier<Principal> = {
   find: (username) => ({
     principal: { username },
@@ -107,7 +107,7 @@ const channelData: FuzzTarget = {
 const name = { tenant: 'default', connectionId: '00'.repeat(16), role: 0 } as const;
 const control: FuzzTarget = {
   name: 'trunk-control',
-  about: 'what relays say to each other, and where it stands in the order',
+  about: 'control messages between relays, with their sequence',
   seeds: () =>
     (
       [
@@ -163,7 +163,7 @@ const trunk: FuzzTarget = {
     const { datagram } = decoded;
     verifyTrunkTag(input, datagram, DATA_KEY);
     const again = encodeTrunkDatagram(datagram, DATA_KEY);
-    assertThat(verifyTrunkTag(again, datagram, DATA_KEY), 'what is sealed is not authentic');
+    assertThat(verifyTrunkTag(again, datagram, DATA_KEY), 'an encoded datagram is not authentic');
     return datagram.type === 'data'
       ? `data ${Math.min(datagram.records.length, 4)}`
       : datagram.type;
@@ -227,10 +227,10 @@ const EVENT_KINDS: readonly (number | undefined)[] = [
   PuntKind.UnboundIndex,
   PuntKind.PathProbeReply,
 ];
-/** Of a datagram of the target at most. */
+/** Maximum data of a punted datagram. */
 const PUNTED_DATA_BYTES_MAX = 64;
 
-/** Whole records, as the addon copies them: a peer has no part in how they are laid out. */
+/** Makes the input a sequence of whole records, as the addon writes; peers control only data. */
 function wholeRecords(input: Uint8Array): Uint8Array {
   const bytes = input.slice();
   const view = new DataView(bytes.buffer);
@@ -257,7 +257,7 @@ function wholeRecords(input: Uint8Array): Uint8Array {
 
 const punts: FuzzTarget = {
   name: 'punted-batch',
-  about: 'what the data plane hands up, of any sender and with any bytes in it',
+  about: 'batches that the data plane punts, with arbitrary data',
   seeds: () => [
     new Uint8Array(PUNTED_DATAGRAM.bytes),
     Uint8Array.of(PuntKind.UnboundIndex, ...new Uint8Array(PUNTED_EVENT.bytes - 1)),
