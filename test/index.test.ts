@@ -48,7 +48,7 @@ const thrower = new Proxy(
 const revoked = Proxy.revocable({}, {});
 revoked.revoke();
 
-/** What a caller from JavaScript may give in place of anything. */
+/** Values that a JavaScript caller may pass for any argument. */
 const GARBAGE: readonly unknown[] = [
   ...[undefined, null, true, false, 0, -0, 1, -1, 0.5, 2 ** 53, 1e308, Number.NaN, Infinity],
   ...['', ' ', 'x', '\0', 'é'.repeat(5_000), '127.0.0.1:0', 'http://127.0.0.1:1', 0n, 10n ** 40n],
@@ -70,7 +70,7 @@ const GARBAGE: readonly unknown[] = [
   ],
 ];
 
-/** An object whose every member throws when it is read. */
+/** Returns an object whose members throw when they are read. */
 const withThrowing = (names: readonly string[]) =>
   Object.defineProperties(
     {},
@@ -89,7 +89,7 @@ const withThrowing = (names: readonly string[]) =>
 
 const SECRET = new Uint8Array(32);
 const ACCESS = { directoryUrl: 'http://127.0.0.1:1', apiKey: API_KEY };
-/** Stops what would otherwise wait for a network: all of it is checked before. */
+/** Ends calls before they use the network; arguments are checked first. */
 const signal = AbortSignal.abort();
 
 const OPTIONS = {
@@ -133,7 +133,7 @@ const OPTIONS = {
 
 type Call = (...given: never[]) => unknown;
 
-/** Every exported function, with options that it takes; what it would need a network for fails. */
+/** Every exported function with valid arguments; those that need a network fail. */
 const CALLS: Readonly<Record<string, { readonly call: Call; readonly takes: readonly unknown[] }>> =
   {
     'Directory.open': { call: (o) => Directory.open(o), takes: [OPTIONS.directory] },
@@ -168,7 +168,7 @@ const CALLS: Readonly<Record<string, { readonly call: Call; readonly takes: read
     },
   };
 
-/** Calls, closes what opened after all, and says what is wrong with what was thrown. */
+/** Calls a function and closes its result. @returns what is wrong with the error that it threw */
 async function fault(
   call: Call,
   given: readonly unknown[],
@@ -181,13 +181,13 @@ async function fault(
   } catch (error) {
     if (!(error instanceof TurnpikeError)) return `not a TurnpikeError: ${String(error)}`;
     if (!DOCUMENTED.has(error.code)) return `undocumented: ${error.code}`;
-    // A function of the caller's that throws, or returns nonsense, is no fault of its kind.
+    // A caller's function that throws or returns a wrong value may give ERR_TURNPIKE_INTERNAL.
     if (error.code !== 'ERR_TURNPIKE_INTERNAL' || typeof value === 'function') return undefined;
     return `internal: ${error.message}`;
   }
 }
 
-t.test('nothing but documented TurnpikeErrors leaves an exported function', async (t) => {
+t.test('exported functions throw only documented TurnpikeErrors', async (t) => {
   for (const [name, { call, takes }] of Object.entries(CALLS)) {
     const faults: string[] = [];
     const wrong = async (given: readonly unknown[], value?: unknown) => {
@@ -201,7 +201,7 @@ t.test('nothing but documented TurnpikeErrors leaves an exported function', asyn
       if (typeof sound !== 'object' || sound === null || sound instanceof Uint8Array) continue;
       await wrong(others(withThrowing(Object.keys(sound))));
       for (const member of [...Object.keys(sound), 'unknown']) {
-        // Without its signal a call would go out to the network.
+        // Without its signal a call would use the network.
         const values = member === 'signal' ? GARBAGE.slice(1) : GARBAGE;
         for (const value of values) await wrong(others({ ...sound, [member]: value }), value);
       }
@@ -210,38 +210,47 @@ t.test('nothing but documented TurnpikeErrors leaves an exported function', asyn
   }
 });
 
-t.test('nor where several members are wrong, at any depth', async (t) => {
-  // fast-check looks into the values that it makes, which Proxies do not bear.
-  const garbage = fc.oneof(
-    fc.nat({ max: GARBAGE.length - 1 }).map((index) => ({ index })),
-    fc
-      .anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true })
-      .map((value) => ({ value })),
-  );
-  const meant = (made: { index?: number; value?: unknown }) =>
-    made.index === undefined ? made.value : GARBAGE[made.index];
-  for (const name of ['Directory.open', 'Relay.open', 'Peer.open', 'Peer.join', 'mintCredential']) {
-    const { call, takes } = CALLS[name] ?? { call: () => {}, takes: [] };
-    const [sound] = takes as Record<string, unknown>[];
-    const property = fc.asyncProperty(
-      fc.dictionary(fc.constantFrom(...Object.keys(sound ?? {})), garbage, { minKeys: 1 }),
-      async (made) => {
-        const members = Object.entries(made).map(([name, each]) => [name, meant(each)] as const);
-        const given = {
-          ...sound,
-          ...Object.fromEntries(members),
-          ...(sound?.signal ? { signal } : {}),
-        };
-        const own = members.find(([, value]) => typeof value === 'function')?.[1];
-        return (await fault(call, [given], own)) === undefined;
-      },
+t.test(
+  'exported functions throw only those also if several members are wrong, at any depth',
+  async (t) => {
+    // fast-check inspects its values, and inspecting these Proxies throws.
+    const garbage = fc.oneof(
+      fc.nat({ max: GARBAGE.length - 1 }).map((index) => ({ index })),
+      fc
+        .anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true })
+        .map((value) => ({ value })),
     );
-    const { failed, counterexample } = await fc.check(property, { numRuns: 200 });
-    t.notOk(failed, name, { counterexample });
-  }
-});
+    const meant = (made: { index?: number; value?: unknown }) =>
+      made.index === undefined ? made.value : GARBAGE[made.index];
+    for (const name of [
+      'Directory.open',
+      'Relay.open',
+      'Peer.open',
+      'Peer.join',
+      'mintCredential',
+    ]) {
+      const { call, takes } = CALLS[name] ?? { call: () => {}, takes: [] };
+      const [sound] = takes as Record<string, unknown>[];
+      const property = fc.asyncProperty(
+        fc.dictionary(fc.constantFrom(...Object.keys(sound ?? {})), garbage, { minKeys: 1 }),
+        async (made) => {
+          const members = Object.entries(made).map(([name, each]) => [name, meant(each)] as const);
+          const given = {
+            ...sound,
+            ...Object.fromEntries(members),
+            ...(sound?.signal ? { signal } : {}),
+          };
+          const own = members.find(([, value]) => typeof value === 'function')?.[1];
+          return (await fault(call, [given], own)) === undefined;
+        },
+      );
+      const { failed, counterexample } = await fc.check(property, { numRuns: 200 });
+      t.notOk(failed, name, { counterexample });
+    }
+  },
+);
 
-t.test('an option that is unknown is refused with the nearest name', async (t) => {
+t.test('an unknown option is refused with the nearest known name', async (t) => {
   for (const [name, wrong, hint] of [
     ['Directory.open', 'lisen', 'did you mean `listen`?'],
     ['Relay.open', 'directoryURL', 'did you mean `directoryUrl`?'],
@@ -261,15 +270,15 @@ t.test('an option that is unknown is refused with the nearest name', async (t) =
   }
 });
 
-t.test('every exported function is called above', async (t) => {
+t.test('CALLS has every exported function', async (t) => {
   const functions = Object.entries(turnpike).filter(([, value]) => typeof value === 'function');
-  // ReconnectingPeer is made by Peer.join alone.
+  // Only Peer.join makes a ReconnectingPeer.
   const called = ['ReconnectingPeer', ...Object.keys(CALLS)].map((name) => name.split('.')[0]);
   const missing = functions.map(([name]) => name).filter((name) => !called.includes(name));
   t.strictSame(missing, []);
 });
 
-t.test('an address may be text or an object, one or a list', async (t) => {
+t.test('addresses may be text or objects, single or in a list', async (t) => {
   const directory = await Directory.open({ ...OPTIONS.directory, listen: '127.0.0.1:0' });
   t.equal(directory.address.address, '127.0.0.1');
   await directory.close();
@@ -295,7 +304,7 @@ t.test('an address may be text or an object, one or a list', async (t) => {
   const bad = record('c', new Uint8Array(32));
   const relays = [good, bad];
   t.throws(() => relay.update({ relays }), { code: 'ERR_TURNPIKE_SECRET' });
-  t.notMatch(await relay.metrics(), 'relay="b"', 'none of them is taken');
+  t.notMatch(await relay.metrics(), 'relay="b"', 'none of them is applied');
   relay.update({ relays: [good] });
   t.match(await relay.metrics(), 'relay="b"');
   await relay.close();

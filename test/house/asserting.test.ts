@@ -2,7 +2,7 @@ import t from 'tap';
 import ts from 'typescript';
 import { type SourceFile, sourceFiles } from './source-files.js';
 
-/** What a test is asked for beside its assertions. */
+/** Members of a test that assert nothing. */
 const NO_ASSERTION: ReadonlySet<string> = new Set([
   ...['test', 'teardown', 'before', 'after', 'comment', 'setTimeout', 'plan', 'end'],
   ...['testdir', 'testdirName', 'passing', 'skip', 'todo'],
@@ -10,7 +10,7 @@ const NO_ASSERTION: ReadonlySet<string> = new Set([
 
 type Callback = ts.ArrowFunction | ts.FunctionExpression;
 
-/** The function of a call of `t.test`, if the node is one. */
+/** Returns the function of a call of `t.test`; undefined for another node. */
 function testOf(node: ts.Node): Callback | undefined {
   if (!ts.isCallExpression(node) || !/^\w+\.test$/.test(node.expression.getText()))
     return undefined;
@@ -19,7 +19,7 @@ function testOf(node: ts.Node): Callback | undefined {
   return isTest && (ts.isArrowFunction(last) || ts.isFunctionExpression(last)) ? last : undefined;
 }
 
-/** Whether a node asserts by the test of that name, or hands it to who may. */
+/** Returns whether a node asserts by the test of that name, or passes it to a function. */
 function asserts(node: ts.Node, test: string): boolean {
   if (testOf(node) !== undefined) return true;
   if (ts.isPropertyAccessExpression(node) && node.expression.getText() === test) {
@@ -30,7 +30,7 @@ function asserts(node: ts.Node, test: string): boolean {
   return isHandedOn || ts.forEachChild(node, (child) => asserts(child, test)) === true;
 }
 
-/** Where tests are that reach no assertion. */
+/** Returns the places of tests that reach no assertion. */
 function silentTests({ path, text }: SourceFile): string[] {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const found: string[] = [];
@@ -52,7 +52,7 @@ t.test('every test in TypeScript reaches an assertion', async (t) => {
   t.strictSame(files.flatMap(silentTests), []);
 });
 
-t.test('what asserts nothing is seen', async (t) => {
+t.test('the check finds a test without an assertion', async (t) => {
   const seen = (body: string) =>
     silentTests({ path: 'x', text: `t.test('name', ${body});`, lines: [] }).length;
   t.equal(seen('async () => { await act(); }'), 1);
@@ -62,7 +62,7 @@ t.test('what asserts nothing is seen', async (t) => {
   t.equal(seen("async (t) => { t.test('inner', async () => { await act(); }); }"), 1);
 });
 
-/** What of GoogleTest fails a test, and helpers of these tests that do. */
+/** Macros of GoogleTest that can fail a test, and helpers that use them. */
 const EXPECTATION = /\b(EXPECT|ASSERT)_|\bADD_FAILURE|Expect\w*\(|EXPECT/;
 
 t.test('every test in C++ reaches an expectation', async (t) => {

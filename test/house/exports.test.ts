@@ -3,20 +3,20 @@ import t from 'tap';
 import ts from 'typescript';
 import { type SourceFile, sourceFiles } from './source-files.js';
 
-/** What users and Node start from: their exports are for others than this project. */
+/** Entry points for users, whose exports need no importer in this project. */
 const ENTRY_POINTS = ['src/index.ts', 'src/native/index.ts'];
 
 interface Export {
   readonly file: string;
   readonly name: string;
-  /** Types describe what a file exports, though nobody may need their names. */
+  /** A type may be exported without an importer if its own file uses it. */
   readonly isType: boolean;
   readonly usedInFile: boolean;
 }
 
 interface Module {
   readonly exports: readonly Export[];
-  /** `path name`, or `path *` where all may be meant. */
+  /** `path name`, or `path *` for all exports. */
   readonly imports: readonly string[];
 }
 
@@ -51,7 +51,7 @@ function exportedNames(statement: ts.Statement): string[] {
   return name === undefined ? [] : [name.getText()];
 }
 
-/** What a node imports, if it is one that does. */
+/** Returns what an import or export node imports; empty for another node. */
 function importsOf(path: string, node: ts.Node): string[] {
   const from = (specifier: ts.Node | undefined, names: readonly string[]) => {
     if (specifier === undefined || !ts.isStringLiteral(specifier)) return [];
@@ -106,12 +106,16 @@ t.test('every export is imported somewhere', async (t) => {
   const unused = all
     .filter((one) => !isIn(anywhere, one))
     .filter((one) => !(one.usedInFile && (one.isType || isBound(one))));
-  t.strictSame(unused.map(show), [], 'none that nothing imports: let it lose its `export`, or go');
+  t.strictSame(
+    unused.map(show),
+    [],
+    'exports without an importer: remove `export` or the declaration',
+  );
 });
 
-t.test('nothing in src is there for tests and benchmarks alone', async (t) => {
+t.test('every export of src is used in src', async (t) => {
   const foreign = all
     .filter(({ file, usedInFile }) => file.startsWith('src/') && !usedInFile)
     .filter((one) => !isIn(inSources, one));
-  t.strictSame(foreign.map(show), [], 'none that src does not use: it goes to test or bench');
+  t.strictSame(foreign.map(show), [], 'exports that only test or bench use: move them there');
 });

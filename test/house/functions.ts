@@ -10,7 +10,7 @@ await Parser.init();
 const parser = new Parser();
 parser.setLanguage(await Language.load(createRequire(import.meta.url).resolve(GRAMMAR)));
 
-/** Where a function stands and how long it is. */
+/** The place and the length of a function. */
 export interface FunctionSpan {
   readonly name: string;
   /** First line, counted from 1. */
@@ -38,7 +38,7 @@ export function typescriptFunctions(file: SourceFile): FunctionSpan[] {
   return spans;
 }
 
-/** Pointers, references and parameters stand around a function's name. */
+/** Returns a function's name, which pointers, references and parameters may enclose. */
 function nameOf(node: Node): string {
   if (node.type === 'reference_declarator') return nameOf(node.lastNamedChild ?? node);
   const inner = node.childForFieldName('declarator');

@@ -3,8 +3,8 @@ import t from 'tap';
 import { type SourceFile, sourceFiles } from './source-files.js';
 
 /**
- * Layers from the top down; a file imports from its own folder and from layers below. Folders of
- * one rank never import each other, except where `mutual` says that they may without a cycle.
+ * Layers from the top down. A file imports only from its own folder and from layers below. Folders
+ * of one layer do not import each other; where `mutual` is set, they may without a cycle.
  */
 const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean }[] = [
   { folders: ['cli'] },
@@ -78,7 +78,7 @@ function includes(file: SourceFile): string[] {
   );
 }
 
-/** Includes of our own files are written relative to native/ or to the including file. */
+/** Returns a file's includes of the project, which are relative to native/ or to the file. */
 function nativeEdges(file: SourceFile, known: ReadonlySet<string>): Edge[] {
   return includes(file)
     .flatMap((path) => [join('native', path), join(dirname(file.path), path)])
@@ -94,7 +94,7 @@ function goesUp(one: Edge): boolean {
   return from < 0 || to < 0 || to < from || (to === from && !mutual);
 }
 
-/** A part that reaches itself through others. */
+/** Returns the parts that import themselves through others. */
 function cycles(edges: readonly Edge[]): string[] {
   const reaches = (from: string, wanted: string, seen: Set<string>): boolean =>
     edges.some((one) => {
@@ -119,7 +119,7 @@ t.test('TypeScript imports go one way', async (t) => {
   t.strictSame(cycles(edges), []);
 });
 
-t.test('nothing shipped imports from tests or benchmarks', async (t) => {
+t.test('src imports nothing from tests or benchmarks', async (t) => {
   const out = sourceFiles(['src'], ['.ts'])
     .flatMap(typescriptEdges)
     .filter((one) => !one.to.startsWith('src/'));
@@ -137,7 +137,7 @@ t.test('native includes go one way', async (t) => {
   t.strictSame(up.map(show), []);
 });
 
-t.test('only native/binding and addon.cc know Node', async (t) => {
+t.test('only native/binding and addon.cc include Node’s headers', async (t) => {
   const users = sourceFiles(['native'], ['.cc', '.c', '.h'])
     .filter((file) => includes(file).some((path) => /^(napi|node_api|node|uv|v8)\b/.test(path)))
     .filter((file) => !['binding', 'addon.cc'].includes(partOf(file.path)));

@@ -4,9 +4,9 @@ import { readSource } from './source-files.js';
 
 t.setTimeout(300_000);
 
-t.test(`${LIMITS_PAGE} lists every bound as it stands in the code`, async (t) => {
+t.test(`${LIMITS_PAGE} lists every bound with its value and comment`, async (t) => {
   const { text } = readSource(LIMITS_PAGE);
   t.equal(text, await limitsPage(), `run: ${LIMITS_COMMAND}`);
   const bare = text.split('\n').filter((line) => / \| +\|$/.test(line));
-  t.strictSame(bare, [], 'every bound says what it is');
+  t.strictSame(bare, [], 'every bound has a comment');
 });

@@ -1,5 +1,5 @@
 /**
- * Makes docs/limits.md of the bounds that src exports and of those that native's headers have:
+ * Makes docs/limits.md from the bounds in src and in native's headers:
  * `node --import tsx test/house/limits-page.ts`.
  */
 import { writeFileSync } from 'node:fs';
@@ -12,11 +12,11 @@ export const LIMITS_PAGE = 'docs/limits.md';
 export const LIMITS_COMMAND = 'node --import tsx test/house/limits-page.ts';
 
 const BOUND = /^[A-Z][A-Z0-9_]*$/;
-/** Made from files of src, whose bounds stand there. */
+/** Generated from files of src, which have the bounds. */
 const NATIVE_COPIES = ['native/base/interface.h', 'native/base/counter_names.h'];
 const NATIVE_BOUND = /((?:^\/\/.*\n)*)^inline constexpr \w+ (k\w+) = ([^;]+);/gm;
 
-/** Units that stand at the end of a name, before `Min` or `Max`. */
+/** Units at the end of a name, before `Min` or `Max`. */
 const UNITS: readonly (readonly [RegExp, string])[] = [
   [/PER_?SECOND$/i, ' a second'],
   [/(_|[a-z])MS$/i, ' ms'],
@@ -82,7 +82,7 @@ async function boundsOf(file: SourceFile): Promise<Bound[]> {
   });
 }
 
-/** The numbers of an object; the comment of one is also that of those after it without any. */
+/** Returns the numbers of an object; one without a comment gets "See above." */
 function members(name: string, { initializer }: ts.VariableDeclaration, value: unknown): Bound[] {
   const inner =
     initializer !== undefined &&
@@ -117,7 +117,7 @@ function comment(node: ts.Node): string {
   return cell(text);
 }
 
-/** A table for each header that has bounds. */
+/** Returns a table for each header with bounds. */
 function nativeSections(): string[] {
   return sourceFiles(['native'], ['.h'])
     .filter(({ path }) => !NATIVE_COPIES.includes(path) && !path.includes('/generated/'))
@@ -135,7 +135,7 @@ function nativeBounds(text: string): Bound[] {
   }));
 }
 
-/** Text in a cell of a table. */
+/** Escapes text for a cell of a table. */
 function cell(text: string): string {
   return text.replace(/\s+/g, ' ').replaceAll('|', '\\|').trim();
 }

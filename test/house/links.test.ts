@@ -13,12 +13,12 @@ const documents = [
   ...sourceFiles(['docs'], ['.md']),
 ];
 
-/** The text without its code blocks. */
+/** Returns the text without its code blocks. */
 function prose({ text }: SourceFile): string {
   return text.replace(/^```[\s\S]*?^```$/gm, '');
 }
 
-/** The anchors of a document, as code hosts make them of its headings. */
+/** Returns the anchors that code hosts make of a document's headings. */
 function anchors(document: SourceFile): Set<string> {
   const found = new Set<string>();
   for (const [, heading = ''] of prose(document).matchAll(/^#+ (.+)$/gm)) {
@@ -33,7 +33,7 @@ function anchors(document: SourceFile): Set<string> {
   return found;
 }
 
-t.test('relative links of documents lead somewhere', async (t) => {
+t.test('relative links of documents have a target', async (t) => {
   const broken = documents.flatMap((document) =>
     [...prose(document).matchAll(/\]\((?![a-z]+:)([^)\s]+)\)/g)]
       .map(([, target = '']) => target)
@@ -48,7 +48,7 @@ t.test('relative links of documents lead somewhere', async (t) => {
   t.strictSame(broken, []);
 });
 
-t.test('documents name files and folders that there are', async (t) => {
+t.test('files and folders that documents name exist', async (t) => {
   const paths = /`((?:src|native|test|bench|docs)\/[\w./-]+)`/g;
   const missing = documents
     .filter(({ path }) => path !== 'CHANGELOG.md')

@@ -1,5 +1,5 @@
 /**
- * Makes the tables of docs/metrics.md of the declarations in src/metrics:
+ * Makes the tables of docs/metrics.md from the declarations in src/metrics:
  * `node --import tsx test/house/metrics-page.ts`.
  */
 import { writeFileSync } from 'node:fs';

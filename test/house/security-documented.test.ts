@@ -12,7 +12,7 @@ const ACTORS = [
   'A neighbour on the management network',
 ];
 
-t.test('the threat model has every actor, and names tests that there are', async (t) => {
+t.test('the threat model has every actor, and the tests that it names exist', async (t) => {
   const { text, lines } = readSource('docs/security.md');
   t.strictSame(
     ACTORS.filter((actor) => !lines.includes(`## ${actor}`)),

@@ -12,7 +12,7 @@ const PROGRAMS: Readonly<Record<string, Readonly<Record<string, Setting>>>> = {
   relay: RELAY_SPECS,
 };
 
-t.test('an option of a program changes when the setting does that takes it', async (t) => {
+t.test('an option of the command line changes at the same time as its setting', async (t) => {
   for (const [program, specs] of Object.entries(PROGRAMS)) {
     const command = COMMANDS.find(({ path }) => path.join() === program);
     const options = Object.values(command?.options ?? {});
@@ -24,7 +24,7 @@ t.test('an option of a program changes when the setting does that takes it', asy
   }
 });
 
-t.test('docs/cli.md lists what changes while a program runs, and nothing else', async (t) => {
+t.test('docs/cli.md lists exactly the options that change while a program runs', async (t) => {
   const page = readFileSync(join(ROOT, 'docs', 'cli.md'), 'utf8');
   const [, table = ''] = /begin reload -->([\s\S]*)<!-- end reload/.exec(page) ?? [];
   const flags = [...table.matchAll(/`(--[a-z-]+)`/g)].map(([, name = '']) => name);

@@ -49,7 +49,7 @@ t.test(`no line is over ${LINE_COLUMNS_MAX} columns`, async (t) => {
   t.strictSame(all.flatMap(wideLines), []);
 });
 
-t.test('the measure of C++ functions sees functions and only those', async (t) => {
+t.test('nativeFunctions finds exactly the functions of a C++ file', async (t) => {
   const text = [
     'namespace turnpike {',
     'struct Entry {',

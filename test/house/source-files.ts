@@ -14,7 +14,7 @@ export interface SourceFile {
   readonly lines: readonly string[];
 }
 
-/** Written by tools, so that no rule of style can hold for them. */
+/** Files that tools generate, to which no rule of style applies. */
 const GENERATED = /(^|\/)(node_modules|build|dist|prebuilds|tap-snapshots)\/|\.lskel\.h$/;
 
 /**

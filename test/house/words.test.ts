@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { ROOT, readSource, type SourceFile, sourceFiles } from './source-files.js';
 
-/** Each is spelt so that this file does not match itself. */
+/** Each pattern is written so that it does not match this file. */
 const FORBIDDEN: readonly { readonly word: RegExp; readonly because: string }[] = [
   { word: /\b(TO[D]O|FIX[M]E|XX[X]|HAC[K])\b/, because: 'unfinished work belongs in an issue' },
   { word: /\b(t|tap|test)\.(on[l]y|to[d]o)\b/, because: 'a focused or empty test hides others' },
@@ -31,6 +31,6 @@ t.test('no forbidden words', async (t) => {
   t.strictSame(files.flatMap(violations), []);
 });
 
-t.test('README.md fits on a few screens', async (t) => {
+t.test('README.md has at most 150 lines', async (t) => {
   t.ok(readSource('README.md').lines.length <= 150);
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ClientSources } from '../../src/http/client-sources.js';
 
-t.test('an IPv4 address and an IPv6 /64 are sources', async (t) => {
+t.test('a source is an IPv4 address or an IPv6 /64', async (t) => {
   const sources = new ClientSources();
   const cases = [
     ['192.0.2.1', '192.0.2.1'],
@@ -25,7 +25,7 @@ t.test('connections of a trusted proxy have no source', async (t) => {
   for (const ip of ['11.0.0.1', '192.0.2.2', '2001:db9::1']) t.not(sources.nameOf(ip), undefined);
 });
 
-t.test('what is no address and no prefix is refused', async (t) => {
+t.test('an invalid prefix of a trusted proxy is refused', async (t) => {
   const wrong = ['', 'proxy', '10.0.0.0/', '10.0.0.0/33', '::/129', '10.0.0.0/8/8', '10.0.0.0/-1'];
   for (const proxy of wrong) {
     t.throws(() => new ClientSources([proxy]), { code: 'ERR_TURNPIKE_CONFIG' }, proxy);

@@ -50,7 +50,7 @@ function scene(connectionsMax: number, relaysReserve: number, perSourceMax = con
   return { clock, ledger, open, many };
 }
 
-t.test('idle connections make room, the longest idle first', async (t) => {
+t.test('at the bound the connection that is idle longest is closed for a new one', async (t) => {
   const { ledger, open, many } = scene(20, 5);
   const idle = many(15, (socket) => ledger.request(socket, false));
   const newcomer = open();
@@ -61,27 +61,24 @@ t.test('idle connections make room, the longest idle first', async (t) => {
   t.equal(ledger.size, 15);
 });
 
-t.test(
-  'neither rooms nor requests under way are ended, and relays have their reserve',
-  async (t) => {
-    const { ledger, open, many } = scene(20, 5);
-    const rooms = many(10, (socket) => ledger.isRoom(socket));
-    const busy = many(5, (socket) => ledger.request(socket, true));
-    const relays = many(5, (socket) => ledger.isRelay(socket, `r-${socket.remotePort}`));
-    t.notOk([...rooms, ...busy, ...relays].some(({ destroyed }) => destroyed));
-    t.ok(open().destroyed, 'then it is full');
-    t.equal(ledger.refused, 1);
-    for (const socket of busy) ledger.request(socket, false);
-    for (const socket of relays) ledger.request(socket, false);
-    t.notOk(open().destroyed, 'until something is idle');
-    t.notOk(
-      relays.some(({ destroyed }) => destroyed),
-      'which a relay never is',
-    );
-  },
-);
+t.test('rooms and pending requests are not closed, and relays have a reserve', async (t) => {
+  const { ledger, open, many } = scene(20, 5);
+  const rooms = many(10, (socket) => ledger.isRoom(socket));
+  const busy = many(5, (socket) => ledger.request(socket, true));
+  const relays = many(5, (socket) => ledger.isRelay(socket, `r-${socket.remotePort}`));
+  t.notOk([...rooms, ...busy, ...relays].some(({ destroyed }) => destroyed));
+  t.ok(open().destroyed, 'refused when full');
+  t.equal(ledger.refused, 1);
+  for (const socket of busy) ledger.request(socket, false);
+  for (const socket of relays) ledger.request(socket, false);
+  t.notOk(open().destroyed, 'accepted when a connection is idle');
+  t.notOk(
+    relays.some(({ destroyed }) => destroyed),
+    'a relay’s connection is not closed',
+  );
+});
 
-t.test('a connection that says nothing may go when it had its time', async (t) => {
+t.test('a connection without a request may be closed after FIRST_REQUEST_MS', async (t) => {
   const { clock, ledger, open, many } = scene(20, 5);
   const silent = many(20, () => {});
   t.ok(open().destroyed, 'all of them are new');
@@ -91,7 +88,7 @@ t.test('a connection that says nothing may go when it had its time', async (t) =
   t.equal(ledger.size, 20);
 });
 
-t.test('what is closed leaves its place', async (t) => {
+t.test('a closed connection frees its place', async (t) => {
   const { ledger, many } = scene(20, 5);
   for (const socket of many(5, (each) => ledger.isRelay(each, `r-${each.remotePort}`)))
     socket.destroy();
@@ -102,31 +99,31 @@ t.test('what is closed leaves its place', async (t) => {
 
 const ended = (sockets: readonly FakeSocket[]) => sockets.filter((each) => each.destroyed).length;
 
-t.test('those of the source with most go, however long others have been idle', async (t) => {
+t.test('idle connections of the source with most are closed first', async (t) => {
   const { ledger, many } = scene(20, 5);
   const idle = (socket: Socket) => ledger.request(socket, false);
   const few = many(3, idle);
   const crowd = many(12, idle, '192.0.2.2');
   t.notOk(many(12, idle, '192.0.2.3').at(-1)?.destroyed);
   t.equal(ended(few), 0);
-  t.ok(ended(crowd) >= 6, 'until others have as many');
+  t.ok(ended(crowd) >= 6, 'until other sources have as many');
 });
 
-t.test('a source has its bound, but for those with a key', async (t) => {
+t.test('a source has a bound for connections without an API key', async (t) => {
   const { ledger, open, many } = scene(100, 5, 10);
   const busy = many(10, (socket) => ledger.request(socket, true));
   t.ok(open().destroyed, 'none of them is idle');
   ledger.request(busy[3] as Socket, false);
   t.notOk(open().destroyed);
-  t.ok(busy[3]?.destroyed, 'the idle one has gone for it');
-  t.notOk(open('192.0.2.2').destroyed, 'another source is another');
+  t.ok(busy[3]?.destroyed, 'the idle one is closed for it');
+  t.notOk(open('192.0.2.2').destroyed, 'the bound is per source');
   for (const socket of busy) ledger.hasKey(socket);
   t.equal(ended(many(8, (socket) => ledger.request(socket, true))), 0);
   const proxied = many(40, (socket) => ledger.request(socket, true), '10.1.2.3');
-  t.equal(ended(proxied), 0, 'behind a trusted proxy are many');
+  t.equal(ended(proxied), 0, 'no bound behind a trusted proxy');
 });
 
-t.test('requests that never end keep nobody out', async (t) => {
+t.test('requests that never end do not keep new connections out', async (t) => {
   const { clock, ledger, open, many } = scene(200, 5, 50);
   const idle = many(20, (socket) => ledger.request(socket, false), '192.0.2.9');
   for (const ip of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']) {
@@ -134,30 +131,33 @@ t.test('requests that never end keep nobody out', async (t) => {
   }
   const before = ended(idle);
   clock.ms += FIRST_REQUEST_MS;
-  t.notOk(open('192.0.2.8').destroyed, 'a newcomer');
-  t.notOk(open('192.0.2.1').destroyed, 'a neighbour of one of them');
+  t.notOk(open('192.0.2.8').destroyed, 'from a new source');
+  t.notOk(open('192.0.2.1').destroyed, 'from a source of such requests');
   t.equal(ended(many(40, (socket) => ledger.request(socket, false), '192.0.2.8')), 0);
-  t.equal(ended(idle), before, 'nor does anybody go for them');
+  t.equal(ended(idle), before, 'no idle connection is closed for them');
 });
 
-t.test('a relay has some connections, and no more', async (t) => {
+t.test('a relay has at most CONNECTIONS_PER_RELAY_MAX connections', async (t) => {
   const { ledger, many } = scene(40, 20);
   const own = many(9, (socket) => ledger.isRelay(socket, 'evil-1'));
   t.equal(ended(own), 9 - CONNECTIONS_PER_RELAY_MAX);
-  t.ok(own[0]?.destroyed, 'the oldest have gone');
+  t.ok(own[0]?.destroyed, 'the oldest are closed');
   t.equal(ended(many(9, (socket) => ledger.isRelay(socket, `fra-${socket.remotePort}`))), 0);
 });
 
-t.test('a crowd that comes at once from one address is let in to show its keys', async (t) => {
-  const { clock, open, many } = scene(100, 5, 10);
-  t.equal(ended(many(60, () => {})), 0);
-  clock.ms += FIRST_REQUEST_MS;
-  const silent = many(1, () => {});
-  t.notOk(silent[0]?.destroyed, 'one that said nothing in its time has gone for it');
-  t.notOk(open('192.0.2.2').destroyed);
-});
+t.test(
+  'new connections beyond the bound of a source are accepted for FIRST_REQUEST_MS',
+  async (t) => {
+    const { clock, open, many } = scene(100, 5, 10);
+    t.equal(ended(many(60, () => {})), 0);
+    clock.ms += FIRST_REQUEST_MS;
+    const silent = many(1, () => {});
+    t.notOk(silent[0]?.destroyed, 'one without a request is closed for it');
+    t.notOk(open('192.0.2.2').destroyed);
+  },
+);
 
-t.test('what was reset before it was accepted leaves nothing behind', async (t) => {
+t.test('a connection that was reset before it was accepted is not counted', async (t) => {
   const { ledger, open } = scene(20, 5);
   for (let n = 0; n < 100; n += 1) {
     const socket = new FakeSocket(0, '');
@@ -172,19 +172,22 @@ t.test('what was reset before it was accepted leaves nothing behind', async (t) 
   t.match(ledger, { closedIdle: 0, ofSource: 1 });
 });
 
-t.test('ends that come again before their close is known are another connection', async (t) => {
-  const { ledger } = scene(20, 5);
-  const first = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
-  const second = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
-  ledger.accept(first);
-  ledger.isRelay(first, 'r-1');
-  ledger.accept(second);
-  ledger.request(second, true);
-  first.destroy();
-  t.equal(ledger.size, 1);
-  second.destroy();
-  t.equal(ledger.size, 0);
-});
+t.test(
+  'a new connection with the same address and port is counted apart from the closed one',
+  async (t) => {
+    const { ledger } = scene(20, 5);
+    const first = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
+    const second = new FakeSocket(1, '192.0.2.1') as FakeSocket & Socket;
+    ledger.accept(first);
+    ledger.isRelay(first, 'r-1');
+    ledger.accept(second);
+    ledger.request(second, true);
+    first.destroy();
+    t.equal(ledger.size, 1);
+    second.destroy();
+    t.equal(ledger.size, 0);
+  },
+);
 
 t.test('an IPv6 source is a /64', async (t) => {
   const { ledger, open, many } = scene(100, 5, 10);
@@ -195,7 +198,7 @@ t.test('an IPv6 source is a /64', async (t) => {
   t.notOk(open('::ffff:192.0.2.9').destroyed);
 });
 
-t.test('bounds follow from the descriptors', async (t) => {
+t.test('the bounds are computed from the descriptors of the process', async (t) => {
   t.strictSame(connectionBounds({ limit: 1_048_576, used: 30 }), {
     connectionsMax: CONNECTIONS_MAX,
     relaysReserve: REGISTRATION_LIMITS.relaysMax,
@@ -210,7 +213,7 @@ t.test('bounds follow from the descriptors', async (t) => {
     perSourceMax: 50,
     rendezvousMax: 100,
   });
-  t.ok(connectionBounds({ limit: 64, used: 60 }).connectionsMax > 0, 'never none');
+  t.ok(connectionBounds({ limit: 64, used: 60 }).connectionsMax > 0, 'at least one');
   const { limit = 0, used = 0 } = readDescriptors() ?? {};
   t.ok(limit > used && used > 3, `${used} of ${limit}`);
 });

@@ -8,7 +8,7 @@ import { openOperatorHttp } from '../../src/http/operator-http.js';
 const FINE = healthOf([]);
 const ANY = { address: '127.0.0.1', port: 0 } as const;
 
-t.test('health and metrics, and nothing else', async (t) => {
+t.test('the server answers health and metrics, and otherwise 404 or 405', async (t) => {
   const metrics = async () => 'turnpike_legs 3\n';
   const http = await openOperatorHttp(ANY, { metrics, health: () => FINE });
   t.teardown(() => http.close());
@@ -24,7 +24,7 @@ t.test('health and metrics, and nothing else', async (t) => {
   t.equal(post.headers.get('allow'), 'GET, HEAD');
 });
 
-t.test('liveness and readiness, each with the reasons', async (t) => {
+t.test('/healthz and /readyz answer with status and reasons', async (t) => {
   let health: Health = FINE;
   const http = await openOperatorHttp(ANY, { metrics: () => '', health: () => health });
   t.teardown(() => http.close());
@@ -43,7 +43,7 @@ t.test('liveness and readiness, each with the reasons', async (t) => {
   t.equal((await fetch(`${http.url}/readyz`, { method: 'POST' })).status, 405);
 });
 
-t.test('metrics that fail are a 500, and the server lives', async (t) => {
+t.test('a failure of metrics is answered 500, and the server continues', async (t) => {
   const metrics = () => Promise.reject(new Error('no counters'));
   const http = await openOperatorHttp(ANY, { metrics, health: () => FINE });
   t.teardown(() => http.close());
@@ -51,7 +51,7 @@ t.test('metrics that fail are a 500, and the server lives', async (t) => {
   t.equal((await fetch(`${http.url}/healthz`)).status, 200);
 });
 
-t.test('connections that ask nothing keep no probe out', async (t) => {
+t.test('idle connections do not keep a probe out', async (t) => {
   const http = await openOperatorHttp(ANY, { metrics: () => '', health: () => FINE });
   t.teardown(() => http.close());
   const { hostname, port } = new URL(http.url);
@@ -66,13 +66,13 @@ t.test('connections that ask nothing keep no probe out', async (t) => {
   };
   const idle = await Promise.all(Array.from({ length: 80 }, (_, n) => open(n)));
   await new Promise((resolve) => setTimeout(resolve, FIRST_REQUEST_MS + 200));
-  t.equal((await fetch(`${http.url}/readyz`)).status, 200, 'the oldest goes');
+  t.equal((await fetch(`${http.url}/readyz`)).status, 200, 'the oldest is closed');
   const ended = idle.filter((socket) => !socket.destroyed).map((socket) => once(socket, 'close'));
   await Promise.all(ended);
-  t.pass('each of them ends by itself');
+  t.pass('the server closes each');
 });
 
-t.test('an address that is taken', async (t) => {
+t.test('an address in use rejects with ERR_TURNPIKE_BIND', async (t) => {
   const relay = { metrics: () => '', health: () => FINE };
   const http = await openOperatorHttp({ address: '::1', port: 0 }, relay);
   t.teardown(() => http.close());

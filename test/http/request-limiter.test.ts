@@ -27,7 +27,7 @@ function scene(limits: Partial<RequestLimits> = {}) {
   const sourceOf = (ip: string | undefined) => (ip === 'proxy' ? undefined : ip);
   const guard = new RequestLimiter({ ...REQUEST_LIMITS, ...limits }, sourceOf, clock);
   const open = (ip = 'a') => new FakeSocket(ip) as FakeSocket & Socket;
-  /** A connection with one request under way. */
+  /** Opens a connection with one pending request. */
   const asking = (ip?: string, bodyBytes = 0) => {
     const socket = open(ip);
     guard.begin(socket, bodyBytes);
@@ -36,7 +36,7 @@ function scene(limits: Partial<RequestLimits> = {}) {
   return { clock, guard, open, asking };
 }
 
-t.test('requests that are sent without waiting for answers are few', async (t) => {
+t.test('a connection with more than four pending requests is closed', async (t) => {
   const { guard, open } = scene();
   const socket = open();
   for (let n = 0; n < 4; n += 1) t.equal(guard.begin(socket, 0), 'taken');
@@ -44,11 +44,11 @@ t.test('requests that are sent without waiting for answers are few', async (t) =
   t.equal(guard.begin(socket, 0), 'taken', 'one was answered');
   t.equal(guard.begin(socket, 0), 'cut');
   t.ok(socket.destroyed);
-  t.equal(guard.begin(socket, 0), 'cut', 'as whatever else had come on it');
+  t.equal(guard.begin(socket, 0), 'cut', 'further requests on it');
   t.match(guard.counts, { pipelined: 1 });
 });
 
-t.test('a source has so many under way, and another has its own', async (t) => {
+t.test('pending requests are limited per source, and not behind a trusted proxy', async (t) => {
   const { guard, open, asking } = scene({ perSourceMax: 10 });
   const busy = Array.from({ length: 10 }, () => asking());
   const late = open();
@@ -65,7 +65,7 @@ t.test('a source has so many under way, and another has its own', async (t) => {
 });
 
 t.test(
-  'bodies that do not end go where there are too many, the largest source first',
+  'beyond the bound of body bytes, connections of the largest source are closed',
   async (t) => {
     const { guard, asking } = scene({ bodyBytesMax: 8_000 });
     const slow = Array.from({ length: 7 }, () => asking('a', 1_000));
@@ -78,11 +78,11 @@ t.test(
     t.match(guard.counts, { bodies: 2 });
     guard.end(quick, 600);
     t.notOk(asking('d', 600).destroyed);
-    t.match(guard.counts, { bodies: 2 }, 'what has ended counts no more');
+    t.match(guard.counts, { bodies: 2 }, 'ended requests do not count');
   },
 );
 
-t.test('who reads nothing is cut', async (t) => {
+t.test('a connection that reads nothing for `unreadMs` is closed', async (t) => {
   const { clock, guard, asking } = scene({ unreadMs: 5_000 });
   const [stuck, slow, waiting] = [asking(), asking(), asking()];
   Object.assign(stuck, { bytesWritten: 100_000, writableLength: 50_000 });
@@ -93,23 +93,26 @@ t.test('who reads nothing is cut', async (t) => {
     guard.sweep();
   }
   t.ok(stuck.destroyed);
-  t.notOk(slow.destroyed, 'a slow reader reads');
-  t.notOk(waiting.destroyed, 'nor is there something to read while the answer is made');
+  t.notOk(slow.destroyed, 'not a slow reader');
+  t.notOk(waiting.destroyed, 'not one without a response to read');
   t.match(guard.counts, { unread: 1 });
 });
 
-t.test('answers that wait to be read are bounded together', async (t) => {
-  const { guard, asking } = scene({ unreadBytesMax: 800_000 });
-  const crowd = Array.from({ length: 9 }, () => asking('a'));
-  for (const socket of crowd) socket.writableLength = 100_000;
-  const other = asking('b');
-  other.writableLength = 100_000;
-  guard.sweep();
-  t.notOk(other.destroyed);
-  t.equal(crowd.filter(({ destroyed }) => destroyed).length, 3, 'until an eighth is free');
-});
+t.test(
+  'unread bytes of all connections are bounded, and the largest source loses connections',
+  async (t) => {
+    const { guard, asking } = scene({ unreadBytesMax: 800_000 });
+    const crowd = Array.from({ length: 9 }, () => asking('a'));
+    for (const socket of crowd) socket.writableLength = 100_000;
+    const other = asking('b');
+    other.writableLength = 100_000;
+    guard.sweep();
+    t.notOk(other.destroyed);
+    t.equal(crowd.filter(({ destroyed }) => destroyed).length, 3, 'until an eighth is free');
+  },
+);
 
-t.test('what was read with the request too many is not looked at', async (t) => {
+t.test('requests after the one too many are not parsed', async (t) => {
   const { guard } = scene();
   let requests = 0;
   const server = createServer(({ socket }) => {
@@ -129,7 +132,7 @@ t.test('what was read with the request too many is not looked at', async (t) => 
   }
 });
 
-t.test('a connection that lives long leaves nothing behind', async (t) => {
+t.test('a connection with many requests has one close listener and leaves no count', async (t) => {
   const { guard, open } = scene();
   const socket = open();
   for (let n = 0; n < 100; n += 1) {

@@ -10,13 +10,13 @@ const CONNECTIONS = 100;
 const REQUESTS = 3_000;
 const UNREAD_MS = 500;
 
-/** Connections that ask without end and read nothing, for a while. */
+/** Opens connections that send many requests and read nothing. */
 async function greedy(url: string, path: string, header = ''): Promise<void> {
   const { hostname, port } = new URL(url);
   const request = `GET ${path} HTTP/1.1\r\nhost: x\r\n${header}\r\n`;
   const sockets = Array.from({ length: CONNECTIONS }, () => {
     const socket = connect(Number(port), hostname);
-    // That it is reset is what is wanted.
+    // A reset is expected.
     socket.on('error', () => {});
     socket.pause();
     socket.write(request.repeat(REQUESTS));
@@ -37,7 +37,7 @@ async function survives(test: Test, url: string, paths: readonly string[]): Prom
   }
 }
 
-t.test('who asks a directory without reading is cut', async (t) => {
+t.test('a directory closes connections that send requests without reading', async (t) => {
   const h = await DirectoryHarness.open(t);
   const paths = ['/docs/json', '/readyz', '/nothing', '/healthz', '/v1/relays'];
   await survives(t, h.directory.url, paths);
@@ -48,18 +48,21 @@ t.test('who asks a directory without reading is cut', async (t) => {
   const before = await cut();
   t.ok(before > 0);
   await greedy(h.directory.url, '/docs/json', 'upgrade: x\r\n');
-  t.ok((await cut()) > before, 'whatever headers its requests have');
+  t.ok((await cut()) > before, 'also with an Upgrade header');
 });
 
-t.test('who asks a relay without reading is cut', async (t) => {
-  const health = () => healthOf([]);
-  const metrics = () => 'a 1\n'.repeat(5_000);
-  const http = await openOperatorHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
-  t.teardown(() => http.close());
-  await survives(t, http.url, ['/metrics', '/nothing', '/readyz']);
-});
+t.test(
+  'a relay’s HTTP endpoint survives connections that send requests without reading',
+  async (t) => {
+    const health = () => healthOf([]);
+    const metrics = () => 'a 1\n'.repeat(5_000);
+    const http = await openOperatorHttp({ address: '127.0.0.1', port: 0 }, { health, metrics });
+    t.teardown(() => http.close());
+    await survives(t, http.url, ['/metrics', '/nothing', '/readyz']);
+  },
+);
 
-t.test('answers that nobody reads are held up to a bound', async (t) => {
+t.test('unread responses are kept up to a bound', async (t) => {
   const bytes = 8 << 20;
   const metrics = () => 'x'.repeat(bytes);
   const health = () => healthOf([]);
@@ -79,6 +82,6 @@ t.test('answers that nobody reads are held up to a bound', async (t) => {
     const closed = new Promise((resolve) => socket.on('close', resolve));
     socket.resume();
     await closed;
-    t.ok(socket.bytesRead < requests * bytes, `${socket.bytesRead} bytes came`);
+    t.ok(socket.bytesRead < requests * bytes, `${socket.bytesRead} bytes arrive`);
   }
 });

@@ -6,7 +6,7 @@ import { System } from './system.js';
 
 const TIMEOUT_MS = 80_000;
 
-/** Why this machine cannot run the scenarios; an empty text where it can. */
+/** Returns why this machine cannot run the scenarios; empty if it can. */
 function obstacle(): string {
   if (spawnSync('python3', ['-c', 'import random; random.randbytes']).status !== 0) {
     return 'Python 3.9 or later (python3) is not installed';
@@ -15,7 +15,7 @@ function obstacle(): string {
   return addresses.some(({ address }) => address === '::1') ? '' : 'there is no IPv6 loopback';
 }
 
-/** Every scenario of the Python peer is a test here, under its own name. */
+/** Runs every scenario of the Python peer as a test with its name. */
 async function runScenarios(): Promise<void> {
   const system = await System.open();
   t.teardown(() => system.close());
@@ -23,7 +23,7 @@ async function runScenarios(): Promise<void> {
   const words = (process.env.INTEROP_ONLY ?? '').split(' ').filter((word) => word !== '');
   const report = await runOutsider(system, words, TIMEOUT_MS);
   t.not(report.plan.length, 0, 'there are scenarios');
-  t.equal(report.stderr, '', 'Python has nothing to complain of');
+  t.equal(report.stderr, '', 'no output on standard error');
   for (const name of report.plan) {
     t.test(name, async (t) => {
       const result = report.results.get(name);
@@ -38,4 +38,4 @@ async function runScenarios(): Promise<void> {
 t.setTimeout(100_000);
 const reason = obstacle();
 if (reason === '') await runScenarios();
-else t.pass('a peer of another hand', { skip: reason });
+else t.pass('a peer written in Python', { skip: reason });

@@ -7,7 +7,7 @@ import type { System } from './system.js';
 
 const PROGRAM = join(ROOT, 'test/interop/main.py');
 
-/** How one scenario went. */
+/** The result of a scenario. */
 export interface ScenarioResult {
   readonly name: string;
   readonly ok: boolean;
@@ -21,15 +21,15 @@ export interface OutsiderReport {
   /** The names of all scenarios, in their order. */
   readonly plan: readonly string[];
   readonly results: ReadonlyMap<string, ScenarioResult>;
-  /** What Python complained of. */
+  /** Python's standard error. */
   readonly stderr: string;
 }
 
 /**
- * Runs the Python peer, which knows PROTOCOL.md and nothing of this code, against a system.
- * @param system - opened
+ * Runs the Python peer, which is written from PROTOCOL.md alone, against a system.
+ * @param system - an open system
  * @param words - only scenarios whose names have all of them
- * @param timeoutMs - after which the program is ended; what it has not done has no result
+ * @param timeoutMs - time after which the program is killed; unfinished scenarios have no result
  */
 export async function runOutsider(
   system: System,
