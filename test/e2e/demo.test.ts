@@ -5,8 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { DemoEvent } from '../../src/cli/demo/events.js';
-import { parseObject, readLines } from '../../src/cli/demo/logged-process.js';
-import { labSupport } from '../../src/lab/index.js';
+import { labSupport, parseObject, readLines } from '../../src/lab/index.js';
 import { evidenceOf, type KeptTest, setPatience } from '../lab/keep-on-failure.js';
 import { PATIENCE_MS, skipReason, TURNPIKE } from './world.js';
 

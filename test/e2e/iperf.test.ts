@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { parseObject, readLines } from '../../src/cli/demo/logged-process.js';
-import type { LabHost, LabProcess } from '../../src/lab/index.js';
+import { type LabHost, type LabProcess, parseObject, readLines } from '../../src/lab/index.js';
 import { spawnTypeScript } from '../lab/agent.js';
 import { setPatience } from '../lab/keep-on-failure.js';
 import { findCommand } from '../setup/system-packages.js';

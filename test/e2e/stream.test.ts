@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { parseObject, readLines } from '../../src/cli/demo/logged-process.js';
-import type { LabHost, LabProcess } from '../../src/lab/index.js';
+import { type LabHost, type LabProcess, parseObject, readLines } from '../../src/lab/index.js';
 import { setPatience } from '../lab/keep-on-failure.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 

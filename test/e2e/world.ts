@@ -8,16 +8,14 @@ import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import { formatAddress } from '../../src/address.js';
 import { relaySecret, tenantRoot } from '../../src/auth/keys.js';
 import {
-  LoggedProcess,
-  type LogLine,
-  parseObject,
-  readLines,
-} from '../../src/cli/demo/logged-process.js';
-import {
   type LabHost,
   type LabProcess,
+  LoggedProcess,
+  type LogLine,
   labSupport,
   type NatBehaviour,
+  parseObject,
+  readLines,
 } from '../../src/lab/index.js';
 import { run } from '../../src/lab/tools.js';
 import { closeAfter, type KeptTest } from '../lab/keep-on-failure.js';

@@ -11,7 +11,7 @@ import { TARGETS } from './targets/index.js';
 /** Parsers without untrusted input, or that another target covers. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'src/stun/address-coding.ts decodeAddress': 'every address of target stun',
-  'src/cli/demo/logged-process.ts parseObject': 'lines of our own programs',
+  'src/lab/logged-process.ts parseObject': 'lines of our own programs',
 };
 
 t.test('every parser has a target', async (t) => {

@@ -1,24 +1,22 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isTurnpikeError, messageOf, TurnpikeError } from '../../errors.js';
 import type { NatBehaviour } from '../../lab/index.js';
 import type { CommandIo } from '../command.js';
+import { aborted } from '../signals.js';
 import type { Environment } from './environment.js';
 import type { DemoEvent, PeerReport, Side, TrafficCounts } from './events.js';
-import { openPresenter, type Presenter } from './presenter.js';
 import { Progress } from './progress.js';
 import { summaryOf, TrafficScore } from './rates.js';
+import { TextPresenter } from './text-presenter.js';
 
-/** What `turnpike demo` is given. */
 export interface DemoOptions {
-  /** The NATs in front of the peers; undefined runs everything on loopback. */
+  /** The NATs of the peers; undefined runs everything on loopback. */
   readonly nat?: NatBehaviour | undefined;
-  /** Seconds of traffic; undefined goes on until `stop`. */
+  /** Duration of the traffic; undefined continues until `stop`. */
   readonly seconds?: number | undefined;
   /** JSON lines instead of text. */
   readonly json: boolean;
 }
 
-/** The world of a demo. */
 export interface DemoIo extends Pick<CommandIo, 'stdout' | 'env'> {
   /** Ends the demo in good order. */
   readonly stop: AbortSignal;
@@ -29,36 +27,36 @@ const ESTABLISH_MS_MAX = 30_000;
 
 /**
  * Runs the demo: a directory, two relays and two peers, whose traffic is shown until the time is
- * over or `io.stop` is aborted. Nothing is left behind, whatever happens.
+ * over or `io.stop` is aborted. Everything is closed at its end, also after an error.
  * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE when namespaces cannot be made; else that of the
  *   step that failed, with the step's name before its message
  */
 export async function runDemo(options: DemoOptions, io: DemoIo): Promise<void> {
-  const demo = new Demo(options, openPresenter(options.json, io), io.stop);
+  const demo = new Demo(options, presenterOf(options, io));
+  const end = () => demo.end();
   // A reader that goes away (`turnpike demo | head`) ends the demo.
-  const onGone = () => demo.end();
-  io.stdout.once('error', onGone);
+  io.stdout.once('error', end);
+  io.stop.addEventListener('abort', end);
   try {
-    await demo.run();
+    await demo.run(io.stop);
   } finally {
-    io.stdout.off('error', onGone);
+    io.stdout.off('error', end);
+    io.stop.removeEventListener('abort', end);
   }
 }
 
 class Demo {
   readonly #options: DemoOptions;
-  readonly #presenter: Presenter;
-  readonly #stop: AbortSignal;
+  readonly #present: (event: DemoEvent) => void;
   /** Aborted when the traffic is to end, for whatever reason. */
   readonly #over = new AbortController();
   readonly #progress = new Progress();
   readonly #score = new TrafficScore();
   readonly #finished: Partial<Record<Side, TrafficCounts>> = {};
 
-  constructor(options: DemoOptions, presenter: Presenter, stop: AbortSignal) {
+  constructor(options: DemoOptions, present: (event: DemoEvent) => void) {
     this.#options = options;
-    this.#presenter = presenter;
-    this.#stop = stop;
+    this.#present = present;
   }
 
   /** Ends the traffic, and with it the demo. */
@@ -66,33 +64,22 @@ class Demo {
     this.#over.abort();
   }
 
-  async run(): Promise<void> {
-    const onStop = () => this.end();
-    this.#stop.addEventListener('abort', onStop);
+  async run(stop: AbortSignal): Promise<void> {
     let environment: Environment | undefined;
     try {
       environment = await openEnvironment(this.#options.nat);
       this.#show({ event: 'started', nat: this.#options.nat ?? null });
-      await Promise.race([environment.open((event) => this.#show(event)), this.#stopped()]);
+      await Promise.race([environment.open((event) => this.#show(event)), aborted(stop)]);
+      if (stop.aborted) return;
       await this.#runPeers(environment);
       const { A, B } = this.#finished;
       if (A !== undefined && B !== undefined) this.#show(summaryOf({ A, B }));
     } catch (error) {
       // After a signal, children that end are no failure.
-      if (!this.#stop.aborted) throw this.#failed(error);
+      if (!stop.aborted) throw this.#failed(error);
     } finally {
-      this.#stop.removeEventListener('abort', onStop);
       await environment?.close();
     }
-  }
-
-  /** Rejects when the user stops the demo. */
-  #stopped(): Promise<never> {
-    const error = new TurnpikeError('ERR_TURNPIKE_ABORTED', 'stopped');
-    return new Promise((_resolve, reject) => {
-      if (this.#stop.aborted) reject(error);
-      this.#stop.addEventListener('abort', () => reject(error), { once: true });
-    });
   }
 
   async #runPeers(environment: Environment): Promise<void> {
@@ -101,22 +88,23 @@ class Demo {
       return environment.runPeer(side, { report, stop: this.#over.signal });
     };
     const peers = Promise.all([runPeer('A'), runPeer('B')]);
+    let deadline: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      deadline = setTimeout(() => this.#checkConnected(reject), ESTABLISH_MS_MAX);
+    });
     try {
-      await Promise.race([peers, environment.broken, this.#deadline()]);
+      await Promise.race([peers, environment.broken, late]);
     } finally {
-      this.#over.abort();
+      clearTimeout(deadline);
+      this.end();
       await peers.catch(() => {});
     }
   }
 
-  /** Rejects when the peers take too long; resolves never, as peers that are connected run on. */
-  async #deadline(): Promise<never> {
-    await sleep(ESTABLISH_MS_MAX, undefined, { signal: this.#over.signal }).catch(() => {});
-    if (this.#over.signal.aborted || this.#progress.step === 'Traffic') {
-      return new Promise<never>(() => {});
-    }
-    const seconds = ESTABLISH_MS_MAX / 1_000;
-    throw new TurnpikeError('ERR_TURNPIKE_TIMEOUT', `not done after ${seconds} s`);
+  #checkConnected(fail: (error: Error) => void): void {
+    if (this.#progress.step === 'Traffic') return;
+    const text = `not done after ${ESTABLISH_MS_MAX / 1_000} s`;
+    fail(new TurnpikeError('ERR_TURNPIKE_TIMEOUT', text));
   }
 
   #heard(side: Side, report: PeerReport): void {
@@ -131,8 +119,6 @@ class Demo {
       case 'finished':
         this.#finished[side] = report.counts;
         return;
-      case 'failed':
-        return;
       default:
         this.#show({ peer: side, ...report });
     }
@@ -140,10 +126,10 @@ class Demo {
 
   #show(event: DemoEvent): void {
     this.#progress.note(event);
-    this.#presenter.show(event);
+    this.#present(event);
   }
 
-  /** Names the step in the error, and shows it to whoever reads the events. */
+  /** Shows the failure, and returns the error with the name of the step. */
   #failed(error: unknown): unknown {
     if (isTurnpikeError(error, 'ERR_TURNPIKE_PRIVILEGE')) return error;
     const { step } = this.#progress;
@@ -154,7 +140,21 @@ class Demo {
   }
 }
 
-/** Loads only the environment that is asked for: only one of them needs the addon here. */
+/**
+ * Returns what shows events on standard output: JSON lines, or text, with colours and one updating
+ * line on a terminal. NO_COLOR (no-color.org) and TERM are read from the environment.
+ */
+function presenterOf({ json }: DemoOptions, { stdout, env }: DemoIo) {
+  const write = (text: string) => void stdout.write(text);
+  if (json) return (event: DemoEvent) => write(`${JSON.stringify(event)}\n`);
+  const isTerminal = stdout.isTTY === true && env.TERM !== 'dumb';
+  const hasColours = isTerminal && (env.NO_COLOR ?? '') === '';
+  const columns = () => stdout.columns ?? 80;
+  const presenter = new TextPresenter({ write, isTerminal, hasColours, columns });
+  return (event: DemoEvent) => presenter.show(event);
+}
+
+/** Loads only the environment that is asked for: namespaces do not need the addon here. */
 async function openEnvironment(nat: NatBehaviour | undefined): Promise<Environment> {
   if (nat === undefined) {
     const { LoopbackEnvironment } = await import('./loopback-environment.js');

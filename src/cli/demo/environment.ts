@@ -1,30 +1,28 @@
 import type { DemoEvent, PeerReport, Side } from './events.js';
 
-/** What a peer of the demo is told. */
+/** What a peer of the demo needs to connect. */
 export interface DemoPeerSettings {
   readonly directoryUrl: string;
   readonly apiKey: string;
-  readonly room: string;
-  /** The region whose relay it should get. */
-  readonly region: string;
+  readonly side: Side;
 }
 
-/** What a peer that is to be run is given. */
+/** How a peer is run. */
 export interface PeerRun {
   readonly report: (report: PeerReport) => void;
   /** Ends the traffic; the peer then closes its connection and reports `finished`. */
   readonly stop: AbortSignal;
 }
 
-/** Where a demo runs: it owns the directory, the relays and what the peers run in. */
+/** The directory, the relays, and the network that the peers run in. */
 export interface Environment {
   /** Opens the network, the directory and the relays, and shows each. */
   open(show: (event: DemoEvent) => void): Promise<void>;
-  /** Resolves when the peer has finished; rejects when it could not. */
+  /** Resolves when the peer has finished; rejects when it fails. */
   runPeer(side: Side, run: PeerRun): Promise<void>;
   /** Rejects when the directory or a relay ends by itself. */
   readonly broken: Promise<never>;
-  /** Leaves nothing behind. May be called at any time, `open` under way or not. */
+  /** Closes everything. May be called at any time, also during `open`. */
   close(): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+import type { TurnpikeErrorCode } from '../../errors.js';
 import type { NatBehaviour } from '../../lab/index.js';
 
 /** The demo's two peers. */
@@ -11,7 +12,7 @@ export interface TrafficCounts {
   readonly receivedPackets: number;
   /** Payload bytes. */
   readonly receivedBytes: number;
-  /** Packets whose sequence numbers were passed over and that have not come since. */
+  /** Packets with lower numbers than the highest received one that have not arrived. */
   readonly missingPackets: number;
   /** Median round trip since the last count, peer to peer; null when no echo came. */
   readonly rttMs: number | null;
@@ -33,9 +34,14 @@ export type PeerStep =
 /** What a peer reports while it runs. */
 export type PeerReport =
   | PeerStep
-  | { readonly event: 'counts'; readonly second: number; readonly counts: TrafficCounts }
-  | { readonly event: 'finished'; readonly counts: TrafficCounts }
-  | { readonly event: 'failed'; readonly code: string; readonly message: string };
+  | { readonly event: 'counts' | 'finished'; readonly counts: TrafficCounts };
+
+/** Why a peer that runs in a process of its own has failed. */
+export interface PeerFailure {
+  readonly event: 'failed';
+  readonly code: TurnpikeErrorCode;
+  readonly message: string;
+}
 
 /** One direction of the traffic during a second. */
 export interface DirectionRates {

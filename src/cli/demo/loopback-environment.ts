@@ -7,12 +7,11 @@ import { type Environment, type PeerRun, PLACES } from './environment.js';
 import type { DemoEvent, Side } from './events.js';
 import { runDemoPeer } from './peer.js';
 
-/** Loopback, on a port that the system chooses: any user may, and nothing else is disturbed. */
+/** Loopback, on a port that the system chooses. */
 const LISTEN: TransportAddress = { address: '127.0.0.1', port: 0 };
 
-/** Everything in this process: what an ordinary user may run. */
+/** Runs everything in this process, without privileges. */
 export class LoopbackEnvironment implements Environment {
-  readonly #clusterSecret = randomBytes(32);
   readonly #apiKey = randomBytes(32).toString('base64');
   readonly #relays: Relay[] = [];
   #directory: Directory | undefined;
@@ -27,23 +26,20 @@ export class LoopbackEnvironment implements Environment {
 
   runPeer(side: Side, run: PeerRun): Promise<void> {
     const directoryUrl = this.#directory?.url ?? '';
-    const { region } = PLACES[side];
-    return runDemoPeer({ directoryUrl, apiKey: this.#apiKey, room: 'demo', region }, run);
+    return runDemoPeer({ directoryUrl, apiKey: this.#apiKey, side }, run);
   }
 
   async close(): Promise<void> {
-    // Otherwise what is being opened now would stay open.
+    // A part that is being opened would stay open.
     await this.#opening?.catch(() => {});
     await Promise.all(this.#relays.map((relay) => relay.close()));
     await this.#directory?.close();
   }
 
   async #open(show: (event: DemoEvent) => void): Promise<void> {
-    this.#directory = await Directory.open({
-      listen: LISTEN,
-      clusterSecret: this.#clusterSecret,
-      apiKeys: [{ key: this.#apiKey, tenant: 'default' }],
-    });
+    const clusterSecret = randomBytes(32);
+    const apiKeys = [{ key: this.#apiKey, tenant: 'default' }];
+    this.#directory = await Directory.open({ listen: LISTEN, clusterSecret, apiKeys });
     show({ event: 'directory', url: this.#directory.url });
     for (const { relay: id, region } of [PLACES.A, PLACES.B]) {
       const relay = await Relay.open({
@@ -51,8 +47,8 @@ export class LoopbackEnvironment implements Environment {
         region,
         listen: [LISTEN],
         trunk: [LISTEN],
-        relaySecret: relaySecret(this.#clusterSecret, id),
-        tenantRoot: tenantRoot(this.#clusterSecret),
+        relaySecret: relaySecret(clusterSecret, id),
+        tenantRoot: tenantRoot(clusterSecret),
         directoryUrl: this.#directory.url,
         workers: 1,
       });

@@ -1,37 +1,54 @@
 import { randomBytes } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { relaySecret, tenantRoot } from '../../auth/keys.js';
 import { TurnpikeError } from '../../errors.js';
-import { Lab, type LabHost, type LabProcess, type NatBehaviour } from '../../lab/index.js';
+import {
+  Lab,
+  type LabHost,
+  LoggedProcess,
+  type LogLine,
+  type NatBehaviour,
+  parseObject,
+  readLines,
+} from '../../lab/index.js';
 import { type DemoPeerSettings, type Environment, type PeerRun, PLACES } from './environment.js';
-import type { DemoEvent, PeerReport, Side } from './events.js';
-import { LoggedProcess, parseObject, readLines } from './logged-process.js';
-import { openSecret } from './secret-handle.js';
+import type { DemoEvent, PeerFailure, PeerReport, Side } from './events.js';
 
 const DIRECTORY_PORT = 8443;
 const SERVICE_PORT = 3478;
 const TRUNK_PORT = 3480;
 
-/** The programs that run in the namespaces: what an operator runs, and the demo's peer. */
+/** The programs that run in the namespaces: `turnpike`, and the demo's peer. */
 const TURNPIKE = fileURLToPath(new URL('../main.js', import.meta.url));
 const PEER_PROGRAM = fileURLToPath(new URL('./peer-program.js', import.meta.url));
 
-/** Each part a process of its own in a network namespace of its own, the peers behind NATs. */
+/** Runs each part as a process in a network namespace of its own, the peers behind NATs. */
 export class NamespaceEnvironment implements Environment {
-  readonly #nat: NatBehaviour;
-  readonly #lab: Lab;
+  readonly #lab = new Lab();
+  readonly #directoryHost: LabHost;
+  readonly #relayHosts: Readonly<Record<Side, LabHost>>;
+  readonly #peerHosts: Readonly<Record<Side, LabHost>>;
   readonly #clusterSecret = randomBytes(32);
   readonly #apiKey = randomBytes(32).toString('base64');
-  readonly #peerHosts: Partial<Record<Side, LabHost>> = {};
   #directoryUrl = '';
   readonly broken: Promise<never>;
   #break: (reason: Error) => void = () => {};
 
   /** @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE naming what is missing */
-  constructor(nat: NatBehaviour) {
-    this.#nat = nat;
-    this.#lab = new Lab();
+  constructor(behaviour: NatBehaviour) {
+    const ipv4 = { families: [4] } as const;
+    const lab = this.#lab;
+    const peer = (name: string) =>
+      lab.host(`peer-${name}`, { behind: lab.nat(`nat-${name}`, { behaviour, ...ipv4 }) });
+    this.#directoryHost = lab.host('directory', ipv4);
+    this.#peerHosts = { A: peer('a'), B: peer('b') };
+    this.#relayHosts = {
+      A: lab.host(PLACES.A.relay, ipv4),
+      B: lab.host(PLACES.B.relay, ipv4),
+    };
     this.broken = new Promise((_resolve, reject) => {
       this.#break = reject;
     });
@@ -40,90 +57,79 @@ export class NamespaceEnvironment implements Environment {
 
   async open(show: (event: DemoEvent) => void): Promise<void> {
     const begun = performance.now();
-    const ipv4 = { families: [4] } as const;
-    const directory = this.#lab.host('directory', ipv4);
-    const relays = (['A', 'B'] as const).map((side) => {
-      const name = side.toLowerCase();
-      const nat = this.#lab.nat(`nat-${name}`, { behaviour: this.#nat, ...ipv4 });
-      this.#peerHosts[side] = this.#lab.host(`peer-${name}`, { behind: nat });
-      return { side, host: this.#lab.host(PLACES[side].relay, ipv4) };
-    });
     await this.#lab.up();
     // Directory, two relays, two peers.
     show({ event: 'network', hosts: 5, elapsedMs: performance.now() - begun });
-    this.#directoryUrl = await this.#openDirectory(directory);
+    this.#directoryUrl = await this.#openDirectory();
     show({ event: 'directory', url: this.#directoryUrl });
-    await Promise.all(
-      relays.map(async ({ side, host }) => {
-        const addresses = await this.#openRelay(side, host);
-        show({ event: 'relay', id: PLACES[side].relay, ...addresses });
-      }),
-    );
+    await Promise.all([this.#openRelay('A', show), this.#openRelay('B', show)]);
   }
 
   async runPeer(side: Side, { report, stop }: PeerRun): Promise<void> {
-    const host = this.#peerHosts[side];
-    if (host === undefined)
-      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'the environment is not open');
-    const { region } = PLACES[side];
-    const settings: DemoPeerSettings = {
-      directoryUrl: this.#directoryUrl,
-      apiKey: this.#apiKey,
-      room: 'demo',
-      region,
-    };
-    const peer = this.#lab.spawn(host, [process.execPath, PEER_PROGRAM], { stdio: 'pipe' });
-    // The API key goes over the pipe: arguments are for everyone to see. Its end means stop.
-    peer.child.stdin?.on('error', () => {});
-    peer.child.stdin?.write(`${JSON.stringify(settings)}\n`);
-    const onStop = () => peer.child.stdin?.end();
+    const settings = { directoryUrl: this.#directoryUrl, apiKey: this.#apiKey, side };
+    const argv = [process.execPath, PEER_PROGRAM];
+    const peer = this.#lab.spawn(this.#peerHosts[side], argv, { stdio: 'pipe' });
+    const logged = new LoggedProcess(`peer ${side}`, peer);
+    let failure: PeerFailure | undefined;
+    readLines(peer.child.stdout, (line) => {
+      const told = parseObject(line) as PeerReport | PeerFailure | undefined;
+      if (told?.event === 'failed') failure = told;
+      else if (told !== undefined) report(told);
+    });
+    // Arguments are public, so the API key goes over the pipe, whose end means stop.
+    const { stdin } = peer.child;
+    stdin?.on('error', () => {});
+    stdin?.write(`${JSON.stringify(settings satisfies DemoPeerSettings)}\n`);
+    const onStop = () => stdin?.end();
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
-    await peerEnd(side, peer, report);
+    if ((await peer.ended).code === 0) return;
+    if (failure === undefined) return logged.ended;
+    throw new TurnpikeError(failure.code, `peer ${side}: ${failure.message}`);
   }
 
   close(): Promise<void> {
     return this.#lab.close();
   }
 
-  async #openDirectory(host: LabHost): Promise<string> {
+  async #openDirectory(): Promise<string> {
+    const host = this.#directoryHost;
     const secrets = [this.#clusterSecret.toString('base64'), this.#apiKey];
-    const process = await this.#spawn(host, secrets, [
+    const { url } = await this.#serve(host, secrets, [
       'directory',
       ...['--listen', `${host.addresses[4]}:${DIRECTORY_PORT}`],
       ...['--cluster-secret-file', '/dev/fd/3', '--api-key-file', '/dev/fd/4'],
     ]);
-    const { url } = await Promise.race([process.listening, process.ended]);
     return String(url);
   }
 
-  async #openRelay(side: Side, host: LabHost): Promise<{ service: string; trunk: string }> {
-    const { relay, region } = PLACES[side];
-    const secret = relaySecret(this.#clusterSecret, relay);
-    const lines = [secret, tenantRoot(this.#clusterSecret)].map((bytes) =>
-      Buffer.from(bytes).toString('base64'),
-    );
+  async #openRelay(side: Side, show: (event: DemoEvent) => void): Promise<void> {
+    const { relay: id, region } = PLACES[side];
+    const host = this.#relayHosts[side];
     const service = `${host.addresses[4]}:${SERVICE_PORT}`;
     const trunk = `${host.addresses[4]}:${TRUNK_PORT}`;
-    const process = await this.#spawn(
+    const secrets = [relaySecret(this.#clusterSecret, id), tenantRoot(this.#clusterSecret)];
+    const lines = secrets.map((secret) => Buffer.from(secret).toString('base64'));
+    await this.#serve(
       host,
       [lines.join('\n')],
       [
-        'relay',
-        ...['--id', relay, '--region', region, '--listen', service, '--trunk', trunk],
+        ...['relay', '--id', id, '--region', region, '--listen', service, '--trunk', trunk],
         ...['--directory', this.#directoryUrl, '--relay-secret-file', '/dev/fd/3'],
       ],
     );
-    await Promise.race([process.listening, process.ended]);
-    return { service, trunk };
+    show({ event: 'relay', id, service, trunk });
   }
 
-  /** Starts `turnpike` in a host; its descriptors from 3 on are files with the secrets. */
-  async #spawn(
+  /**
+   * Starts `turnpike` in a host; its descriptors from 3 on are files with the secrets.
+   * @returns the log line that says that it listens
+   */
+  async #serve(
     host: LabHost,
     secrets: readonly string[],
     args: readonly string[],
-  ): Promise<LoggedProcess> {
+  ): Promise<LogLine> {
     const handles: FileHandle[] = [];
     try {
       for (const secret of secrets) handles.push(await openSecret(`${secret}\n`));
@@ -131,34 +137,27 @@ export class NamespaceEnvironment implements Environment {
       const labProcess = this.#lab.spawn(host, [process.execPath, TURNPIKE, ...args], {
         stdio: ['ignore', 'ignore', 'pipe', ...descriptors],
       });
-      const supervised = new LoggedProcess(host.name, labProcess);
-      supervised.ended.catch(this.#break);
-      return supervised;
+      const { listening, ended } = new LoggedProcess(host.name, labProcess);
+      ended.catch(this.#break);
+      return await Promise.race([listening, ended]);
     } finally {
       await Promise.all(handles.map((handle) => handle.close()));
     }
   }
 }
 
-/** Passes a peer's reports on until it ends. */
-async function peerEnd(
-  side: Side,
-  { child, ended }: LabProcess,
-  report: (report: PeerReport) => void,
-): Promise<void> {
-  let failure: Extract<PeerReport, { event: 'failed' }> | undefined;
-  let lastWords = '';
-  readLines(child.stdout, (line) => {
-    const told = parseObject(line) as PeerReport | undefined;
-    if (told?.event === 'failed') failure = told;
-    else if (told !== undefined) report(told);
-  });
-  readLines(child.stderr, (line) => {
-    lastWords = line;
-  });
-  const { code, signal } = await ended;
-  if (code === 0) return;
-  const why = failure?.message ?? (lastWords || `ended with ${signal ?? `status ${code}`}`);
-  const errorCode = (failure?.code ?? 'ERR_TURNPIKE_CLOSED') as TurnpikeError['code'];
-  throw new TurnpikeError(errorCode, `peer ${side}: ${why}`);
+/**
+ * Puts a secret into a file that has no name any more, so that not even SIGKILL leaves it behind. A
+ * child that inherits the handle as its descriptor N reads it as `/dev/fd/N`.
+ * @returns the handle, for the caller to close
+ */
+async function openSecret(text: string): Promise<FileHandle> {
+  const directory = await mkdtemp(join(tmpdir(), 'turnpike-demo-'));
+  try {
+    const path = join(directory, 'secret');
+    await writeFile(path, text, { mode: 0o600 });
+    return await open(path, 'r');
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 }

@@ -3,8 +3,8 @@ import { formatAddress } from '../../address.js';
 import { type JoinProgress, Peer } from '../../client/index.js';
 import { systemClock } from '../../clock.js';
 import { isTurnpikeError, type TurnpikeError } from '../../errors.js';
-import type { DemoPeerSettings, PeerRun } from './environment.js';
-import type { PeerReport } from './events.js';
+import { type DemoPeerSettings, type PeerRun, PLACES } from './environment.js';
+import type { PeerStep } from './events.js';
 import { DEMO_TRAFFIC, TICK_MS, Traffic } from './traffic.js';
 
 /** Packets in flight when both sides are told to stop arrive within this time. */
@@ -12,19 +12,20 @@ const DRAIN_MS = 250;
 
 /**
  * Runs one of the demo's peers: meets the other one, then sends and counts until it is stopped.
- * @param settings - the directory, and what to ask it for
+ * @param settings - where the peer connects
  * @param run - where the steps and counts are reported, and what ends it
  * @throws TurnpikeError as `Peer.join`, or the reason for which the connection ended
  */
 export async function runDemoPeer(settings: DemoPeerSettings, run: PeerRun): Promise<void> {
-  const { directoryUrl, apiKey, room, region } = settings;
+  const { directoryUrl, apiKey, side } = settings;
   let answeredMs = systemClock.monotonic();
   const onProgress = (progress: JoinProgress) => {
     if (progress.step === 'directory-answer') answeredMs = systemClock.monotonic();
-    const report = reportOf(progress);
-    if (report !== undefined) run.report(report);
+    const step = stepOf(progress);
+    if (step !== undefined) run.report(step);
   };
-  const options = { directoryUrl, apiKey, room, hints: { region }, signal: run.stop, onProgress };
+  const hints = { region: PLACES[side].region };
+  const options = { directoryUrl, apiKey, room: 'demo', hints, signal: run.stop, onProgress };
   const peer = await Peer.join(options).catch((error: unknown) => {
     if (isTurnpikeError(error, 'ERR_TURNPIKE_ABORTED')) return undefined;
     throw error;
@@ -37,18 +38,11 @@ export async function runDemoPeer(settings: DemoPeerSettings, run: PeerRun): Pro
 
 /** Sends and counts until stopped, and closes the peer. */
 async function exchange(peer: Peer, { report, stop }: PeerRun): Promise<void> {
-  const traffic = new Traffic({
-    ...DEMO_TRAFFIC,
-    clock: systemClock,
-    send: (message) => peer.send(message),
-  });
+  const send = (message: Uint8Array) => peer.send(message);
+  const traffic = new Traffic({ ...DEMO_TRAFFIC, clock: systemClock, send });
   peer.on('message', (message) => traffic.receive(message));
   const ticking = setInterval(() => traffic.tick(), TICK_MS);
-  let second = 0;
-  const counting = setInterval(() => {
-    second++;
-    report({ event: 'counts', second, counts: traffic.counts() });
-  }, 1_000);
+  const counting = setInterval(() => report({ event: 'counts', counts: traffic.counts() }), 1_000);
   try {
     await stopped(peer, stop);
     clearInterval(ticking);
@@ -71,7 +65,8 @@ function stopped(peer: Peer, stop: AbortSignal): Promise<void> {
   });
 }
 
-function reportOf(progress: JoinProgress): PeerReport | undefined {
+/** Retries are part of waiting, and `established` is reported with more facts. */
+function stepOf(progress: JoinProgress): PeerStep | undefined {
   switch (progress.step) {
     case 'waiting':
       return { event: 'waiting' };
@@ -83,10 +78,7 @@ function reportOf(progress: JoinProgress): PeerReport | undefined {
       return { event: 'nat-address', address: formatAddress(progress.mappedAddress) };
     case 'peer-address':
       return { event: 'connect', peerAddress: formatAddress(progress.peerAddress) };
-    // Retries are part of waiting, and the caller reports `established` with more to say.
-    case 'retrying':
-    case 'connecting':
-    case 'established':
+    default:
       return undefined;
   }
 }

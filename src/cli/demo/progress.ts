@@ -1,6 +1,6 @@
-import type { DemoEvent, PeerStep, Side } from './events.js';
+import type { DemoEvent, Side } from './events.js';
 
-/** The steps of a demo as people are told of them, in order. */
+/** The steps of a demo as they are shown, in order. */
 const STEPS = [
   'Network',
   'Directory',
@@ -14,8 +14,10 @@ const STEPS = [
 
 type Step = (typeof STEPS)[number];
 
-/** The step that a peer is in after it has told something. */
-const PEER_STEPS: Readonly<Record<PeerStep['event'], Step>> = {
+/** The step that begins with an event. */
+const BEGINS: Partial<Record<DemoEvent['event'], Step>> = {
+  network: 'Directory',
+  directory: 'Relays',
   waiting: 'Directory answer',
   answer: 'NAT addresses',
   'nat-address': 'Connect',
@@ -23,23 +25,23 @@ const PEER_STEPS: Readonly<Record<PeerStep['event'], Step>> = {
   established: 'Traffic',
 };
 
-/** Knows what the demo is at, so that a failure can be put down to a step. */
+/** Follows the events of a demo, so that a failure can name its step. */
 export class Progress {
-  #stage: Step = 'Network';
+  #common: Step = 'Network';
   #relays = 0;
   readonly #peers: Record<Side, Step> = { A: 'Directory answer', B: 'Directory answer' };
 
   note(event: DemoEvent): void {
-    if ('peer' in event) this.#peers[event.peer] = PEER_STEPS[event.event];
-    else if (event.event === 'started' && event.nat === null) this.#stage = 'Directory';
-    else if (event.event === 'network') this.#stage = 'Directory';
-    else if (event.event === 'directory') this.#stage = 'Relays';
-    else if (event.event === 'relay' && ++this.#relays === 2) this.#stage = 'Directory answer';
+    const next = BEGINS[event.event];
+    if ('peer' in event) this.#peers[event.peer] = next ?? this.#peers[event.peer];
+    else if (event.event === 'started' && event.nat === null) this.#common = 'Directory';
+    else if (event.event === 'relay' && ++this.#relays === 2) this.#common = 'Directory answer';
+    else this.#common = next ?? this.#common;
   }
 
-  /** The earliest step that is not done: of two peers, that of the one behind. */
+  /** The earliest step that is not done by both peers. */
   get step(): Step {
-    if (this.#stage !== 'Directory answer') return this.#stage;
+    if (this.#common !== 'Directory answer') return this.#common;
     const { A, B } = this.#peers;
     return STEPS.indexOf(A) < STEPS.indexOf(B) ? A : B;
   }

@@ -1,10 +1,9 @@
 import type { NatBehaviour } from '../../lab/index.js';
 import type { DemoEvent, DirectionTotals, PeerStep, Side } from './events.js';
-import { bytes, count, milliseconds, percent, rate } from './numbers.js';
 
 export interface TextPresenterOptions {
   readonly write: (text: string) => void;
-  /** Whether a line may be written over. */
+  /** Whether a line may be replaced. */
   readonly isTerminal: boolean;
   readonly hasColours: boolean;
   /** Width of the terminal now. */
@@ -22,15 +21,15 @@ const SGR: Readonly<Record<Style, readonly [number, number]>> = {
 
 const LABEL_COLUMNS = 18;
 
-type StepOf<E extends PeerStep['event']> = Extract<PeerStep, { event: E }>;
+/** The steps of one peer by their events. */
+type Steps = { [E in PeerStep['event']]?: Extract<PeerStep, { event: E }> };
 
-/** Tells the demo to people: a line for each step, the path, then the traffic. */
+/** Shows the demo as text: a line for each step, the path, then the traffic. */
 export class TextPresenter {
   readonly #options: TextPresenterOptions;
   #nat: NatBehaviour | null = null;
-  /** What the peers told of their steps, by side and event. */
-  readonly #told = new Map<string, PeerStep>();
-  /** Whether the cursor stands on a line that will be written over. */
+  readonly #steps: Readonly<Record<Side, Steps>> = { A: {}, B: {} };
+  /** Whether the cursor is on a line that the next one replaces. */
   #isOnLiveLine = false;
 
   constructor(options: TextPresenterOptions) {
@@ -67,59 +66,45 @@ export class TextPresenter {
     }
   }
 
-  /** Each step is told once, when both peers have taken it. */
+  /** Shows each step once, when both peers have taken it. */
   #peerStep(side: Side, step: PeerStep): void {
-    this.#told.set(`${side} ${step.event}`, step);
-    const answers = this.#both('answer', step);
-    if (answers !== undefined) {
-      const { A, B } = answers;
-      const connection = this.#style('dim', `(connection ${A.connectionId.slice(0, 8)}…)`);
-      this.#step('Directory answer', `A uses ${A.relayId}, B uses ${B.relayId} ${connection}`);
-    }
-    const nats = this.#both('nat-address', step);
-    if (nats !== undefined) {
-      const label = this.#nat === null ? 'Addresses' : 'NAT addresses';
-      this.#step(label, `A is seen as ${nats.A.address}, B as ${nats.B.address}`);
-    }
-    const connects = this.#both('connect', step);
-    if (connects !== undefined) {
-      const { A, B } = connects;
-      this.#step('Connect', `A names ${A.peerAddress}, B names ${B.peerAddress}`);
-    }
-    const ends = this.#both('established', step);
-    if (ends !== undefined) {
-      const elapsedMs = Math.max(ends.A.elapsedMs, ends.B.elapsedMs);
-      this.#step('Established', `${milliseconds(elapsedMs)} after the directory's answer`);
-      this.#path(ends.A.local, ends.B.local);
+    Object.assign(this.#steps[side], { [step.event]: step });
+    const { A, B } = this.#steps;
+    if (A[step.event] === undefined || B[step.event] === undefined) return;
+    switch (step.event) {
+      case 'answer': {
+        const id = this.#style('dim', `(connection ${step.connectionId.slice(0, 8)}…)`);
+        const text = `A uses ${A.answer?.relayId}, B uses ${B.answer?.relayId} ${id}`;
+        return this.#step('Directory answer', text);
+      }
+      case 'nat-address': {
+        const label = this.#nat === null ? 'Addresses' : 'NAT addresses';
+        const [a, b] = [A['nat-address']?.address, B['nat-address']?.address];
+        return this.#step(label, `A is seen as ${a}, B as ${b}`);
+      }
+      case 'connect': {
+        const [a, b] = [A.connect?.peerAddress, B.connect?.peerAddress];
+        return this.#step('Connect', `A names ${a}, B names ${b}`);
+      }
+      case 'established': {
+        const elapsedMs = Math.max(...[A, B].map((steps) => steps.established?.elapsedMs ?? 0));
+        this.#step('Established', `${milliseconds(elapsedMs)} after the directory's answer`);
+        return this.#path();
+      }
     }
   }
 
-  /**
-   * What both peers told of a step; undefined before both have taken it.
-   * @param newest - where it is given, undefined as well unless it is of that step
-   */
-  #both<E extends PeerStep['event']>(
-    event: E,
-    newest?: PeerStep,
-  ): Record<Side, StepOf<E>> | undefined {
-    if (newest !== undefined && newest.event !== event) return undefined;
-    const A = this.#told.get(`A ${event}`) as StepOf<E> | undefined;
-    const B = this.#told.get(`B ${event}`) as StepOf<E> | undefined;
-    return A === undefined || B === undefined ? undefined : { A, B };
-  }
-
-  #path(localA: string, localB: string): void {
-    const relays = this.#both('answer');
-    const nats = this.#both('nat-address');
-    if (relays === undefined || nats === undefined) return;
-    const nat = (side: Side) => (this.#nat === null ? [] : [[`NAT ${side}`, nats[side].address]]);
+  #path(): void {
+    const { A, B } = this.#steps;
+    const nat = (side: Side) =>
+      this.#nat === null ? [] : [[`NAT ${side}`, this.#steps[side]['nat-address']?.address]];
     const hops = [
-      ['peer A', localA],
+      ['peer A', A.established?.local],
       ...nat('A'),
-      [relays.A.relayId, relays.A.relay],
-      [relays.B.relayId, relays.B.relay],
+      [A.answer?.relayId, A.answer?.relay],
+      [B.answer?.relayId, B.answer?.relay],
       ...nat('B'),
-      ['peer B', localB],
+      ['peer B', B.established?.local],
     ];
     const rows = hops.map(([name = '', address = ''], index) => {
       const arrow = index === 0 ? ' ' : '↕';
@@ -146,10 +131,10 @@ export class TextPresenter {
     this.#isOnLiveLine = false;
   }
 
-  /** A line that the next one of its kind replaces, on a terminal. */
+  /** Writes a line that the next one of its kind replaces on a terminal. */
   #live(text: string): void {
     if (!this.#options.isTerminal) return this.#line(text);
-    // A line that wraps could not be written over: carriage return goes back one row only.
+    // A carriage return goes back only one row, so a line must not wrap.
     const fitting = text.slice(0, this.#options.columns() - 1);
     this.#options.write(`\r${fitting}\u001b[K`);
     this.#isOnLiveLine = true;
@@ -177,4 +162,32 @@ function trafficLine(event: Extract<DemoEvent, { event: 'traffic' }>): string {
     `${count(packets)} packets/s  ` +
     `RTT ${event.rttMs === null ? '–' : milliseconds(event.rttMs)}  loss ${percent(loss)}`
   );
+}
+
+// A fixed number of digits, so that the parts of an updating line keep their places.
+
+/** `4,000` */
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** `19.2`, for a rate in megabits. */
+function rate(value: number): string {
+  return value.toFixed(1);
+}
+
+/** `0.42 ms`, `123 ms`, `1.2 s`. */
+function milliseconds(value: number): string {
+  if (value >= 1_000) return `${(value / 1_000).toFixed(1)} s`;
+  return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+}
+
+/** `0.00 %`, `12.5 %`, of a share from 0 to 1. */
+function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
+}
+
+/** `24.0 MB` */
+function bytes(value: number): string {
+  return `${(value / 1e6).toFixed(1)} MB`;
 }

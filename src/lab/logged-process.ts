@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { TurnpikeError } from '../../errors.js';
-import type { LabProcess } from '../../lab/index.js';
+import { TurnpikeError } from '../errors.js';
+import type { LabProcess } from './processes.js';
 
-/** pino's level of a line that tells why a process ends. */
+/** pino's level of the line with the reason for which a process ends. */
 const FATAL = 60;
 
 /** A line of a process's log, as pino writes it. */
@@ -17,9 +17,9 @@ export interface LogLine {
 
 /** A Turnpike process whose log its parent reads. */
 export class LoggedProcess {
-  /** Resolves with the log line that says that it listens. */
+  /** Resolves with the log line that says that the process listens. */
   readonly listening: Promise<LogLine>;
-  /** Rejects when the process ends, with the reason that it gave; never resolves. */
+  /** Rejects when the process ends, with the reason of its log; never resolves. */
   readonly ended: Promise<never>;
 
   /**
@@ -41,7 +41,7 @@ export class LoggedProcess {
       const why = fatal?.msg ?? (lastWords || `ended with ${signal ?? `status ${code}`}`);
       throw new TurnpikeError('ERR_TURNPIKE_CLOSED', `${name}: ${why}`, { cause: fatal });
     });
-    // Whoever waits for `listening` races the two; nobody else has to.
+    // Not everybody waits for the end.
     this.ended.catch(() => {});
   }
 }
@@ -54,7 +54,7 @@ export function readLines(stream: Readable | null, onLine: (line: string) => voi
   if (stream !== null) createInterface({ input: stream }).on('line', onLine);
 }
 
-/** @returns the JSON object on the line, if that is what is on it */
+/** Returns the JSON object on a line; undefined if the line is none. */
 export function parseObject(line: string): LogLine | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
