@@ -111,7 +111,7 @@ const OPTIONS = {
   },
   plane: {
     ...{ clientAddresses: '192.0.2.1:1', trunkAddresses: [], workers: 1, clientFlowsMax: 1 },
-    ...{ sessionsMax: 1, trunkPeersMax: 1, puntQueueBytes: 16_384, socketBufferBytes: 1 },
+    ...{ sessionsMax: 1, remoteRelaysMax: 1, puntQueueBytes: 16_384, socketBufferBytes: 1 },
     ...{ trunkMtuBytes: 1_452, coalescingUs: 0, busyPollUs: 0, cpus: [], xdp: undefined },
     onBatch: () => {},
   },

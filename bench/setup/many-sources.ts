@@ -31,7 +31,7 @@ export class ManySources {
       workers: 1,
       clientFlowsMax: 1,
       sessionsMax: 1,
-      trunkPeersMax: 1,
+      remoteRelaysMax: 1,
       onBatch,
     });
     this.ports = this.#plane.trunkAddresses.map(({ port }) => port);

@@ -41,7 +41,7 @@ enum class Verdict : uint8_t {
   // Dropped datagrams: ChannelData of an entry whose lifetime is over.
   kChannelExpired,
   // Dropped records: the relay of the entry is gone, or another one has its index.
-  kTrunkNoPeer,
+  kTrunkNoRelay,
   // Dropped records: no send key for today or a day before; a probe without one counts too.
   kTrunkNoKey,
   // Dropped datagrams: a trunk datagram that is too short, or whose content does not fit its
@@ -85,7 +85,7 @@ enum class Counter : uint8_t {
   kChannelDataMalformed,
   kChannelUnknown,
   kChannelExpired,
-  kTrunkNoPeer,
+  kTrunkNoRelay,
   kTrunkNoKey,
   kTrunkMalformed,
   kTrunkUnknownType,
@@ -184,7 +184,7 @@ inline constexpr const char* kCounterNames[] = {
     "channel_data_malformed",
     "channel_unknown",
     "channel_expired",
-    "trunk_no_peer",
+    "trunk_no_relay",
     "trunk_no_key",
     "trunk_malformed",
     "trunk_unknown_type",

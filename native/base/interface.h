@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 2352597819;
+inline constexpr uint32_t kBindingContract = 4005649993;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -20,7 +20,7 @@ inline constexpr uint32_t kClientFlowsLimit = 16'777'216;
 // Largest table of sessions that an option may ask for.
 inline constexpr uint32_t kSessionsLimit = 16'777'216;
 // Largest table of other relays that an option may ask for.
-inline constexpr uint32_t kTrunkPeersLimit = 65'536;
+inline constexpr uint32_t kRemoteRelaysLimit = 65'536;
 // Maximum source addresses of one relay, as in a registration (PROTOCOL.md section 4).
 inline constexpr uint32_t kTrunkSourcesMax = 64;
 // Maximum paths to one relay for which probe replies report whether this relay's probes are

@@ -44,8 +44,8 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value PutSession(const Napi::CallbackInfo& info);
   Napi::Value RefreshSession(const Napi::CallbackInfo& info);
   Napi::Value RemoveSession(const Napi::CallbackInfo& info);
-  Napi::Value PutTrunkPeer(const Napi::CallbackInfo& info);
-  Napi::Value RemoveTrunkPeer(const Napi::CallbackInfo& info);
+  Napi::Value PutRemoteRelay(const Napi::CallbackInfo& info);
+  Napi::Value RemoveRemoteRelay(const Napi::CallbackInfo& info);
   Napi::Value SetRelayHosts(const Napi::CallbackInfo& info);
   Napi::Value Probe(const Napi::CallbackInfo& info);
   Napi::Value Send(const Napi::CallbackInfo& info);

@@ -12,12 +12,12 @@ void DataPlaneObject::OpenXdp(const OpenOptions& options) {
   xdp.interfaces = options.xdp_interfaces;
   xdp.generic_allowed = options.xdp_generic;
   xdp.strict = options.xdp_strict;
-  xdp.sizes = XdpSizes{plane.client_flows_max, plane.sessions_max, plane.trunk_peers_max};
+  xdp.sizes = XdpSizes{plane.client_flows_max, plane.sessions_max, plane.remote_relays_max};
   xdp.addresses = XdpAddresses{pool_.addresses(Side::kClient), pool_.addresses(Side::kTrunk),
                                pool_.lane_ports()};
   xdp.initial_sequence = NextInitialSequence();
   xdp.counters = plane.counters + (plane.workers + 1) * kCounterRowCells;
-  xdp.traffic = plane.traffic + size_t{plane.workers} * plane.trunk_peers_max;
+  xdp.traffic = plane.traffic + size_t{plane.workers} * plane.remote_relays_max;
   xdp.legs.flows = options.leg_flows;
   xdp.legs.sessions =
       plane.session_traffic + size_t{plane.workers} * SessionTable::Places(plane.sessions_max);

@@ -79,16 +79,16 @@ Napi::Value DataPlaneObject::RemoveSession(const Napi::CallbackInfo& info) {
   return ToValue(info, controller_->RemoveSession(Argument(info, 0)));
 }
 
-Napi::Value DataPlaneObject::PutTrunkPeer(const Napi::CallbackInfo& info) {
+Napi::Value DataPlaneObject::PutRemoteRelay(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  TrunkPeerSpec spec;
-  if (!ReadTrunkPeer(scratch_, &spec)) return ToValue(info, StatusCode::kInvalid);
-  return ToValue(info, controller_->PutTrunkPeer(Argument(info, 0), spec));
+  RemoteRelaySpec spec;
+  if (!ReadRemoteRelay(scratch_, &spec)) return ToValue(info, StatusCode::kInvalid);
+  return ToValue(info, controller_->PutRemoteRelay(Argument(info, 0), spec));
 }
 
-Napi::Value DataPlaneObject::RemoveTrunkPeer(const Napi::CallbackInfo& info) {
+Napi::Value DataPlaneObject::RemoveRemoteRelay(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
-  return ToValue(info, controller_->RemoveTrunkPeer(Argument(info, 0)));
+  return ToValue(info, controller_->RemoveRemoteRelay(Argument(info, 0)));
 }
 
 }  // namespace turnpike

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "table/leg_traffic.h"
-#include "table/trunk_peers.h"
+#include "table/remote_relays.h"
 
 namespace turnpike {
 

@@ -80,7 +80,7 @@ bool ReadSizes(const Napi::Object& object, PlaneOptions* plane) {
   return ReadNumber(object, "workers", 1, kWorkersMax, &plane->workers) &&
          ReadNumber(object, "clientFlowsMax", 1, kClientFlowsLimit, &plane->client_flows_max) &&
          ReadNumber(object, "sessionsMax", 1, kSessionsLimit, &plane->sessions_max) &&
-         ReadNumber(object, "trunkPeersMax", 1, kTrunkPeersLimit, &plane->trunk_peers_max) &&
+         ReadNumber(object, "remoteRelaysMax", 1, kRemoteRelaysLimit, &plane->remote_relays_max) &&
          ReadNumber(object, "puntQueueBytes", kPuntQueueBytesMin, kPuntQueueBytesLimit,
                     &plane->punt_queue_bytes) &&
          ReadNumber(object, "socketBufferBytes", 1, 0x7fffffff, &plane->socket_buffer_bytes) &&
@@ -121,7 +121,7 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
       misaligned == 0 ? 0 : static_cast<uint32_t>((kCacheLineBytes - misaligned) / 8);
   const size_t counter_cells = options->counter_offset + (plane.workers + 2) * kCounterRowCells;
   const size_t traffic_cells =
-      (size_t{plane.workers} + 1) * plane.trunk_peers_max * (sizeof(TrunkTraffic) / 8);
+      (size_t{plane.workers} + 1) * plane.remote_relays_max * (sizeof(TrunkTraffic) / 8);
   // The fast path counts flows in as many elements as all workers together, and sessions in as many
   // as one worker.
   const size_t planes = options->xdp_interfaces.empty() ? 1 : 2;

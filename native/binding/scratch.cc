@@ -6,7 +6,7 @@ namespace turnpike {
 
 namespace {
 
-static_assert(sizeof(TrunkPeerCommand) + kTrunkSourcesMax * sizeof(TransportAddress) +
+static_assert(sizeof(RemoteRelayCommand) + kTrunkSourcesMax * sizeof(TransportAddress) +
                   (kSendKeysMax + kReceiveKeysMax) * sizeof(TrunkKeyEntry) +
                   kTrunkPathsMax * sizeof(TrunkPathEntry) <=
               kScratchBytes);
@@ -37,8 +37,8 @@ class ListReader {
 
 }  // namespace
 
-bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec) {
-  const TrunkPeerCommand command = Read<TrunkPeerCommand>(scratch);
+bool ReadRemoteRelay(const uint8_t* scratch, RemoteRelaySpec* spec) {
+  const RemoteRelayCommand command = Read<RemoteRelayCommand>(scratch);
   if (command.records_max == 0 || command.sources > kTrunkSourcesMax ||
       command.send_keys > kSendKeysMax || command.receive_keys > kReceiveKeysMax ||
       command.paths > kTrunkPathsMax || command.lane_offset > 0xff) {
@@ -49,7 +49,7 @@ bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec) {
   spec->lane_offset = static_cast<uint8_t>(command.lane_offset);
   spec->bundle_bytes_max = command.bundle_bytes_max;
   spec->lanes_closed = command.lanes_closed;
-  ListReader lists(scratch + sizeof(TrunkPeerCommand));
+  ListReader lists(scratch + sizeof(RemoteRelayCommand));
   for (uint16_t i = 0; i < command.sources; ++i) {
     spec->sources.push_back(lists.Next<TransportAddress>());
   }

@@ -18,7 +18,7 @@ Struct Read(const uint8_t* bytes) {
   return result;
 }
 
-// Reads a TrunkPeerCommand with its lists. Returns false if a count or number exceeds its bound.
-bool ReadTrunkPeer(const uint8_t* scratch, TrunkPeerSpec* spec);
+// Reads a RemoteRelayCommand with its lists. Returns false if a count or number exceeds its bound.
+bool ReadRemoteRelay(const uint8_t* scratch, RemoteRelaySpec* spec);
 
 }  // namespace turnpike

@@ -22,8 +22,8 @@ bool Bundler::Add(const TrunkRecord& record, uint64_t since_ns, Outgoing* out) {
   const uint32_t record_bytes = sizeof(RecordHeader) + record.payload_bytes;
   if (const uint16_t index = open_of_relay_[record.relay_index]; index != kNone) {
     const Bundle& bundle = bundles_[index];
-    if (bundle.length + record_bytes > record.peer->bundle_bytes_max ||
-        bundle.records >= record.peer->records_max) {
+    if (bundle.length + record_bytes > record.relay->bundle_bytes_max ||
+        bundle.records >= record.relay->records_max) {
       Close(index, out);
       closed = true;
     }
@@ -63,10 +63,10 @@ void Bundler::Open(const TrunkRecord& record, uint64_t since_ns) {
   free_.pop_back();
   open_.push_back(index);
   open_of_relay_[record.relay_index] = index;
-  const TrunkPeer& peer = *record.peer;
-  bundles_[index] = Bundle{record.relay_index,  next_serial_++,   0,
-                           sizeof(TrunkHeader), since_ns,         record.key,
-                           peer.path,           peer.lane_offset, peer.from_trunk_port};
+  const RemoteRelay& relay = *record.relay;
+  bundles_[index] = Bundle{record.relay_index,  next_serial_++,    0,
+                           sizeof(TrunkHeader), since_ns,          record.key,
+                           relay.path,          relay.lane_offset, relay.from_trunk_port};
 }
 
 void Bundler::Close(uint16_t index, Outgoing* out) {

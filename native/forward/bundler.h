@@ -32,9 +32,9 @@ class Bundler {
   // Returns whether a record is bundled: two records of its size must fit one datagram for the
   // relay. Other records are sent alone, without a copy.
   bool Takes(const TrunkRecord& record) const {
-    return record.peer->records_max > 1 &&
+    return record.relay->records_max > 1 &&
            sizeof(TrunkHeader) + 2 * (sizeof(RecordHeader) + record.payload_bytes) <=
-               record.peer->bundle_bytes_max;
+               record.relay->bundle_bytes_max;
   }
 
   // Returns whether Add can open a bundle. If not, close all bundles, send them, and call Recycle.

@@ -89,12 +89,13 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
 
 Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
                               TrunkRecord* record) {
-  const TrunkPeer* peer = tables_.peers.Get(flow.action.relay_index);
-  if (peer == nullptr || peer->generation != flow.action.generation) return Verdict::kTrunkNoPeer;
-  const std::optional<TrunkKey> key = peer->send_keys.NewestUntil(now.trunk_epoch);
+  const RemoteRelay* relay = tables_.relays.Get(flow.action.relay_index);
+  if (relay == nullptr || relay->generation != flow.action.generation)
+    return Verdict::kTrunkNoRelay;
+  const std::optional<TrunkKey> key = relay->send_keys.NewestUntil(now.trunk_epoch);
   if (!key) return Verdict::kTrunkNoKey;
   const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
-  record->peer = peer;
+  record->relay = relay;
   record->relay_index = flow.action.relay_index;
   record->key = *key;
   record->flow = &flow;
@@ -107,7 +108,7 @@ Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
   record->header =
       RecordHeader::Of(flow.action.session_index, record->payload_bytes, session_sequence);
   record->headroom = packet.headroom;
-  tables_.peers.Traffic(flow.action.relay_index).records_sent.Add(1);
+  tables_.relays.Traffic(flow.action.relay_index).records_sent.Add(1);
   flow.traffic.Add(record->payload_bytes, now.monotonic_second);
   return Verdict::kClientToTrunk;
 }
@@ -119,10 +120,10 @@ void Forwarder::MakeSingleRecordDatagram(const TrunkRecord& record, uint8_t* roo
   } else {
     std::memcpy(room + kSingleRecordHeadBytes, record.payload, record.payload_bytes);
   }
-  authenticator_.AuthenticateSingleRecord(record.key, record.peer->lane_offset, record.header,
+  authenticator_.AuthenticateSingleRecord(record.key, record.relay->lane_offset, record.header,
                                           start);
-  *out =
-      Outgoing{&record.peer->path, start, SingleRecordBytes(record), record.peer->from_trunk_port};
+  *out = Outgoing{&record.relay->path, start, SingleRecordBytes(record),
+                  record.relay->from_trunk_port};
 }
 
 void Forwarder::PrefetchSessions(const Packet& packet) const {
@@ -160,11 +161,12 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   const bool probe = IsProbe(type);
   if (!probe && type != TrunkType::kData) return Verdict::kTrunkUnknownType;
 
-  const uint32_t* relay_index = tables_.peers.RelayIndexOf(packet.tuple->remote);
+  const uint32_t* relay_index = tables_.relays.RelayIndexOf(packet.tuple->remote);
   if (relay_index == nullptr) return Verdict::kTrunkUnknownSource;
-  TrunkPeer& peer = *tables_.peers.Get(*relay_index);
+  RemoteRelay& relay = *tables_.relays.Get(*relay_index);
   const uint16_t epoch = header->key_epoch.Get();
-  const SipKey* key = EpochIsNear(epoch, now.trunk_epoch) ? peer.receive_keys.Find(epoch) : nullptr;
+  const SipKey* key =
+      EpochIsNear(epoch, now.trunk_epoch) ? relay.receive_keys.Find(epoch) : nullptr;
   if (key == nullptr) return Verdict::kTrunkWrongEpoch;
 
   const bool whole =
@@ -178,9 +180,9 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   const uint8_t lane = header->lane;
   const uint64_t sequence = header->sequence.Get();
   const ReplayVerdict replay = type >= TrunkType::kPathProbe
-                                   ? tables_.peers.AcceptProbe(*relay_index, lane, sequence)
-                                   : tables_.peers.Window(*relay_index, lane)
-                                         .Accept(peer.shared->highest_sequence[lane], sequence);
+                                   ? tables_.relays.AcceptProbe(*relay_index, lane, sequence)
+                                   : tables_.relays.Window(*relay_index, lane)
+                                         .Accept(relay.shared->highest_sequence[lane], sequence);
   if (replay != ReplayVerdict::kFresh) return VerdictOf(replay);
 
   opened->relay_index = *relay_index;
@@ -189,23 +191,23 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
     return Verdict::kTrunkData;
   }
   if (type == TrunkType::kProbe || type == TrunkType::kPathProbe) {
-    return OpenProbe(packet, peer, now, out);
+    return OpenProbe(packet, relay, now, out);
   }
   return OpenProbeReply(packet, now, opened);
 }
 
-Verdict Forwarder::OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now,
+Verdict Forwarder::OpenProbe(const Packet& packet, const RemoteRelay& relay, const Now& now,
                              Outgoing* out) {
   // The reply is the probe with a new header, in place and without padding. It must go back on the
   // probe's path, because it reports on that path.
   const bool plain = reinterpret_cast<TrunkHeader*>(packet.data)->type() == TrunkType::kProbe;
   if (!plain) {
     auto* body = reinterpret_cast<PathProbeBody*>(packet.data + sizeof(TrunkHeader));
-    body->heard = static_cast<uint8_t>(peer.HeardBy(*packet.tuple));
+    body->heard = static_cast<uint8_t>(relay.HeardBy(*packet.tuple));
     body->reserved = 0;
   }
   const TrunkType type = plain ? TrunkType::kProbeReply : TrunkType::kPathProbeReply;
-  if (!AuthenticateProbe(peer, type, now, packet.data)) return Verdict::kTrunkNoKey;
+  if (!AuthenticateProbe(relay, type, now, packet.data)) return Verdict::kTrunkNoKey;
   const size_t bytes = plain ? kProbeDatagramBytes : kPathProbeBytes;
   *out = Outgoing{packet.tuple, packet.data, static_cast<uint32_t>(bytes), true};
   return Verdict::kTrunkProbe;
@@ -229,9 +231,9 @@ Verdict Forwarder::OpenProbeReply(const Packet& packet, const Now& now, OpenedTr
   return Verdict::kTrunkProbeReply;
 }
 
-bool Forwarder::AuthenticateProbe(const TrunkPeer& peer, TrunkType type, const Now& now,
+bool Forwarder::AuthenticateProbe(const RemoteRelay& relay, TrunkType type, const Now& now,
                                   uint8_t* datagram) {
-  const std::optional<TrunkKey> key = peer.send_keys.NewestUntil(now.trunk_epoch);
+  const std::optional<TrunkKey> key = relay.send_keys.NewestUntil(now.trunk_epoch);
   if (!key) return false;
   TrunkAuthenticator& authenticator =
       type < TrunkType::kPathProbe ? authenticator_ : path_probe_authenticator_;
@@ -243,13 +245,13 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
                                  Outgoing* out) {
   const uint32_t index = record->session_index.Get();
   Session& session = tables_.sessions.At(index);
-  const TrunkPeer& peer = *tables_.peers.Get(opened.relay_index);
+  const RemoteRelay& relay = *tables_.relays.Get(opened.relay_index);
   if (session.action.index != index || session.action.relay_index != opened.relay_index ||
-      session.action.generation != peer.generation) {
+      session.action.generation != relay.generation) {
     return Verdict::kTrunkUnbound;
   }
   if (session.expiry.IsOver(now.monotonic_second)) return Verdict::kTrunkExpired;
-  TrunkTraffic& traffic = tables_.peers.Traffic(opened.relay_index);
+  TrunkTraffic& traffic = tables_.relays.Traffic(opened.relay_index);
   traffic.records_received.Add(1);
   const uint16_t sequence = record->session_sequence.Get();
   const SequenceStep step =
@@ -271,27 +273,27 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
 
 bool Forwarder::MakeProbe(uint32_t relay_index, uint32_t number, const FiveTuple* path,
                           const Now& now, uint8_t* data, Outgoing* out) {
-  const TrunkPeer* peer = tables_.peers.Get(relay_index);
-  if (peer == nullptr) return false;
+  const RemoteRelay* relay = tables_.relays.Get(relay_index);
+  if (relay == nullptr) return false;
   auto* body = reinterpret_cast<ProbeBody*>(data + sizeof(TrunkHeader));
   body->timestamp_ns.Set(now.monotonic_ns);
   body->number.Set(number);
-  *out = Outgoing{path == nullptr ? &peer->path : path, data, kProbeDatagramBytes, true};
-  return AuthenticateProbe(*peer, TrunkType::kProbe, now, data);
+  *out = Outgoing{path == nullptr ? &relay->path : path, data, kProbeDatagramBytes, true};
+  return AuthenticateProbe(*relay, TrunkType::kProbe, now, data);
 }
 
 bool Forwarder::MakePathProbe(uint32_t relay_index, uint32_t number, const FiveTuple& path,
                               uint16_t bytes, const Now& now, uint8_t* data, Outgoing* out) {
-  const TrunkPeer* peer = tables_.peers.Get(relay_index);
-  if (peer == nullptr) return false;
+  const RemoteRelay* relay = tables_.relays.Get(relay_index);
+  if (relay == nullptr) return false;
   auto* body = reinterpret_cast<PathProbeBody*>(data + sizeof(TrunkHeader));
   body->timestamp_ns.Set(now.monotonic_ns);
   body->number.Set(number);
-  body->heard = static_cast<uint8_t>(peer->HeardBy(path));
+  body->heard = static_cast<uint8_t>(relay->HeardBy(path));
   body->reserved = 0;
   body->probe_bytes.Set(bytes);
   *out = Outgoing{&path, data, bytes, true};
-  return AuthenticateProbe(*peer, TrunkType::kPathProbe, now, data);
+  return AuthenticateProbe(*relay, TrunkType::kPathProbe, now, data);
 }
 
 }  // namespace turnpike

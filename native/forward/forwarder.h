@@ -10,9 +10,9 @@
 #include "forward/trunk_authenticator.h"
 #include "table/flow_table.h"
 #include "table/leg_traffic.h"
+#include "table/remote_relays.h"
 #include "table/session_table.h"
 #include "table/shared_sequences.h"
-#include "table/trunk_peers.h"
 #include "wire/trunk_datagram.h"
 
 namespace turnpike {
@@ -36,7 +36,7 @@ struct Packet {
 
 // A record for another relay that is not yet part of a datagram.
 struct TrunkRecord {
-  const TrunkPeer* peer;
+  const RemoteRelay* relay;
   uint32_t relay_index;
   TrunkKey key;
   Flow* flow;
@@ -62,7 +62,7 @@ struct ClientResult {
 struct Tables {
   FlowTable flows;
   SessionTable sessions;
-  TrunkPeers peers;
+  RemoteRelays relays;
   SharedSequences shared_sequences;
   // By the place of a session: traffic that this worker has sent to its peer.
   LegTraffic* session_traffic = nullptr;
@@ -142,10 +142,11 @@ class Forwarder {
 
  private:
   Verdict MakeRecord(const Packet& packet, Flow& flow, const Now& now, TrunkRecord* record);
-  Verdict OpenProbe(const Packet& packet, const TrunkPeer& peer, const Now& now, Outgoing* out);
+  Verdict OpenProbe(const Packet& packet, const RemoteRelay& relay, const Now& now, Outgoing* out);
   Verdict OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const;
   // Authenticates a probe or reply whose body is written. Returns false without a key.
-  bool AuthenticateProbe(const TrunkPeer& peer, TrunkType type, const Now& now, uint8_t* datagram);
+  bool AuthenticateProbe(const RemoteRelay& relay, TrunkType type, const Now& now,
+                         uint8_t* datagram);
 
   Tables& tables_;
   TrunkAuthenticator& authenticator_;

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "forward/outgoing.h"
-#include "table/trunk_peers.h"
+#include "table/remote_relays.h"
 #include "wire/trunk_datagram.h"
 
 namespace turnpike {

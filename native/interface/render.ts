@@ -34,7 +34,7 @@ const OPAQUE_STRUCTS: readonly (readonly [name: string, layout: Layout<string>])
 const STRUCTS: Readonly<Record<string, Layout<string>>> = {
   FlowCommand: described.FLOW_COMMAND,
   EndpointCommand: described.ENDPOINT_COMMAND,
-  TrunkPeerCommand: described.TRUNK_PEER_COMMAND,
+  RemoteRelayCommand: described.REMOTE_RELAY_COMMAND,
   TrunkKeyEntry: described.TRUNK_KEY,
   TrunkPathEntry: described.TRUNK_PATH,
   PuntedDatagram: described.PUNTED_DATAGRAM,
@@ -310,7 +310,7 @@ export function renderInterface(): Map<string, string> {
       'native/binding/interface_checks.h',
       header(
         'That structs which TypeScript reads are laid out as it has them.',
-        ['<cstddef>', '', '"table/leg_traffic.h"', '"table/trunk_peers.h"'],
+        ['<cstddef>', '', '"table/leg_traffic.h"', '"table/remote_relays.h"'],
         [
           ...OWN_STRUCTS.filter(([name]) => name === 'TrunkTraffic').flatMap(([name, each]) =>
             checkLines(name, each),

@@ -9,9 +9,9 @@
 #include "base/interface.h"
 #include "base/mapped_array.h"
 #include "table/flow_table.h"
+#include "table/remote_relays.h"
 #include "table/session_table.h"
 #include "table/shared_sequences.h"
-#include "table/trunk_peers.h"
 
 namespace turnpike {
 
@@ -24,8 +24,8 @@ struct Command {
     kPutSession,
     kRefreshSession,
     kRemoveSession,
-    kPutPeer,
-    kRemovePeer,
+    kPutRemoteRelay,
+    kRemoveRemoteRelay,
     kProbe,
     // Uses the tuple of `flow_key`.
     kPutKnownClient,
@@ -58,7 +58,7 @@ struct Command {
   EndpointKind endpoint_kind = EndpointKind::kClient;
   TransportAddress address;
   // Owned by the command until the worker takes it.
-  TrunkPeer* peer = nullptr;
+  RemoteRelay* relay = nullptr;
 
   bool IsOfEndpoint() const { return kind == Kind::kOpenEndpoint || kind == Kind::kCloseEndpoint; }
 };
@@ -68,7 +68,7 @@ class CommandQueue {
  public:
   ~CommandQueue() {
     // Commands that were not executed still own their relay.
-    for (Command command; Pop(&command);) delete command.peer;
+    for (Command command; Pop(&command);) delete command.relay;
   }
 
   Status Allocate() { return commands_.Allocate(kCommandQueueLength); }

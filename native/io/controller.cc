@@ -24,7 +24,7 @@ Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
       sessions_max_(options.sessions_max),
       client_flows_max_(options.client_flows_max),
       trunk_mtu_bytes_(options.trunk_mtu_bytes),
-      relays_(options.trunk_peers_max),
+      relays_(options.remote_relays_max),
       beats_(options.workers),
       unanswered_(options.workers) {}
 
@@ -182,7 +182,7 @@ StatusCode Controller::RemoveSession(uint32_t index) {
   return StatusCode::kOk;
 }
 
-StatusCode Controller::PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& spec) {
+StatusCode Controller::PutRemoteRelay(uint32_t relay_index, const RemoteRelaySpec& spec) {
   if (relay_index >= relays_.size()) return StatusCode::kInvalid;
   if (spec.sources.size() > kTrunkSourcesMax || spec.paths.size() > kTrunkPathsMax ||
       spec.lane_offset >= kProbeLaneFirst || spec.lane_offset % kWorkersMax != 0 ||
@@ -196,46 +196,47 @@ StatusCode Controller::PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& s
     entry.generation = next_generation_++;
     // New for each relay: a worker that has not yet removed the previous relay of this index must
     // not write to this one's windows.
-    entry.shared = std::make_shared<TrunkPeerShared>();
+    entry.shared = std::make_shared<RemoteRelayShared>();
   }
   for (uint32_t worker = 0; worker < flows_.size(); ++worker) {
     Command command{};
-    command.kind = Command::Kind::kPutPeer;
+    command.kind = Command::Kind::kPutRemoteRelay;
     command.index = relay_index;
-    command.peer = MakePeer(spec, entry).release();
-    if (worker == 0 && fast_path_ != nullptr) fast_path_->PutPeer(relay_index, *command.peer);
+    command.relay = MakeRemoteRelay(spec, entry).release();
+    if (worker == 0 && fast_path_ != nullptr)
+      fast_path_->PutRemoteRelay(relay_index, *command.relay);
     Push(worker, command);
   }
   return StatusCode::kOk;
 }
 
-std::unique_ptr<TrunkPeer> Controller::MakePeer(const TrunkPeerSpec& spec,
-                                                const RelayEntry& entry) const {
-  auto peer = std::make_unique<TrunkPeer>();
-  peer->generation = entry.generation;
-  peer->path = spec.path;
-  peer->sources = spec.sources;
-  peer->send_keys = spec.send_keys;
-  peer->receive_keys = spec.receive_keys;
-  peer->records_max = spec.records_max;
-  peer->shared = entry.shared;
-  peer->lane_offset = spec.lane_offset;
-  peer->bundle_bytes_max = spec.bundle_bytes_max == 0
-                               ? trunk_mtu_bytes_
-                               : std::min(spec.bundle_bytes_max, trunk_mtu_bytes_);
-  peer->lanes_closed = spec.lanes_closed;
-  peer->paths = spec.paths;
-  return peer;
+std::unique_ptr<RemoteRelay> Controller::MakeRemoteRelay(const RemoteRelaySpec& spec,
+                                                         const RelayEntry& entry) const {
+  auto relay = std::make_unique<RemoteRelay>();
+  relay->generation = entry.generation;
+  relay->path = spec.path;
+  relay->sources = spec.sources;
+  relay->send_keys = spec.send_keys;
+  relay->receive_keys = spec.receive_keys;
+  relay->records_max = spec.records_max;
+  relay->shared = entry.shared;
+  relay->lane_offset = spec.lane_offset;
+  relay->bundle_bytes_max = spec.bundle_bytes_max == 0
+                                ? trunk_mtu_bytes_
+                                : std::min(spec.bundle_bytes_max, trunk_mtu_bytes_);
+  relay->lanes_closed = spec.lanes_closed;
+  relay->paths = spec.paths;
+  return relay;
 }
 
-StatusCode Controller::RemoveTrunkPeer(uint32_t relay_index) {
+StatusCode Controller::RemoveRemoteRelay(uint32_t relay_index) {
   if (relay_index >= relays_.size()) return StatusCode::kInvalid;
   if (relays_[relay_index].generation == 0) return StatusCode::kOk;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   relays_[relay_index] = RelayEntry{};
-  if (fast_path_ != nullptr) fast_path_->RemovePeer(relay_index);
+  if (fast_path_ != nullptr) fast_path_->RemoveRemoteRelay(relay_index);
   Command command{};
-  command.kind = Command::Kind::kRemovePeer;
+  command.kind = Command::Kind::kRemoveRemoteRelay;
   command.index = relay_index;
   PushToAll(command);
   return StatusCode::kOk;

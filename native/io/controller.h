@@ -20,13 +20,13 @@
 namespace turnpike {
 
 // A relay as described by the caller.
-struct TrunkPeerSpec {
+struct RemoteRelaySpec {
   FiveTuple path;
   std::vector<TransportAddress> sources;
   TrunkKeyring<kSendKeysMax> send_keys;
   TrunkKeyring<kReceiveKeysMax> receive_keys;
   uint32_t records_max = 1;
-  // As in TrunkPeer. A bundle size of 0 selects the plane's.
+  // As in RemoteRelay. A bundle size of 0 selects the plane's.
   uint8_t lane_offset = 0;
   uint32_t bundle_bytes_max = 0;
   uint32_t lanes_closed = 0;
@@ -72,8 +72,8 @@ class Controller {
   StatusCode PutSession(uint32_t index, SessionAction action, uint32_t lifetime_seconds = 0);
   StatusCode RefreshSession(uint32_t index, uint32_t lifetime_seconds);
   StatusCode RemoveSession(uint32_t index);
-  StatusCode PutTrunkPeer(uint32_t relay_index, const TrunkPeerSpec& spec);
-  StatusCode RemoveTrunkPeer(uint32_t relay_index);
+  StatusCode PutRemoteRelay(uint32_t relay_index, const RemoteRelaySpec& spec);
+  StatusCode RemoveRemoteRelay(uint32_t relay_index);
   // Sends a plain probe on the relay's path, or the probe that `spec` describes.
   StatusCode Probe(uint32_t relay_index, uint32_t number, const ProbeSpec* spec);
   // Sends a datagram after all workers have executed the commands queued until now.
@@ -113,7 +113,7 @@ class Controller {
   struct RelayEntry {
     // 0 if there is no relay.
     uint32_t generation = 0;
-    std::shared_ptr<TrunkPeerShared> shared;
+    std::shared_ptr<RemoteRelayShared> shared;
   };
   struct Nothing {};
   struct AwaitedBeat {
@@ -134,7 +134,8 @@ class Controller {
   PuntQueue::Delivery DeliveryOf(TransportHandle handle);
   StatusCode PushKnownClient(Command::Kind kind, uint32_t worker, const FiveTuple& tuple);
   // Makes a worker's copy of a relay.
-  std::unique_ptr<TrunkPeer> MakePeer(const TrunkPeerSpec& spec, const RelayEntry& entry) const;
+  std::unique_ptr<RemoteRelay> MakeRemoteRelay(const RemoteRelaySpec& spec,
+                                               const RelayEntry& entry) const;
   bool AddressFits(Side side, const FiveTuple& path);
   // Returns the address of a socket of a side, or null if the handle is unknown.
   const TransportAddress* BoundTo(Side side, TransportHandle handle);

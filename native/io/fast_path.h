@@ -5,9 +5,9 @@
 #include <cstdint>
 
 #include "table/flow_table.h"
+#include "table/remote_relays.h"
 #include "table/session_table.h"
 #include "table/shared_sequences.h"
-#include "table/trunk_peers.h"
 
 namespace turnpike {
 
@@ -30,8 +30,8 @@ class FastPath {
   virtual void PutSession(const SessionAction& action, Expiry expiry) = 0;
   virtual void RefreshSession(uint32_t index, Expiry expiry) = 0;
   virtual void RemoveSession(uint32_t index) = 0;
-  virtual void PutPeer(uint32_t relay_index, const TrunkPeer& peer) = 0;
-  virtual void RemovePeer(uint32_t relay_index) = 0;
+  virtual void PutRemoteRelay(uint32_t relay_index, const RemoteRelay& relay) = 0;
+  virtual void RemoveRemoteRelay(uint32_t relay_index) = 0;
 };
 
 }  // namespace turnpike

@@ -55,9 +55,10 @@ Status Worker::Allocate() {
         known_clients_.Allocate(options_.client_flows_max + kKnownClientsBeside, options_.hash_key);
   if (status.ok()) status = tables_.sessions.Allocate(options_.sessions_max);
   if (status.ok()) {
-    status = tables_.peers.Allocate(options_.trunk_peers_max, options_.hash_key, options_.traffic);
+    status =
+        tables_.relays.Allocate(options_.remote_relays_max, options_.hash_key, options_.traffic);
   }
-  if (status.ok()) status = bundler_.Allocate(options_.trunk_peers_max, options_.trunk_mtu_bytes);
+  if (status.ok()) status = bundler_.Allocate(options_.remote_relays_max, options_.trunk_mtu_bytes);
   if (status.ok()) {
     status = closed_indications_.Allocate(options_.hash_key, options_.closed_indications_per_second,
                                           options_.relay_hosts);

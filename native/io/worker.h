@@ -47,7 +47,7 @@ struct WorkerOptions {
   uint8_t workers;
   uint32_t client_flows_max;
   uint32_t sessions_max;
-  uint32_t trunk_peers_max;
+  uint32_t remote_relays_max;
   uint32_t punt_queue_bytes;
   uint32_t socket_buffer_bytes;
   uint32_t trunk_mtu_bytes;
@@ -88,7 +88,7 @@ class Worker {
   // port the data has its own receive queue at the other relay.
   Status AddLane(TransportHandle trunk, UdpSocket socket);
   // `workers` are all workers of the plane and outlive Run.
-  void SetPeers(const std::vector<std::unique_ptr<Worker>>* workers) { workers_ = workers; }
+  void SetWorkers(const std::vector<std::unique_ptr<Worker>>* workers) { workers_ = workers; }
 
   // The thread's function: loops until Stop.
   void Run();

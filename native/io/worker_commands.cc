@@ -59,15 +59,15 @@ void Worker::Apply(Command& command) {
         tables_.sessions.At(command.index) = Session{};
       }
       break;
-    case Command::Kind::kPutPeer:
+    case Command::Kind::kPutRemoteRelay:
       // Bundles refer to their relay by index, which may now belong to another relay.
       CloseBundles();
-      command.peer->from_trunk_port = (command.peer->lanes_closed >> options_.index & 1) != 0;
-      tables_.peers.Put(command.index, std::unique_ptr<TrunkPeer>(command.peer));
+      command.relay->from_trunk_port = (command.relay->lanes_closed >> options_.index & 1) != 0;
+      tables_.relays.Put(command.index, std::unique_ptr<RemoteRelay>(command.relay));
       break;
-    case Command::Kind::kRemovePeer:
+    case Command::Kind::kRemoveRemoteRelay:
       CloseBundles();
-      tables_.peers.Remove(command.index);
+      tables_.relays.Remove(command.index);
       break;
     case Command::Kind::kProbe:
       SendProbe(command);

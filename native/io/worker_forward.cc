@@ -117,7 +117,7 @@ void Worker::ForwardRecords(OpenedTrunk& opened, const Now& now) {
     counters_.Add(verdict);
     if (verdict == Verdict::kTrunkToClient) {
       QueueData(out);
-    } else if (tables_.peers.Get(opened.relay_index)->shared->TakeUnboundEvent(now.monotonic_ns)) {
+    } else if (tables_.relays.Get(opened.relay_index)->shared->TakeUnboundEvent(now.monotonic_ns)) {
       ReportUnboundIndex(opened.relay_index, record->session_index.Get());
     }
   }
@@ -196,7 +196,7 @@ PuntClass Worker::ClassOf(Side side, const FiveTuple& tuple) {
   if (side == Side::kClient) {
     return known_clients_.Find(tuple) != nullptr ? PuntClass::kProven : PuntClass::kStrangers;
   }
-  if (tables_.peers.RelayIndexOf(tuple.remote) != nullptr) return PuntClass::kRelays;
+  if (tables_.relays.RelayIndexOf(tuple.remote) != nullptr) return PuntClass::kRelays;
   // Responses to checks come from the service addresses of relays, whose source anybody can forge:
   // they count as proven peers.
   return options_.relay_hosts->Contain(tuple.remote) ? PuntClass::kProven : PuntClass::kStrangers;
@@ -204,7 +204,7 @@ PuntClass Worker::ClassOf(Side side, const FiveTuple& tuple) {
 
 void Worker::PuntUnregistered(const Packet& packet, const Now& now) {
   const IpAddress& ip = packet.tuple->remote.ip;
-  if (!tables_.peers.KnowsIp(ip)) return;
+  if (!tables_.relays.KnowsIp(ip)) return;
   SipHash13 hash(options_.hash_key);
   hash.Update(ip.bytes.data(), ip.bytes.size());
   RateLimiter& budget = unregistered_[hash.Finish() & (kUnregisteredAddresses - 1)];

@@ -58,7 +58,7 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     worker.workers = static_cast<uint8_t>(options.workers);
     worker.client_flows_max = options.client_flows_max;
     worker.sessions_max = options.sessions_max;
-    worker.trunk_peers_max = options.trunk_peers_max;
+    worker.remote_relays_max = options.remote_relays_max;
     worker.punt_queue_bytes = options.punt_queue_bytes;
     worker.socket_buffer_bytes = options.socket_buffer_bytes;
     worker.trunk_mtu_bytes = options.trunk_mtu_bytes;
@@ -71,13 +71,13 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     worker.counters = options.counters + i * kCounterRowCells;
     worker.session_traffic =
         options.session_traffic + size_t{i} * SessionTable::Places(options.sessions_max);
-    worker.traffic = options.traffic + size_t{i} * options.trunk_peers_max;
+    worker.traffic = options.traffic + size_t{i} * options.remote_relays_max;
     worker.notifier = notifier;
     worker.relay_hosts = &relay_hosts_;
     workers_.push_back(std::make_unique<Worker>(worker));
     if (Status status = workers_.back()->Allocate(); !status.ok()) return status;
   }
-  for (const std::unique_ptr<Worker>& worker : workers_) worker->SetPeers(&workers_);
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->SetWorkers(&workers_);
   return {};
 }
 

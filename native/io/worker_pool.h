@@ -18,7 +18,7 @@ struct PlaneOptions {
   uint32_t workers = 1;
   uint32_t client_flows_max = 0;
   uint32_t sessions_max = 0;
-  uint32_t trunk_peers_max = 0;
+  uint32_t remote_relays_max = 0;
   uint32_t punt_queue_bytes = 0;
   uint32_t socket_buffer_bytes = 0;
   // Maximum bundle size in bytes (PROTOCOL.md section 4), and maximum batching delay in µs, which
@@ -32,7 +32,7 @@ struct PlaneOptions {
   uint32_t closed_indications_per_second = 0;
   // CPUs that workers are pinned to, in turn; if empty, workers are not pinned.
   std::vector<uint32_t> cpus;
-  // (workers + 1) × kCounterRowCells counters, and workers × trunk_peers_max elements of traffic.
+  // (workers + 1) × kCounterRowCells counters, and workers × remote_relays_max elements of traffic.
   // Both outlive the pool. The binding allocates one more row of each for a fast path.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;

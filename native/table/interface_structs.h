@@ -38,9 +38,9 @@ static_assert(offsetof(EndpointCommand, address) == 0);
 static_assert(offsetof(EndpointCommand, kind) == 18);
 static_assert(offsetof(EndpointCommand, worker) == 19);
 
-// Scratch memory of `putTrunkPeer`. Its lists follow without padding: `sources` as
+// Scratch memory of `putRemoteRelay`. Its lists follow without padding: `sources` as
 // TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` as TRUNK_KEY, `paths` as TRUNK_PATH.
-struct TrunkPeerCommand {
+struct RemoteRelayCommand {
   FiveTuple path;
   uint16_t sources;
   uint16_t send_keys;
@@ -51,16 +51,16 @@ struct TrunkPeerCommand {
   uint32_t lanes_closed;
   uint16_t paths;
 };
-static_assert(sizeof(TrunkPeerCommand) == 60);
-static_assert(offsetof(TrunkPeerCommand, path) == 0);
-static_assert(offsetof(TrunkPeerCommand, sources) == 40);
-static_assert(offsetof(TrunkPeerCommand, send_keys) == 42);
-static_assert(offsetof(TrunkPeerCommand, receive_keys) == 44);
-static_assert(offsetof(TrunkPeerCommand, records_max) == 46);
-static_assert(offsetof(TrunkPeerCommand, lane_offset) == 48);
-static_assert(offsetof(TrunkPeerCommand, bundle_bytes_max) == 50);
-static_assert(offsetof(TrunkPeerCommand, lanes_closed) == 52);
-static_assert(offsetof(TrunkPeerCommand, paths) == 56);
+static_assert(sizeof(RemoteRelayCommand) == 60);
+static_assert(offsetof(RemoteRelayCommand, path) == 0);
+static_assert(offsetof(RemoteRelayCommand, sources) == 40);
+static_assert(offsetof(RemoteRelayCommand, send_keys) == 42);
+static_assert(offsetof(RemoteRelayCommand, receive_keys) == 44);
+static_assert(offsetof(RemoteRelayCommand, records_max) == 46);
+static_assert(offsetof(RemoteRelayCommand, lane_offset) == 48);
+static_assert(offsetof(RemoteRelayCommand, bundle_bytes_max) == 50);
+static_assert(offsetof(RemoteRelayCommand, lanes_closed) == 52);
+static_assert(offsetof(RemoteRelayCommand, paths) == 56);
 
 // A trunk key (PROTOCOL.md section 4) and its day.
 struct TrunkKeyEntry {

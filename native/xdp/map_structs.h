@@ -126,7 +126,7 @@ struct tp_receive_key {
 
 /* Another relay. User space writes the entry again at the start of each UTC day, with that day's
  * send key. */
-struct tp_peer {
+struct tp_remote_relay {
   __u32 generation;
   __u16 send_epoch;
   /* First lane of the set in use: a CPU sends in lane_first plus its number. 0 if nothing can be

@@ -36,8 +36,8 @@ struct {
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __uint(max_entries, 1);
   __type(key, __u32);
-  __type(value, struct tp_peer);
-} tp_peers SEC(".maps");
+  __type(value, struct tp_remote_relay);
+} tp_relays SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -161,7 +161,7 @@ TP_INLINE __u32 tp_cpu_number(struct tp_context* context) {
   }
 TP_LOOKUP(flow, struct tp_flow, struct tp_flow_key, tp_flows)
 TP_LOOKUP(session, struct tp_session, __u32, tp_sessions)
-TP_LOOKUP(peer, struct tp_peer, __u32, tp_peers)
+TP_LOOKUP(relay, struct tp_remote_relay, __u32, tp_relays)
 TP_LOOKUP(destination, struct tp_destination, __u32, tp_destinations)
 TP_LOOKUP(hop, struct tp_hop, __u32, tp_hops)
 TP_LOOKUP(flow_cell, __u32, __u32, tp_flow_cells)

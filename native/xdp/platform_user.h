@@ -14,7 +14,7 @@ struct tp_world {
   void* self;
   struct tp_flow* (*flow)(void* self, const struct tp_flow_key* key);
   struct tp_session* (*session)(void* self, __u32 index);
-  struct tp_peer* (*peer)(void* self, __u32 relay_index);
+  struct tp_remote_relay* (*relay)(void* self, __u32 relay_index);
   struct tp_window* (*window)(void* self, const struct tp_window_key* key);
   struct tp_traffic* (*traffic)(void* self, __u32 relay_index);
   struct tp_destination* (*destination)(void* self, __u32 index);
@@ -80,7 +80,7 @@ TP_INLINE struct tp_cpu* tp_find_cpu(struct tp_context* context, const __u32* ze
     return context->world->name(context->world->self, *index);                     \
   }
 TP_LOOKUP(session, struct tp_session)
-TP_LOOKUP(peer, struct tp_peer)
+TP_LOOKUP(relay, struct tp_remote_relay)
 TP_LOOKUP(traffic, struct tp_traffic)
 TP_LOOKUP(destination, struct tp_destination)
 TP_LOOKUP(hop, struct tp_hop)

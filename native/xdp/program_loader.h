@@ -11,7 +11,7 @@ extern "C" {
 #define TP_MAPS(X)    \
   X(flows)            \
   X(sessions)         \
-  X(peers)            \
+  X(relays)           \
   X(windows)          \
   X(new_window)       \
   X(destinations)     \

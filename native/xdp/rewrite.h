@@ -62,19 +62,19 @@ TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
 TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view,
                                 const struct tp_flow* flow, struct tp_cpu* cpu) {
   const __u32 cpu_number = tp_cpu_number(context);
-  const struct tp_peer* peer = tp_find_peer(context, &flow->relay_index);
+  const struct tp_remote_relay* relay = tp_find_relay(context, &flow->relay_index);
   struct tp_traffic* traffic = tp_find_traffic(context, &flow->relay_index);
   __u32* cell = tp_find_flow_cell(context, &flow->cell);
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
-  if (peer == 0 || traffic == 0 || cell == 0 || carried == 0) return XDP_PASS;
-  if (peer->generation != flow->generation || peer->lane_first == 0) return XDP_PASS;
+  if (relay == 0 || traffic == 0 || cell == 0 || carried == 0) return XDP_PASS;
+  if (relay->generation != flow->generation || relay->lane_first == 0) return XDP_PASS;
   if (cpu_number >= TP_LANES || cpu->next_sequence == 0) return XDP_PASS;
   const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
   struct tp_outgoing out = {};
-  out.path = &peer->path;
+  out.path = &relay->path;
   /* The CPU selects the source port. All datagrams of a lane then have one 5-tuple, so the other
    * relay receives them in one queue and in order, even if its queues differ in speed. */
-  out.source_port = peer->source_ports[cpu_number & (TP_SOURCE_PORTS - 1)];
+  out.source_port = relay->source_ports[cpu_number & (TP_SOURCE_PORTS - 1)];
   out.old_head = TP_CHANNEL_DATA_BYTES;
   out.old_sum = view->head;
   out.head_bytes = TP_TRUNK_BYTES;
@@ -82,13 +82,13 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
 
   const __u64 sequence = cpu->next_sequence++;
   const __u32 session_sequence = __sync_fetch_and_add(cell, 1) & 0xffff;
-  const __u32 lane = (peer->lane_first + cpu_number) & 0xff;
-  out.head[0] = TP_BE32((__u32)TP_TRUNK_DATA << 24 | lane << 16 | peer->send_epoch);
+  const __u32 lane = (relay->lane_first + cpu_number) & 0xff;
+  out.head[0] = TP_BE32((__u32)TP_TRUNK_DATA << 24 | lane << 16 | relay->send_epoch);
   out.head[1] = TP_BE32(sequence >> 32);
   out.head[2] = TP_BE32(sequence);
   out.head[5] = flow->session_index;
   out.head[6] = TP_BE32(payload << 16 | session_sequence);
-  const __u64 tag = tp_tag(&peer->send_key, &out.head[0], &out.head[5]);
+  const __u64 tag = tp_tag(&relay->send_key, &out.head[0], &out.head[5]);
   tp_split64(tag, &out.head[3]);
   traffic->sent += 1;
   tp_carry(carried, payload);
@@ -120,13 +120,13 @@ TP_INLINE int tp_take_sequence(struct tp_context* context, const struct tp_flow*
 /* Returns the receive key for the datagram's day, or null. Keys from yesterday's to tomorrow's are
  * accepted. */
 TP_INLINE const struct tp_key* tp_receive_key_of(struct tp_context* context,
-                                                 const struct tp_peer* peer, __u32 epoch) {
+                                                 const struct tp_remote_relay* relay, __u32 epoch) {
   const __u32 zero = 0;
   const struct tp_config* settings = tp_find_settings(context, &zero);
   if (settings == 0 || epoch + 1 < settings->today || epoch > settings->today + 1) return 0;
-  if (peer->receive[0].present && peer->receive[0].epoch == epoch) return &peer->receive[0].key;
-  if (peer->receive[1].present && peer->receive[1].epoch == epoch) return &peer->receive[1].key;
-  if (peer->receive[2].present && peer->receive[2].epoch == epoch) return &peer->receive[2].key;
+  if (relay->receive[0].present && relay->receive[0].epoch == epoch) return &relay->receive[0].key;
+  if (relay->receive[1].present && relay->receive[1].epoch == epoch) return &relay->receive[1].key;
+  if (relay->receive[2].present && relay->receive[2].epoch == epoch) return &relay->receive[2].key;
   return 0;
 }
 
@@ -156,16 +156,16 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   if (payload != view->payload - TP_TRUNK_BYTES) return XDP_PASS;
   const __u32 index = TP_BE32(head[5]);
   const struct tp_session* session = tp_find_session(context, &index);
-  const struct tp_peer* peer = tp_find_peer(context, &source->relay_index);
+  const struct tp_remote_relay* relay = tp_find_relay(context, &source->relay_index);
   struct tp_traffic* traffic = tp_find_traffic(context, &source->relay_index);
-  if (session == 0 || peer == 0 || traffic == 0) return XDP_PASS;
+  if (session == 0 || relay == 0 || traffic == 0) return XDP_PASS;
   if (tp_has_expired(view, session->expires)) return XDP_PASS;
-  if (peer->generation != source->generation || session->relay_index != source->relay_index ||
+  if (relay->generation != source->generation || session->relay_index != source->relay_index ||
       session->generation != source->generation) {
     return XDP_PASS;
   }
   __u32* cell = tp_find_session_cell(context, &session->cell);
-  const struct tp_key* key = tp_receive_key_of(context, peer, TP_BE32(head[0]) & 0xffff);
+  const struct tp_key* key = tp_receive_key_of(context, relay, TP_BE32(head[0]) & 0xffff);
   __u64* carried = tp_find_session_carried(context, &session->cell);
   if (cell == 0 || key == 0 || carried == 0) return XDP_PASS;
   out.path = &session->path;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "io/counters.h"
-#include "table/trunk_peers.h"
+#include "table/remote_relays.h"
 #include "xdp/map_structs.h"
 #include "xdp/program_loader.h"
 

@@ -59,7 +59,7 @@ Status XdpPlane::Load(const XdpOptions& options) {
   if (const int error = tp_program_load(&sizes, &program_, &step); error != 0) {
     return LoadFailed(step, -error);
   }
-  relays_max_ = options.sizes.trunk_peers_max;
+  relays_max_ = options.sizes.remote_relays_max;
   counters_.Open(program_, options.counters, options.traffic, relays_max_);
   Status status = tables_.Open(program_, options.sizes, options.addresses, options.legs);
   if (status.ok()) status = counters_.StartLanes(options.initial_sequence);
@@ -209,16 +209,16 @@ void XdpPlane::RemoveSession(uint32_t index) {
   tables_.RemoveSession(index);
 }
 
-void XdpPlane::PutPeer(uint32_t relay_index, const TrunkPeer& peer) {
+void XdpPlane::PutRemoteRelay(uint32_t relay_index, const RemoteRelay& relay) {
   const std::lock_guard lock(mutex_);
-  tables_.PutPeer(relay_index, peer);
+  tables_.PutRemoteRelay(relay_index, relay);
   if (tables_.next_hops().waiting()) Wake();
 }
 
-void XdpPlane::RemovePeer(uint32_t relay_index) {
+void XdpPlane::RemoveRemoteRelay(uint32_t relay_index) {
   const std::lock_guard lock(mutex_);
   counters_.CollectTraffic(relay_index);
-  tables_.RemovePeer(relay_index);
+  tables_.RemoveRemoteRelay(relay_index);
 }
 
 std::vector<std::string> XdpPlane::AttachedDevices() {
@@ -312,7 +312,7 @@ void XdpPlane::Collect() {
   counters_.Collect();
   tables_.CountLegs();
   for (uint32_t relay_index = 0; relay_index < relays_max_; ++relay_index) {
-    if (tables_.HasPeer(relay_index)) counters_.CollectTraffic(relay_index);
+    if (tables_.HasRemoteRelay(relay_index)) counters_.CollectTraffic(relay_index);
   }
 }
 

@@ -67,8 +67,8 @@ class XdpPlane : public FastPath {
   void PutSession(const SessionAction& action, Expiry expiry) override;
   void RefreshSession(uint32_t index, Expiry expiry) override;
   void RemoveSession(uint32_t index) override;
-  void PutPeer(uint32_t relay_index, const TrunkPeer& peer) override;
-  void RemovePeer(uint32_t relay_index) override;
+  void PutRemoteRelay(uint32_t relay_index, const RemoteRelay& relay) override;
+  void RemoveRemoteRelay(uint32_t relay_index) override;
 
   // Whether the program is attached in generic mode.
   bool generic() const { return generic_; }

@@ -13,17 +13,17 @@ namespace turnpike {
 
 namespace {
 
-// Neighbours in use: gateways and directly reachable peers. Packets to further ones go through the
+// Neighbours in use: gateways and directly reachable hosts. Packets to further ones go through the
 // sockets.
 constexpr uint32_t kHops = 65'536;
 // Replay windows: 64 for each relay, but no more than kWindowsMax in all, to bound kernel memory.
-constexpr uint32_t kWindowsForEachPeer = 64;
+constexpr uint32_t kWindowsForEachRelay = 64;
 constexpr uint32_t kWindowsMax = 65'536;
 
 static_assert(TP_SESSION_STARTED == SharedSequences::kStarted);
 
 uint32_t Destinations(const XdpSizes& sizes) {
-  return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.trunk_peers_max;
+  return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.remote_relays_max;
 }
 
 // Moves the counts of a cell to memory that JavaScript reads.
@@ -37,18 +37,18 @@ void CountLeg(uint64_t* carried, uint64_t second, LegTraffic* traffic) {
 
 tp_sizes XdpTables::MapSizes(const XdpSizes& sizes) {
   tp_sizes maps{};
-  const uint32_t sources = std::min(sizes.trunk_peers_max * kTrunkSourcesMax, 65'536u);
+  const uint32_t sources = std::min(sizes.remote_relays_max * kTrunkSourcesMax, 65'536u);
   maps.flows = sizes.client_flows_max + sources;
   maps.sessions = sizes.sessions_max;
-  maps.peers = sizes.trunk_peers_max;
-  maps.windows = std::min(sizes.trunk_peers_max * kWindowsForEachPeer, kWindowsMax);
+  maps.relays = sizes.remote_relays_max;
+  maps.windows = std::min(sizes.remote_relays_max * kWindowsForEachRelay, kWindowsMax);
   maps.destinations = Destinations(sizes);
   maps.hops = kHops;
   maps.flow_cells = sizes.client_flows_max + 1;
   maps.session_cells = SessionTable::Places(sizes.sessions_max);
   maps.flows_carried = maps.flow_cells;
   maps.sessions_carried = maps.session_cells;
-  maps.traffics = sizes.trunk_peers_max;
+  maps.traffics = sizes.remote_relays_max;
   return maps;
 }
 
@@ -59,7 +59,7 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   bound_[static_cast<size_t>(Side::kClient)] = std::move(addresses.clients);
   bound_[static_cast<size_t>(Side::kTrunk)] = std::move(addresses.trunks);
   trunk_lane_ports_ = std::move(addresses.trunk_lane_ports);
-  peers_.resize(sizes.trunk_peers_max);
+  relays_.resize(sizes.remote_relays_max);
   cell_numbers_ = IdPool(maps.flow_cells - 1);
   session_mask_ = maps.session_cells - 1;
   cpus_ = PossibleCpus();
@@ -203,10 +203,10 @@ void XdpTables::LeaveOut(uint32_t sockets) {
 void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
   if (addresses == local_addresses_) return;
   local_addresses_ = std::move(addresses);
-  for (uint32_t relay_index = 0; relay_index < peers_.size(); ++relay_index) {
-    if (!peers_[relay_index].present) continue;
+  for (uint32_t relay_index = 0; relay_index < relays_.size(); ++relay_index) {
+    if (!relays_[relay_index].present) continue;
     WriteSources(relay_index);
-    WritePeer(relay_index);
+    WriteRemoteRelay(relay_index);
   }
 }
 

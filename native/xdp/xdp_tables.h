@@ -7,9 +7,9 @@
 
 #include "table/flow_table.h"
 #include "table/leg_traffic.h"
+#include "table/remote_relays.h"
 #include "table/session_table.h"
 #include "table/shared_sequences.h"
-#include "table/trunk_peers.h"
 #include "xdp/next_hops.h"
 #include "xdp/program_loader.h"
 
@@ -18,7 +18,7 @@ namespace turnpike {
 struct XdpSizes {
   uint32_t client_flows_max = 0;
   uint32_t sessions_max = 0;
-  uint32_t trunk_peers_max = 0;
+  uint32_t remote_relays_max = 0;
 };
 
 // The addresses bound on each side, with the actual ports.
@@ -60,9 +60,9 @@ class XdpTables {
   void PutSession(const SessionAction& action, Expiry expiry);
   void RefreshSession(uint32_t index, Expiry expiry);
   void RemoveSession(uint32_t index);
-  // Adds or replaces a relay with its keys. ShareWindows updates `peer.shared`.
-  void PutPeer(uint32_t relay_index, const TrunkPeer& peer);
-  void RemovePeer(uint32_t relay_index);
+  // Adds or replaces a relay with its keys. ShareWindows updates `relay.shared`.
+  void PutRemoteRelay(uint32_t relay_index, const RemoteRelay& relay);
+  void RemoveRemoteRelay(uint32_t relay_index);
 
   // Adds the program's counts of each leg since the last call.
   void CountLegs();
@@ -87,12 +87,12 @@ class XdpTables {
 
   NextHops& next_hops() { return next_hops_; }
   // Whether a relay has this index.
-  bool HasPeer(uint32_t relay_index) const { return peers_[relay_index].present; }
+  bool HasRemoteRelay(uint32_t relay_index) const { return relays_[relay_index].present; }
 
  private:
-  struct Peer {
+  struct HeldRelay {
     bool present = false;
-    TrunkPeer peer;
+    RemoteRelay relay;
     // Keys of its source addresses in the map of flows.
     std::vector<tp_flow_key> sources;
     uint32_t destination = 0;
@@ -112,9 +112,9 @@ class XdpTables {
   void EraseFlow(const tp_flow_key& key);
   // Overwrites an existing flow. If that fails, removes the flow and returns false.
   bool RewriteFlow(const tp_flow_key& key, const tp_flow& flow);
-  void WritePeer(uint32_t relay_index);
+  void WriteRemoteRelay(uint32_t relay_index);
   void WriteSources(uint32_t relay_index);
-  void EraseSources(Peer& peer);
+  void EraseSources(HeldRelay& held);
   void EraseWindows(uint32_t relay_index, uint32_t generation);
   void ShareWindow(const tp_window_key& key);
 
@@ -124,7 +124,7 @@ class XdpTables {
   std::vector<std::vector<uint16_t>> trunk_lane_ports_;
   std::vector<IpAddress> local_addresses_;
   NextHops next_hops_;
-  std::vector<Peer> peers_;
+  std::vector<HeldRelay> relays_;
   // The last window that ShareWindows handled.
   tp_window_key shared_last_{};
   uint16_t today_ = 0;

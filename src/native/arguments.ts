@@ -3,7 +3,7 @@ import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
 import type { EndpointSpec } from './endpoints.js';
 import { DATA_PLANE_LIMITS, ENDPOINT_KIND_NUMBERS, EVERY_WORKER } from './interface.js';
 import { isTransportHandle, type TransportHandle, workerOf } from './transport-handle.js';
-import type { ClientFlow, FiveTuple, TrunkKey, TrunkPeer } from './types.js';
+import type { ClientFlow, FiveTuple, RemoteRelayEntry, TrunkKey } from './types.js';
 
 const KEY_BYTES = 16;
 const U32_MAX = 0xffff_ffff;
@@ -12,7 +12,7 @@ const U32_MAX = 0xffff_ffff;
 export interface PlaneSizes {
   readonly workers: number;
   readonly sessionsMax: number;
-  readonly trunkPeersMax: number;
+  readonly remoteRelaysMax: number;
 }
 
 /**
@@ -75,7 +75,7 @@ export class ArgumentChecks {
   }
 
   relayIndex(relayIndex: number): void {
-    within('relayIndex', relayIndex, 0, this.#sizes.trunkPeersMax - 1);
+    within('relayIndex', relayIndex, 0, this.#sizes.remoteRelaysMax - 1);
   }
 
   sessionIndex(index: number): void {
@@ -103,8 +103,8 @@ export class ArgumentChecks {
     refuse(`data must be a Uint8Array of at most ${datagramBytesMax} bytes`);
   }
 
-  trunkPeer(peer: TrunkPeer): void {
-    const { sources, sendKeys, receiveKeys, recordsMax } = peer;
+  remoteRelay(entry: RemoteRelayEntry): void {
+    const { sources, sendKeys, receiveKeys, recordsMax } = entry;
     const { trunkSourcesMax, sendKeysMax, receiveKeysMax } = DATA_PLANE_LIMITS;
     atMost('sources', sources, trunkSourcesMax);
     atMost('sendKeys', sendKeys, sendKeysMax);
@@ -115,10 +115,10 @@ export class ArgumentChecks {
     if (![...sendKeys, ...receiveKeys].every(isKey)) {
       refuse(`a key has ${KEY_BYTES} bytes and an epoch from 0 to 65535`);
     }
-    this.#paths(peer);
+    this.#paths(entry);
   }
 
-  #paths({ bundleBytesMax, laneSet = 0, lanesClosed = [], paths = [] }: TrunkPeer): void {
+  #paths({ bundleBytesMax, laneSet = 0, lanesClosed = [], paths = [] }: RemoteRelayEntry): void {
     const { trunkMtuBytesMin, datagramBytesMax, laneSets, trunkPathsMax } = DATA_PLANE_LIMITS;
     if (bundleBytesMax !== undefined) {
       within('bundleBytesMax', bundleBytesMax, trunkMtuBytesMin, datagramBytesMax);

@@ -24,7 +24,7 @@ export interface NativeOptions {
   readonly workers: number;
   readonly clientFlowsMax: number;
   readonly sessionsMax: number;
-  readonly trunkPeersMax: number;
+  readonly remoteRelaysMax: number;
   readonly puntQueueBytes: number;
   readonly socketBufferBytes: number;
   readonly trunkMtuBytes: number;
@@ -90,8 +90,8 @@ export interface NativePlane {
   ): number;
   refreshSession(sessionIndex: number, lifetimeSeconds: number): number;
   removeSession(sessionIndex: number): number;
-  putTrunkPeer(relayIndex: number): number;
-  removeTrunkPeer(relayIndex: number): number;
+  putRemoteRelay(relayIndex: number): number;
+  removeRemoteRelay(relayIndex: number): number;
   /** Takes TRANSPORT_ADDRESS for each address. */
   setRelayHosts(hosts: Uint8Array): number;
   /**

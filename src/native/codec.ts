@@ -15,13 +15,19 @@ import {
   PUNTED_DATAGRAM,
   PUNTED_EVENT,
   PuntKind,
+  REMOTE_RELAY_COMMAND,
   TRANSPORT_ADDRESS,
   TRUNK_KEY,
   TRUNK_PATH,
-  TRUNK_PEER_COMMAND,
 } from './interface.js';
 import { isTransportHandle, listenerHandle, type TransportHandle } from './transport-handle.js';
-import type { DataPlaneBatch, FiveTuple, Heard, PuntedDatagram, TrunkPeer } from './types.js';
+import type {
+  DataPlaneBatch,
+  FiveTuple,
+  Heard,
+  PuntedDatagram,
+  RemoteRelayEntry,
+} from './types.js';
 
 /** Whether the host is little-endian. Layouts are in host byte order. */
 const LITTLE_ENDIAN = endianness() === 'LE';
@@ -124,10 +130,10 @@ export class Scratch {
    * Writes a relay. The lengths of its lists must be valid.
    * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for an invalid address
    */
-  trunkPeer(peer: TrunkPeer): void {
-    const { socket, destination, local, sources, sendKeys, receiveKeys, recordsMax } = peer;
-    const { laneSet = 0, bundleBytesMax = 0, lanesClosed = [], paths = [] } = peer;
-    const { at } = TRUNK_PEER_COMMAND;
+  remoteRelay(entry: RemoteRelayEntry): void {
+    const { socket, destination, local, sources, sendKeys, receiveKeys, recordsMax } = entry;
+    const { laneSet = 0, bundleBytesMax = 0, lanesClosed = [], paths = [] } = entry;
+    const { at } = REMOTE_RELAY_COMMAND;
     const handle = listenerHandle('trunk', socket);
     this.#tuple(at.path, { handle, remote: destination, ...(local !== undefined && { local }) });
     this.#u16(at.sources, sources.length);
@@ -139,7 +145,7 @@ export class Scratch {
     const closed = lanesClosed.reduce((bits, worker) => bits | (1 << worker), 0);
     this.#view.setUint32(at.lanesClosed, closed >>> 0, LITTLE_ENDIAN);
     this.#u16(at.paths, paths.length);
-    let offset = TRUNK_PEER_COMMAND.bytes;
+    let offset = REMOTE_RELAY_COMMAND.bytes;
     for (const source of sources) {
       this.#address(offset, source);
       offset += TRANSPORT_ADDRESS.bytes;

@@ -78,7 +78,7 @@ export const VERDICT_COUNTERS = {
     dropped: true,
     means: 'ChannelData of an entry whose lifetime is over',
   },
-  trunk_no_peer: {
+  trunk_no_relay: {
     unit: 'records',
     dropped: true,
     means: 'the relay of the entry is gone, or another one has its index',

@@ -21,9 +21,9 @@ import type {
   LegTraffic,
   OutgoingDatagram,
   ProbePath,
+  RemoteRelayEntry,
+  RemoteRelayTraffic,
   SessionAction,
-  TrunkPeer,
-  TrunkPeerTraffic,
   XdpStatus,
 } from './types.js';
 import { xdpFinding } from './xdp-finding.js';
@@ -211,25 +211,25 @@ export class NativeDataPlane implements DataPlane {
     );
   }
 
-  putTrunkPeer(relayIndex: number, peer: TrunkPeer): void {
+  putRemoteRelay(relayIndex: number, entry: RemoteRelayEntry): void {
     this.#check.relayIndex(relayIndex);
-    this.#check.trunkPeer(peer);
+    this.#check.remoteRelay(entry);
     this.#backlog.give(
-      'putTrunkPeer',
-      () => this.#scratch.trunkPeer(peer),
-      () => this.#native.putTrunkPeer(relayIndex),
+      'putRemoteRelay',
+      () => this.#scratch.remoteRelay(entry),
+      () => this.#native.putRemoteRelay(relayIndex),
     );
     if (this.#relays.has(relayIndex)) return;
     this.#relays.add(relayIndex);
     this.#counters.startTraffic(relayIndex);
   }
 
-  removeTrunkPeer(relayIndex: number): void {
+  removeRemoteRelay(relayIndex: number): void {
     this.#check.relayIndex(relayIndex);
     this.#backlog.give(
-      'removeTrunkPeer',
+      'removeRemoteRelay',
       () => {},
-      () => this.#native.removeTrunkPeer(relayIndex),
+      () => this.#native.removeRemoteRelay(relayIndex),
     );
     this.#relays.delete(relayIndex);
   }
@@ -306,7 +306,7 @@ export class NativeDataPlane implements DataPlane {
     return this.#counters.totals();
   }
 
-  trunkPeerTraffic(relayIndex: number): TrunkPeerTraffic {
+  remoteRelayTraffic(relayIndex: number): RemoteRelayTraffic {
     this.#check.relayIndex(relayIndex);
     return this.#counters.trafficOf(relayIndex);
   }

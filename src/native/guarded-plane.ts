@@ -14,9 +14,9 @@ import type {
   FiveTuple,
   OutgoingDatagram,
   ProbePath,
+  RemoteRelayEntry,
   SessionAction,
   TrunkKey,
-  TrunkPeer,
 } from './types.js';
 
 /** `T` with text allowed for each address. */
@@ -69,9 +69,9 @@ function guardedCalls(plane: DataPlane): Calls {
     refreshSession: (index: number, lifetimeSeconds: number) =>
       plane.refreshSession(index, lifetimeSeconds),
     removeSession: (index: number) => plane.removeSession(index),
-    putTrunkPeer: (relayIndex: number, peer: TrunkPeer) =>
-      plane.putTrunkPeer(relayIndex, trunkPeerOf(peer)),
-    removeTrunkPeer: (relayIndex: number) => plane.removeTrunkPeer(relayIndex),
+    putRemoteRelay: (relayIndex: number, entry: RemoteRelayEntry) =>
+      plane.putRemoteRelay(relayIndex, remoteRelayOf(entry)),
+    removeRemoteRelay: (relayIndex: number) => plane.removeRemoteRelay(relayIndex),
     setRelayHosts: (hosts: readonly TransportAddress[]) =>
       plane.setRelayHosts(listOf('hosts', hosts).map(toAddress)),
     putKnownClient: (worker: number, tuple: FiveTuple) =>
@@ -93,7 +93,7 @@ function guardedCalls(plane: DataPlane): Calls {
       plane.send(all);
     },
     counters: () => plane.counters(),
-    trunkPeerTraffic: (relayIndex: number) => plane.trunkPeerTraffic(relayIndex),
+    remoteRelayTraffic: (relayIndex: number) => plane.remoteRelayTraffic(relayIndex),
     flowTraffic: (flow: ClientFlow) => plane.flowTraffic(flowOf(flow)),
     sessionTraffic: (index: number) => plane.sessionTraffic(index),
     flowMeter: (flow: ClientFlow) => plane.flowMeter(flowOf(flow)),
@@ -184,17 +184,17 @@ function tupleOf(tuple: FiveTuple): FiveTuple {
 }
 
 /** Returns a deep copy, because a relay is encoded again later if a command queue is full. */
-function trunkPeerOf(peer: TrunkPeer): TrunkPeer {
+function remoteRelayOf(entry: RemoteRelayEntry): RemoteRelayEntry {
   const { sources, destination, sendKeys, receiveKeys, local, paths, lanesClosed } = objectOf(
-    'peer',
-    peer,
+    'entry',
+    entry,
   );
   for (const key of [...listOf('sendKeys', sendKeys), ...listOf('receiveKeys', receiveKeys)]) {
     if (!types.isUint8Array(objectOf('key', key).key)) wrong('key', 'a Uint8Array', key.key);
   }
   if (local !== undefined) textOf('local', local);
   return {
-    ...peer,
+    ...entry,
     sendKeys: sendKeys.map(copyOfKey),
     receiveKeys: receiveKeys.map(copyOfKey),
     ...(lanesClosed !== undefined && { lanesClosed: [...listOf('lanesClosed', lanesClosed)] }),

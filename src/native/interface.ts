@@ -17,7 +17,7 @@ export const DATA_PLANE_LIMITS = {
   /** Largest table of sessions that an option may ask for. */
   sessionsLimit: 16_777_216,
   /** Largest table of other relays that an option may ask for. */
-  trunkPeersLimit: 65_536,
+  remoteRelaysLimit: 65_536,
   /** Maximum source addresses of one relay, as in a registration (PROTOCOL.md section 4). */
   trunkSourcesMax: 64,
   /**
@@ -211,10 +211,10 @@ export const ENDPOINT_COMMAND = layout({
 });
 
 /**
- * Scratch memory of `putTrunkPeer`. Its lists follow without padding: `sources` as
+ * Scratch memory of `putRemoteRelay`. Its lists follow without padding: `sources` as
  * TRANSPORT_ADDRESS, `sendKeys` and `receiveKeys` as TRUNK_KEY, `paths` as TRUNK_PATH.
  */
-export const TRUNK_PEER_COMMAND = layout({
+export const REMOTE_RELAY_COMMAND = layout({
   path: FIVE_TUPLE,
   sources: 'u16',
   sendKeys: 'u16',

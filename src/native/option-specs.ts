@@ -8,7 +8,7 @@ const {
   cpusMax,
   clientFlowsLimit,
   sessionsLimit,
-  trunkPeersLimit,
+  remoteRelaysLimit,
   puntQueueBytesMin,
   puntQueueBytesLimit,
   trunkMtuBytesMin,
@@ -23,7 +23,7 @@ export const WORKERS_DEFAULT_MAX = 4;
 /** Default size of the table of client flows of each worker. */
 export const CLIENT_FLOWS_DEFAULT = 262_144;
 /** Default size of the table of other relays. */
-export const TRUNK_PEERS_DEFAULT = 1_024;
+export const REMOTE_RELAYS_DEFAULT = 1_024;
 /** Default size of the table of sessions. */
 export const SESSIONS_DEFAULT = 262_144;
 /** Default size of a worker's queue of punted datagrams, in bytes. */
@@ -110,11 +110,11 @@ export const DATA_PLANE_SPECS = {
     maximum: sessionsLimit,
     default: SESSIONS_DEFAULT,
   },
-  trunkPeersMax: {
+  remoteRelaysMax: {
     kind: 'integer',
     minimum: 1,
-    maximum: trunkPeersLimit,
-    default: TRUNK_PEERS_DEFAULT,
+    maximum: remoteRelaysLimit,
+    default: REMOTE_RELAYS_DEFAULT,
   },
   puntQueueBytes: {
     kind: 'integer',

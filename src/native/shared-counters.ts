@@ -1,6 +1,6 @@
 import { COUNTERS, type CounterName, type Counters } from './counters.js';
 import { TRUNK_TRAFFIC } from './interface.js';
-import type { TrunkPeerTraffic } from './types.js';
+import type { RemoteRelayTraffic } from './types.js';
 
 /** The first row starts on a cache line, up to seven cells after the start of the memory. */
 const ALIGNMENT_CELLS = 7;
@@ -13,7 +13,7 @@ const ROW_CELLS = Math.ceil(NAMES.length / 8) * 8;
 /** Sizes that determine the shared memory. */
 export interface SharedCountersOptions {
   readonly workers: number;
-  readonly trunkPeersMax: number;
+  readonly remoteRelaysMax: number;
 }
 
 /**
@@ -31,11 +31,11 @@ export class SharedCounters {
   readonly #baselines = new Map<number, readonly number[]>();
 
   constructor(options: SharedCountersOptions) {
-    const { workers, trunkPeersMax } = options;
+    const { workers, remoteRelaysMax } = options;
     this.#options = options;
     const cells = (count: number) => new BigUint64Array(new SharedArrayBuffer(count * 8));
     this.counters = cells((workers + 2) * ROW_CELLS + ALIGNMENT_CELLS);
-    this.traffic = cells((workers + 1) * trunkPeersMax * TRAFFIC_CELLS);
+    this.traffic = cells((workers + 1) * remoteRelaysMax * TRAFFIC_CELLS);
   }
 
   /** Returns the totals over all rows, by counter name. */
@@ -57,7 +57,7 @@ export class SharedCounters {
   }
 
   /** Returns the traffic with the present relay of an index. */
-  trafficOf(relayIndex: number): TrunkPeerTraffic {
+  trafficOf(relayIndex: number): RemoteRelayTraffic {
     const baseline = this.#baselines.get(relayIndex);
     // A late record reduces the loss count, so a sum may be slightly below its baseline.
     const [recordsSent = 0, recordsReceived = 0, recordsLost = 0] = this.#sums(relayIndex).map(
@@ -67,10 +67,10 @@ export class SharedCounters {
   }
 
   #sums(relayIndex: number): number[] {
-    const { workers, trunkPeersMax } = this.#options;
+    const { workers, remoteRelaysMax } = this.#options;
     const sums = new Array<number>(TRAFFIC_CELLS).fill(0);
     for (let worker = 0; worker <= workers; worker++) {
-      const first = (worker * trunkPeersMax + relayIndex) * TRAFFIC_CELLS;
+      const first = (worker * remoteRelaysMax + relayIndex) * TRAFFIC_CELLS;
       for (let column = 0; column < TRAFFIC_CELLS; column++) {
         sums[column] = (sums[column] ?? 0) + Number(Atomics.load(this.traffic, first + column));
       }

@@ -69,7 +69,7 @@ export interface TrunkKey {
 }
 
 /** Another relay in the data plane. The caller chooses its index. */
-export interface TrunkPeer {
+export interface RemoteRelayEntry {
   /** Source addresses of the relay, at most 64. */
   readonly sources: readonly TransportAddress[];
   /** The trunk socket to send from, an index into `trunkAddresses`. */
@@ -173,7 +173,7 @@ export interface DataPlaneOptions {
    */
   readonly sessionsMax?: number | undefined;
   /** Maximum number of other relays; default 1,024. */
-  readonly trunkPeersMax?: number | undefined;
+  readonly remoteRelaysMax?: number | undefined;
   /** Size of each worker's queue of punted datagrams, in bytes; default 1 MiB. */
   readonly puntQueueBytes?: number | undefined;
   /** Size of each socket buffer, in bytes; default 4 MiB. The kernel limits it. */
@@ -239,7 +239,7 @@ export interface XdpStatus {
 }
 
 /** Traffic with one relay, read from shared memory. */
-export interface TrunkPeerTraffic {
+export interface RemoteRelayTraffic {
   readonly recordsSent: number;
   readonly recordsReceived: number;
   /** Records lost on the way to this relay, according to session sequences. */
@@ -308,9 +308,9 @@ export interface DataPlane {
    * queue is full.
    * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_CLOSED
    */
-  putTrunkPeer(relayIndex: number, peer: TrunkPeer): void;
+  putRemoteRelay(relayIndex: number, entry: RemoteRelayEntry): void;
   /** Removes a relay. Remove its sessions first. */
-  removeTrunkPeer(relayIndex: number): void;
+  removeRemoteRelay(relayIndex: number): void;
   /**
    * Sets the addresses that relays send from or listen on; none of them is sent a bare Closed
    * indication. Port 0 stands for every port of its IP. Replaces the previous list. With more than
@@ -373,7 +373,7 @@ export interface DataPlane {
   /** Returns the totals over all workers and the fast path, by counter name; a read of memory. */
   counters(): Counters;
   /** Returns the traffic with a relay since it was added. */
-  trunkPeerTraffic(relayIndex: number): TrunkPeerTraffic;
+  remoteRelayTraffic(relayIndex: number): RemoteRelayTraffic;
   /** Returns the traffic that a flow's entry has forwarded; undefined without an entry. */
   flowTraffic(flow: ClientFlow): LegTraffic | undefined;
   /**

@@ -119,7 +119,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       trunkAddresses: trunk,
       clientFlowsMax: legsMax,
       sessionsMax: 2 * legsMax,
-      trunkPeersMax: REGISTRATION_LIMITS.relaysMax,
+      remoteRelaysMax: REGISTRATION_LIMITS.relaysMax,
       closedIndicationsPerSecond: CLOSED_INDICATIONS_PER_SECOND,
       ...forwardingOptions(options),
       onBatch: (batch) => receive(batch),

@@ -1,7 +1,7 @@
 import { familyOf, formatAddress, type TransportAddress } from '../address.js';
 import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { listenerHandle } from '../native/transport-handle.js';
-import type { Heard, ProbePath, TrunkPeer } from '../native/types.js';
+import type { Heard, ProbePath, RemoteRelayEntry } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { TrunkSocket } from './local-relay.js';
 import { PathMtuDiscovery } from './path-mtu-discovery.js';
@@ -221,8 +221,8 @@ export class RelayPaths {
     return this.probeSupport.kind === 'plain' ? undefined : this.inUse?.mtu.bytes;
   }
 
-  /** The part of `TrunkPeer` that depends on the paths, besides the path in use. */
-  get forPlane(): Pick<TrunkPeer, 'laneSet' | 'lanesClosed' | 'paths' | 'bundleBytesMax'> {
+  /** The part of `RemoteRelayEntry` that depends on the paths, besides the path in use. */
+  get forPlane(): Pick<RemoteRelayEntry, 'laneSet' | 'lanesClosed' | 'paths' | 'bundleBytesMax'> {
     const { mtuBytes } = this;
     return {
       laneSet: this.laneSet,

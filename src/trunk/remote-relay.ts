@@ -1,7 +1,7 @@
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { Clock, UnixMs } from '../clock.js';
 import { TRUNK_MTU_DEFAULT_BYTES } from '../native/option-specs.js';
-import type { TrunkPeer } from '../native/types.js';
+import type { RemoteRelayEntry } from '../native/types.js';
 import { type Incarnation, incarnationOf } from '../registry/incarnation.js';
 import { sendsFromHost } from '../registry/record.js';
 import type { RelayRecord } from '../registry/types.js';
@@ -194,7 +194,7 @@ export class RemoteRelay {
    * @param now - Unix ms
    * @returns undefined without a path or without sources
    */
-  trunkPeer(now: UnixMs): TrunkPeer | undefined {
+  dataPlaneEntry(now: UnixMs): RemoteRelayEntry | undefined {
     const { trunkSources, recordsMax } = this.#record;
     if (this.path === undefined || trunkSources.length === 0) return undefined;
     return {

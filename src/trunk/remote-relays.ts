@@ -214,7 +214,7 @@ export class RemoteRelays {
     this.#byId.delete(remote.id);
     this.#byIndex[remote.relayIndex] = undefined;
     this.#installed.delete(remote);
-    this.#options.plane.removeTrunkPeer(remote.relayIndex);
+    this.#options.plane.removeRemoteRelay(remote.relayIndex);
     this.#options.onForgotten(remote);
   }
 
@@ -225,7 +225,7 @@ export class RemoteRelays {
     remote.liveness.reset(this.#options.clock.monotonic());
     // Removed and added again: if the relay's clock was set back, its sequences may restart below
     // the old replay windows, which would drop everything.
-    this.#options.plane.removeTrunkPeer(remote.relayIndex);
+    this.#options.plane.removeRemoteRelay(remote.relayIndex);
     remote.paths.restart(remote.record);
     this.#takePaths(remote);
   }
@@ -240,9 +240,9 @@ export class RemoteRelays {
   #install(remote: RemoteRelay): void {
     const { plane, clock } = this.#options;
     this.#installed.set(remote, remote.paths.signature);
-    const peer = remote.trunkPeer(clock.now());
-    if (peer) plane.putTrunkPeer(remote.relayIndex, peer);
-    else plane.removeTrunkPeer(remote.relayIndex);
+    const entry = remote.dataPlaneEntry(clock.now());
+    if (entry) plane.putRemoteRelay(remote.relayIndex, entry);
+    else plane.removeRemoteRelay(remote.relayIndex);
   }
 
   #choosePath(remote: RemoteRelay, now: number): void {
@@ -303,7 +303,7 @@ export class RemoteRelays {
   }
 
   #checkLiveness(remote: RemoteRelay, now: number): void {
-    const { recordsSent, recordsReceived } = this.#options.plane.trunkPeerTraffic(
+    const { recordsSent, recordsReceived } = this.#options.plane.remoteRelayTraffic(
       remote.relayIndex,
     );
     remote.liveness.traffic(now, recordsSent + recordsReceived);

@@ -1,6 +1,6 @@
 import { sharedSecret, trunkDataKey, trunkEpoch } from '../auth/keys.js';
 import type { UnixMs } from '../clock.js';
-import type { TrunkKey, TrunkPeer } from '../native/types.js';
+import type { RemoteRelayEntry, TrunkKey } from '../native/types.js';
 import type { Incarnation } from '../registry/incarnation.js';
 import type { RelayRecord } from '../registry/types.js';
 import { type ControlKeys, controlKeys } from './control-keys.js';
@@ -51,7 +51,7 @@ export class TrunkKeys {
    * @param now - Unix ms
    * @param remote - the other relay's incarnation
    */
-  dataKeys(now: UnixMs, remote: Incarnation): Pick<TrunkPeer, 'sendKeys' | 'receiveKeys'> {
+  dataKeys(now: UnixMs, remote: Incarnation): Pick<RemoteRelayEntry, 'sendKeys' | 'receiveKeys'> {
     const today = trunkEpoch(now);
     return {
       sendKeys: [today, today + 1].map((epoch) => this.#sendDataKey(epoch, remote)),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
 import type { Heard } from '../../src/native/types.js';
-import { type Peer, parsePath, ReferenceForwarder } from './reference-forwarder.js';
+import { type CorpusRelay, parsePath, ReferenceForwarder } from './reference-forwarder.js';
 
 const bytes = (hex = '') => Uint8Array.from(Buffer.from(hex === '-' ? '' : hex, 'hex'));
 
@@ -15,13 +15,13 @@ function untilOf(words: readonly string[]): number | undefined {
 /** Runs the lines of packets.txt, whose head describes their format. */
 class Corpus {
   readonly forwarder = new ReferenceForwarder();
-  #peer: Peer | undefined;
+  #relay: CorpusRelay | undefined;
 
   /** Executes a line of set-up. */
   setUp(words: readonly string[]): void {
     const [kind, first, second, third, fourth, fifth, sixth] = words;
     const { forwarder } = this;
-    const peer = this.#peer as Peer;
+    const relay = this.#relay as CorpusRelay;
     switch (kind) {
       case 'today':
         forwarder.today = Number(first);
@@ -34,27 +34,27 @@ class Corpus {
         forwarder.nextSequence = BigInt(second ?? '');
         forwarder.nextPathSequence = forwarder.nextSequence;
         break;
-      case 'peer':
-        this.#peer = {
+      case 'relay':
+        this.#relay = {
           path: parsePath(second, third),
           sources: [],
           sendKeys: new Map(),
           receiveKeys: new Map(),
           paths: [],
         };
-        forwarder.peers.set(Number(first), this.#peer);
+        forwarder.relays.set(Number(first), this.#relay);
         break;
       case 'source':
-        peer.sources.push(parseAddress(first ?? ''));
+        relay.sources.push(parseAddress(first ?? ''));
         break;
       case 'send':
-        peer.sendKeys.set(Number(first), bytes(second));
+        relay.sendKeys.set(Number(first), bytes(second));
         break;
       case 'receive':
-        peer.receiveKeys.set(Number(first), bytes(second));
+        relay.receiveKeys.set(Number(first), bytes(second));
         break;
-      case 'way':
-        peer.paths.push({ path: parsePath(first, second), heard: third as Heard });
+      case 'path':
+        relay.paths.push({ path: parsePath(first, second), heard: third as Heard });
         break;
       case 'flow':
         this.#flow(words.slice(1));

@@ -88,7 +88,7 @@ function addProbes({
     pathReply('unanswered', 36),
     '1 192.0.2.20:3480',
   );
-  answered('path-probe-by-no-way', pathProbe(), pathReply('unknown', 36), '3 192.0.2.20:3480');
+  answered('path-probe-by-no-path', pathProbe(), pathReply('unknown', 36), '3 192.0.2.20:3480');
   // Each kind has its own replay window, so neither makes the other too old.
   const early = pathProbe({ lane: 5, sequence: 1n });
   trunk('data-far-ahead', makeData(5), 'trunk_data', [toPeer]);

@@ -21,7 +21,7 @@ export interface Path {
 }
 
 /** A relay of the corpus. */
-export interface Peer {
+export interface CorpusRelay {
   readonly path: Path;
   readonly sources: TransportAddress[];
   readonly sendKeys: Map<number, Uint8Array>;
@@ -70,7 +70,7 @@ export class ReferenceForwarder {
   nextSequence = 0n;
   /** Path probes and their replies have their own lane and sequence. */
   nextPathSequence = 0n;
-  readonly peers = new Map<number, Peer>();
+  readonly relays = new Map<number, CorpusRelay>();
   readonly flows = new Map<string, FlowAction & { nextSessionSequence: number; until: Until }>();
   readonly sessions = new Map<
     number,
@@ -109,7 +109,7 @@ export class ReferenceForwarder {
     const sessionSequence = flow.nextSessionSequence;
     const { sessionIndex } = flow;
     const record = { sessionIndex, sessionSequence, payload: message.payload };
-    const sent = this.#sendToPeer(flow.relayIndex, { type: 'data', records: [record] });
+    const sent = this.#sendToRelay(flow.relayIndex, { type: 'data', records: [record] });
     if (sent === undefined) return drop('trunk_no_key');
     flow.nextSessionSequence++;
     return { verdict: 'client_to_trunk', results: [sent] };
@@ -125,12 +125,12 @@ export class ReferenceForwarder {
     const decoded = decodeTrunkDatagram(bytes);
     if (!decoded.ok) return drop(decoded.fault);
     const { datagram } = decoded;
-    const found = [...this.peers].find(([, peer]) =>
-      peer.sources.some((source) => sameAddress(source, path.remote)),
+    const found = [...this.relays].find(([, relay]) =>
+      relay.sources.some((source) => sameAddress(source, path.remote)),
     );
     if (found === undefined) return drop('trunk_unknown_source');
-    const [relayIndex, peer] = found;
-    const key = peer.receiveKeys.get(datagram.epoch);
+    const [relayIndex, relay] = found;
+    const key = relay.receiveKeys.get(datagram.epoch);
     if (key === undefined || Math.abs(datagram.epoch - this.today) > 1) {
       return drop('trunk_wrong_epoch');
     }
@@ -147,7 +147,7 @@ export class ReferenceForwarder {
     }
     const { timestampNs, number } = datagram;
     if (datagram.type === 'probe') {
-      const reply = this.#sendToPeer(
+      const reply = this.#sendToRelay(
         relayIndex,
         { type: 'probe-reply', timestampNs, number },
         from,
@@ -160,7 +160,7 @@ export class ReferenceForwarder {
       const { probeBytes } = datagram;
       const heard = this.#heardBy(relayIndex, from);
       const body = { type: 'path-probe-reply', timestampNs, number, heard, probeBytes } as const;
-      const reply = this.#sendToPeer(relayIndex, body, from);
+      const reply = this.#sendToRelay(relayIndex, body, from);
       return reply === undefined
         ? drop('trunk_no_key')
         : { verdict: 'trunk_probe', results: [reply] };
@@ -171,7 +171,7 @@ export class ReferenceForwarder {
 
   /** Returns `heard` of the path to an address; the port decides if two paths have the address. */
   #heardBy(relayIndex: number, { socket, remote }: Path): Heard {
-    const paths = (this.peers.get(relayIndex)?.paths ?? []).filter(
+    const paths = (this.relays.get(relayIndex)?.paths ?? []).filter(
       (each) => each.path.socket === socket && each.path.remote.address === remote.address,
     );
     const exact = paths.find((each) => each.path.remote.port === remote.port);
@@ -196,7 +196,7 @@ export class ReferenceForwarder {
     return undefined;
   }
 
-  #sendToPeer(
+  #sendToRelay(
     relayIndex: number,
     body:
       | { type: 'data'; records: TrunkRecord[] }
@@ -208,11 +208,11 @@ export class ReferenceForwarder {
           heard: Heard;
           probeBytes: number;
         },
-    path = this.peers.get(relayIndex)?.path as Path,
+    path = this.relays.get(relayIndex)?.path as Path,
   ): string | undefined {
-    const peer = this.peers.get(relayIndex) as Peer;
-    const epoch = Math.max(...[...peer.sendKeys.keys()].filter((day) => day <= this.today));
-    const key = peer.sendKeys.get(epoch);
+    const relay = this.relays.get(relayIndex) as CorpusRelay;
+    const epoch = Math.max(...[...relay.sendKeys.keys()].filter((day) => day <= this.today));
+    const key = relay.sendKeys.get(epoch);
     if (key === undefined) return undefined;
     const header =
       body.type === 'path-probe-reply'

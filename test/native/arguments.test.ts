@@ -28,7 +28,7 @@ const WRONG: readonly unknown[] = [
 const TUPLE = { handle: listenerHandle('client', 0), remote: '127.0.0.1:4000' };
 const FLOW = { worker: 0, tuple: TUPLE, channel: 0x4000 };
 const CLIENT = { type: 'client', tuple: TUPLE, channel: 0x4001 } as const;
-const PEER = {
+const RELAY = {
   ...{ sources: ['127.0.0.1:5000'], socket: 0, destination: '127.0.0.1:5000' },
   ...{ sendKeys: [{ epoch: 1, key: KEY }], receiveKeys: [{ epoch: 1, key: KEY }], recordsMax: 8 },
   paths: [{ socket: 0, remote: '127.0.0.1:5000', heard: 'unknown' }],
@@ -37,7 +37,7 @@ const DATAGRAM = { side: 'client', tuple: TUPLE, data: new Uint8Array(20) } as c
 
 /** Valid arguments of every method. */
 const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
-  putTrunkPeer: [0, PEER],
+  putRemoteRelay: [0, RELAY],
   putClientFlow: [FLOW, CLIENT, 600],
   refreshClientFlow: [FLOW, 600],
   putSession: [1, { relayIndex: 0, tuple: TUPLE, channel: 0x4000 }, 600],
@@ -51,7 +51,7 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   closeEndpoint: [2 ** 45 + 2 ** 16 + 32],
   workersSilentMs: [],
   counters: [],
-  trunkPeerTraffic: [0],
+  remoteRelayTraffic: [0],
   flowTraffic: [FLOW],
   sessionTraffic: [1],
   flowMeter: [FLOW],
@@ -60,7 +60,7 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   removeKnownClient: [0, TUPLE],
   removeClientFlow: [FLOW],
   removeSession: [1],
-  removeTrunkPeer: [0],
+  removeRemoteRelay: [0],
 };
 
 /** Yields the value with each of its members, at any depth, replaced by each wrong value. */
@@ -117,7 +117,7 @@ t.test('the error names the argument and the expected kind', async (t) => {
   tells('send', [[{ ...DATAGRAM, side: 'relay' }]], /side: expected client or trunk/);
   tells('send', [DATAGRAM], /datagrams: expected a list/);
   tells('flowPackets', ['x'], /meter: expected a whole number/);
-  tells('putTrunkPeer', [0, { ...PEER, destination: 'localhost:1' }], /localhost/, 'ADDRESS');
+  tells('putRemoteRelay', [0, { ...RELAY, destination: 'localhost:1' }], /localhost/, 'ADDRESS');
   const remote = plane.clientAddresses[0];
   t.ok(remote);
   tells('putKnownClient', [0, remote && formatAddress(remote)], /tuple: expected an object/);

@@ -30,13 +30,13 @@ struct BundlerFixture {
       : fixture(1, 500), bundler(fixture.authenticator) {
     EXPECT_TRUE(bundler.Allocate(ForwarderFixture::kRelays, kMtuBytes).ok());
     for (uint32_t relay_index = 1; relay_index <= 2; ++relay_index) {
-      TrunkPeer peer;
-      peer.path =
+      RemoteRelay relay;
+      relay.path =
           test::ToTuple(0, "192.0.2." + std::to_string(relay_index) + ":3480", Side::kTrunk);
-      peer.send_keys.Add(325, kKey);
-      peer.records_max = records_max;
-      peer.bundle_bytes_max = kMtuBytes;
-      fixture.PutPeer(relay_index, std::move(peer));
+      relay.send_keys.Add(325, kKey);
+      relay.records_max = records_max;
+      relay.bundle_bytes_max = kMtuBytes;
+      fixture.PutRemoteRelay(relay_index, std::move(relay));
     }
   }
 

@@ -33,8 +33,8 @@ TEST(CommandQueue, RelaysThatNoWorkerTookAreFreed) {
   CommandQueue queue;
   EXPECT_TRUE(queue.Allocate().ok());
   Command command{};
-  command.kind = Command::Kind::kPutPeer;
-  command.peer = new TrunkPeer;
+  command.kind = Command::Kind::kPutRemoteRelay;
+  command.relay = new RemoteRelay;
   queue.Push(command);
 }
 

@@ -2,14 +2,14 @@ import t from 'tap';
 import type { TransportAddress } from '../../src/address.js';
 import { openDataPlane } from '../../src/native/index.js';
 import { listenerHandle, type TransportHandle } from '../../src/native/transport-handle.js';
-import type { ClientAction, TrunkPeer } from '../../src/native/types.js';
+import type { ClientAction, RemoteRelayEntry } from '../../src/native/types.js';
 import { KEY, Remote, TestPlane, V4 } from './planes.js';
 
 const remote = { address: '127.0.0.1', port: 9 };
 const tuple = { handle: listenerHandle('client', 0), remote };
 const channel = 0x4000;
 const toClient: ClientAction = { type: 'client', tuple, channel };
-const peer: TrunkPeer = {
+const relay: RemoteRelayEntry = {
   sources: [remote],
   socket: 0,
   destination: remote,
@@ -26,7 +26,7 @@ t.test('an option out of bounds is refused by its name', async (t) => {
     workers: 17,
     clientFlowsMax: 0,
     sessionsMax: 0.5,
-    trunkPeersMax: -1,
+    remoteRelaysMax: -1,
     puntQueueBytes: 100,
     socketBufferBytes: Number.NaN,
     trunkMtuBytes: 10,
@@ -44,8 +44,8 @@ t.test('an option out of bounds is refused by its name', async (t) => {
 });
 
 t.test('arguments out of range are refused', async (t) => {
-  const { plane } = new TestPlane({ sessionsMax: 48, trunkPeersMax: 4 });
-  plane.putTrunkPeer(1, peer);
+  const { plane } = new TestPlane({ sessionsMax: 48, remoteRelaysMax: 4 });
+  plane.putRemoteRelay(1, relay);
   const flow = { worker: 0, tuple, channel };
   const refused: [call: () => void, says: string][] = [
     [() => plane.putClientFlow({ ...flow, worker: 2 }, toClient), 'worker'],
@@ -81,18 +81,18 @@ t.test('arguments out of range are refused', async (t) => {
     [() => plane.refreshSession(50, 1), 'sessionsMax'],
     [() => plane.probe(4, 1), 'relayIndex'],
     [() => plane.probe(1, -1), 'number'],
-    [() => plane.trunkPeerTraffic(4), 'relayIndex'],
-    [() => plane.putTrunkPeer(2, { ...peer, sources: Array(65).fill(remote) }), 'sources'],
+    [() => plane.remoteRelayTraffic(4), 'relayIndex'],
+    [() => plane.putRemoteRelay(2, { ...relay, sources: Array(65).fill(remote) }), 'sources'],
     [
-      () => plane.putTrunkPeer(2, { ...peer, receiveKeys: Array(4).fill(peer.sendKeys[0]) }),
+      () => plane.putRemoteRelay(2, { ...relay, receiveKeys: Array(4).fill(relay.sendKeys[0]) }),
       'receiveKeys',
     ],
     [
-      () => plane.putTrunkPeer(2, { ...peer, sendKeys: [{ epoch: 1, key: KEY.subarray(1) }] }),
+      () => plane.putRemoteRelay(2, { ...relay, sendKeys: [{ epoch: 1, key: KEY.subarray(1) }] }),
       'key',
     ],
-    [() => plane.putTrunkPeer(2, { ...peer, sendKeys: [{ epoch: 65_536, key: KEY }] }), 'epoch'],
-    [() => plane.putTrunkPeer(2, { ...peer, recordsMax: 0 }), 'recordsMax'],
+    [() => plane.putRemoteRelay(2, { ...relay, sendKeys: [{ epoch: 65_536, key: KEY }] }), 'epoch'],
+    [() => plane.putRemoteRelay(2, { ...relay, recordsMax: 0 }), 'recordsMax'],
     [() => plane.send([{ side: 'client', tuple, data: new Uint8Array(65_536) }]), 'data'],
     [() => plane.send([{ side: 'client', tuple, data: 'text' as never }]), 'data'],
   ];
@@ -120,7 +120,7 @@ t.test('a CPU that does not exist is refused', async (t) => {
 
 t.test('addresses that the socket cannot send to are refused', async (t) => {
   const { plane } = new TestPlane();
-  plane.putTrunkPeer(1, peer);
+  plane.putRemoteRelay(1, relay);
   const bad: [string, TransportAddress, object?][] = [
     ['another family', { address: '::1', port: 9 }],
     ['port 0', { address: '127.0.0.1', port: 0 }],
@@ -143,7 +143,7 @@ t.test('addresses that the socket cannot send to are refused', async (t) => {
 });
 
 t.test('each table holds exactly as many entries as its option says', async (t) => {
-  const { plane } = new TestPlane({ clientFlowsMax: 3, sessionsMax: 3, trunkPeersMax: 2 });
+  const { plane } = new TestPlane({ clientFlowsMax: 3, sessionsMax: 3, remoteRelaysMax: 2 });
   const flow = (port: number) => ({
     worker: 1,
     tuple: { handle: listenerHandle('client', 0), remote: { ...remote, port } },
@@ -157,11 +157,11 @@ t.test('each table holds exactly as many entries as its option says', async (t) 
   plane.removeClientFlow(flow(2));
   plane.removeClientFlow(flow(2));
   plane.putClientFlow(flow(4), toClient);
-  t.throws(() => plane.putTrunkPeer(2, peer), beyond);
-  t.throws(() => plane.removeTrunkPeer(2), beyond);
+  t.throws(() => plane.putRemoteRelay(2, relay), beyond);
+  t.throws(() => plane.removeRemoteRelay(2), beyond);
   t.throws(() => plane.probe(2, 0), beyond);
-  t.throws(() => plane.trunkPeerTraffic(2), beyond);
-  plane.putTrunkPeer(1, peer);
+  t.throws(() => plane.remoteRelayTraffic(2), beyond);
+  plane.putRemoteRelay(1, relay);
   plane.putSession(1, { relayIndex: 1, tuple, channel });
   t.throws(() => plane.putSession(3, { relayIndex: 1, tuple, channel }), beyond);
   t.throws(() => plane.removeSession(3), beyond);

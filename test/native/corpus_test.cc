@@ -59,19 +59,19 @@ class Corpus {
       fixture_ = std::make_unique<test::ForwarderFixture>(static_cast<uint8_t>(lane),
                                                           ToNumber(ReadWord(words)));
     }
-    if (kind == "peer") {
+    if (kind == "relay") {
       relay_index_ = static_cast<uint32_t>(ToNumber(ReadWord(words)));
-      peers_[relay_index_].path = ReadTuple(words, Side::kTrunk);
+      relays_[relay_index_].path = ReadTuple(words, Side::kTrunk);
     }
     if (kind == "source")
-      peers_[relay_index_].sources.push_back(test::ToTransportAddress(ReadWord(words)));
+      relays_[relay_index_].sources.push_back(test::ToTransportAddress(ReadWord(words)));
     if (kind == "send" || kind == "receive") {
       const uint16_t epoch = static_cast<uint16_t>(ToNumber(ReadWord(words)));
       const SipKey key = ReadKey(words);
-      EXPECT_TRUE(kind == "send" ? peers_[relay_index_].send_keys.Add(epoch, key)
-                                 : peers_[relay_index_].receive_keys.Add(epoch, key));
+      EXPECT_TRUE(kind == "send" ? relays_[relay_index_].send_keys.Add(epoch, key)
+                                 : relays_[relay_index_].receive_keys.Add(epoch, key));
     }
-    if (kind == "way") SetUpPath(words);
+    if (kind == "path") SetUpPath(words);
     if (kind == "flow") SetUpFlow(words);
     if (kind == "session") SetUpSession(words);
   }
@@ -79,10 +79,10 @@ class Corpus {
   void SetUpPath(std::istream& words) {
     const FiveTuple tuple = ReadTuple(words, Side::kTrunk);
     const std::string heard = ReadWord(words);
-    peers_[relay_index_].paths.push_back(TrunkPath{tuple.handle.index(), tuple.remote,
-                                                   heard == "answered"     ? Heard::kAnswered
-                                                   : heard == "unanswered" ? Heard::kUnanswered
-                                                                           : Heard::kUnknown});
+    relays_[relay_index_].paths.push_back(TrunkPath{tuple.handle.index(), tuple.remote,
+                                                    heard == "answered"     ? Heard::kAnswered
+                                                    : heard == "unanswered" ? Heard::kUnanswered
+                                                                            : Heard::kUnknown});
   }
 
   void SetUpFlow(std::istream& words) {
@@ -108,9 +108,10 @@ class Corpus {
   }
 
   void RunPacket(bool client, std::istream& words, const std::string& line) {
-    // The peers' lists are complete when the first packet comes.
-    for (auto& [relay_index, peer] : peers_) fixture_->PutPeer(relay_index, std::move(peer));
-    peers_.clear();
+    // The relays' lists are complete when the first packet comes.
+    for (auto& [relay_index, relay] : relays_)
+      fixture_->PutRemoteRelay(relay_index, std::move(relay));
+    relays_.clear();
     ++packets_;
     const std::string name = ReadWord(words);
     const FiveTuple tuple = ReadTuple(words, client ? Side::kClient : Side::kTrunk);
@@ -152,7 +153,7 @@ class Corpus {
 
   Now now_{};
   std::unique_ptr<test::ForwarderFixture> fixture_;
-  std::map<uint32_t, TrunkPeer> peers_;
+  std::map<uint32_t, RemoteRelay> relays_;
   uint32_t relay_index_ = 0;
   int packets_ = 0;
 };

@@ -40,7 +40,7 @@ export function openEcho() {
     workers: WORKERS,
     clientFlowsMax: 16,
     sessionsMax: 16,
-    trunkPeersMax: 1,
+    remoteRelaysMax: 1,
     trunkMtuBytes: 1452,
     coalescingUs: 50,
     busyPollUs: 0,

@@ -32,19 +32,19 @@ Verdict SendOn(ForwarderFixture& fixture, uint16_t channel, uint64_t second, Out
 // Two relays: what the left one sends on its only flow comes to session 7 of the right one.
 struct Pair {
   Pair() {
-    left.PutPeer(1, MakePeer("192.0.2.1:3480"));
+    left.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
     left.PutFlowToTrunk(FlowOf(0x4000), 1, 7);
-    right.PutPeer(2, MakePeer("192.0.2.5:3480"));
+    right.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.5:3480"));
     right.PutSession(7, 2, FlowOf(0x4000).tuple, 0x4000);
   }
 
-  static TrunkPeer MakePeer(const std::string& address) {
-    TrunkPeer peer;
-    peer.path = test::ToTuple(0, address, Side::kTrunk);
-    peer.sources = {test::ToTransportAddress(address)};
-    peer.send_keys.Add(325, kKey);
-    peer.receive_keys.Add(325, kKey);
-    return peer;
+  static RemoteRelay MakeRemoteRelay(const std::string& address) {
+    RemoteRelay relay;
+    relay.path = test::ToTuple(0, address, Side::kTrunk);
+    relay.sources = {test::ToTransportAddress(address)};
+    relay.send_keys.Add(325, kKey);
+    relay.receive_keys.Add(325, kKey);
+    return relay;
   }
 
   // Sends one record at a second and returns what becomes of it at the right relay.

@@ -40,17 +40,17 @@ struct ForwarderFixture {
         forwarder(tables, authenticator, path_probe_authenticator) {
     const SipKey hash_key{1, 2};
     if (!tables.flows.Allocate(64, hash_key).ok() || !tables.sessions.Allocate(64).ok() ||
-        !tables.peers.Allocate(kRelays, hash_key, traffic.get()).ok()) {
+        !tables.relays.Allocate(kRelays, hash_key, traffic.get()).ok()) {
       std::abort();
     }
     tables.session_traffic = session_traffic.get();
   }
 
-  // Puts a relay. Sets `generation` and `shared`; the caller sets the rest of `peer`.
-  void PutPeer(uint32_t relay_index, TrunkPeer peer) {
-    peer.generation = relay_index + 1;
-    peer.shared = std::make_shared<TrunkPeerShared>();
-    tables.peers.Put(relay_index, std::make_unique<TrunkPeer>(std::move(peer)));
+  // Puts a relay. Sets `generation` and `shared`; the caller sets the rest of `relay`.
+  void PutRemoteRelay(uint32_t relay_index, RemoteRelay relay) {
+    relay.generation = relay_index + 1;
+    relay.shared = std::make_shared<RemoteRelayShared>();
+    tables.relays.Put(relay_index, std::make_unique<RemoteRelay>(std::move(relay)));
   }
 
   void PutFlowToTrunk(const FlowKey& key, uint32_t relay_index, uint32_t session_index) {

@@ -15,13 +15,13 @@ using test::PacketBuffer;
 constexpr Now kNow{1'000'000'000'000, 325};
 const SipKey kKey{3, 4};
 
-TrunkPeer MakePeer(const std::string& address) {
-  TrunkPeer peer;
-  peer.path = test::ToTuple(0, address, Side::kTrunk);
-  peer.sources = {test::ToTransportAddress(address)};
-  peer.send_keys.Add(325, kKey);
-  peer.receive_keys.Add(325, kKey);
-  return peer;
+RemoteRelay MakeRemoteRelay(const std::string& address) {
+  RemoteRelay relay;
+  relay.path = test::ToTuple(0, address, Side::kTrunk);
+  relay.sources = {test::ToTransportAddress(address)};
+  relay.send_keys.Add(325, kKey);
+  relay.receive_keys.Add(325, kKey);
+  return relay;
 }
 
 FlowKey MakeFlow() { return FlowKey{test::ToTuple(0, "203.0.113.7:4000"), 0x4000}; }
@@ -45,7 +45,7 @@ Verdict Deliver(ForwarderFixture& receiver, const Outgoing& out, const std::stri
 
 TEST(Forwarder, SequencesOfLaneAndSessionCountUp) {
   ForwarderFixture sender(5, 1'000);
-  sender.PutPeer(1, MakePeer("192.0.2.1:3480"));
+  sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   sender.PutFlowToTrunk(MakeFlow(), 1, 77);
   for (uint64_t i = 0; i < 70'000; ++i) {
     Outgoing out;
@@ -61,24 +61,24 @@ TEST(Forwarder, SequencesOfLaneAndSessionCountUp) {
 
 TEST(Forwarder, ARelayIndexsNextRelayGetsNothingOfTheLast) {
   ForwarderFixture fixture(0, 1);
-  fixture.PutPeer(1, MakePeer("192.0.2.1:3480"));
+  fixture.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   fixture.PutFlowToTrunk(MakeFlow(), 1, 77);
   EXPECT_EQ(SendOne(fixture), Verdict::kClientToTrunk);
-  fixture.tables.peers.Remove(1);
-  EXPECT_EQ(SendOne(fixture), Verdict::kTrunkNoPeer);
-  TrunkPeer next = MakePeer("192.0.2.9:3480");
+  fixture.tables.relays.Remove(1);
+  EXPECT_EQ(SendOne(fixture), Verdict::kTrunkNoRelay);
+  RemoteRelay next = MakeRemoteRelay("192.0.2.9:3480");
   next.generation = 1'000;
-  next.shared = std::make_shared<TrunkPeerShared>();
-  fixture.tables.peers.Put(1, std::make_unique<TrunkPeer>(std::move(next)));
-  EXPECT_EQ(SendOne(fixture), Verdict::kTrunkNoPeer);
+  next.shared = std::make_shared<RemoteRelayShared>();
+  fixture.tables.relays.Put(1, std::make_unique<RemoteRelay>(std::move(next)));
+  EXPECT_EQ(SendOne(fixture), Verdict::kTrunkNoRelay);
 }
 
 TEST(Forwarder, RemovalForgetsSourcesAndWindows) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
-  sender.PutPeer(1, MakePeer("192.0.2.1:3480"));
+  sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   sender.PutFlowToTrunk(MakeFlow(), 1, 7);
-  receiver.PutPeer(2, MakePeer("192.0.2.5:3480"));
+  receiver.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.5:3480"));
   Outgoing out;
   SendOne(sender, &out);
   const Bytes datagram(out.data, out.data + out.length);
@@ -88,21 +88,21 @@ TEST(Forwarder, RemovalForgetsSourcesAndWindows) {
   const auto deliver = [&] { return Deliver(receiver, out, "192.0.2.5:3480", &opened, &buffer); };
   EXPECT_EQ(deliver(), Verdict::kTrunkData);
   EXPECT_EQ(deliver(), Verdict::kTrunkReplayed);
-  receiver.tables.peers.Remove(2);
+  receiver.tables.relays.Remove(2);
   EXPECT_EQ(deliver(), Verdict::kTrunkUnknownSource);
-  receiver.PutPeer(2, MakePeer("192.0.2.5:3480"));
+  receiver.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.5:3480"));
   EXPECT_EQ(deliver(), Verdict::kTrunkData);
 }
 
 TEST(Forwarder, TheNewestPutOwnsASourceAddress) {
   ForwarderFixture fixture(0, 1);
-  fixture.PutPeer(1, MakePeer("192.0.2.1:3480"));
-  fixture.PutPeer(2, MakePeer("192.0.2.1:3480"));
-  EXPECT_EQ(*fixture.tables.peers.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")), 2u);
-  fixture.tables.peers.Remove(1);
-  EXPECT_EQ(*fixture.tables.peers.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")), 2u);
-  fixture.tables.peers.Remove(2);
-  EXPECT_TRUE(fixture.tables.peers.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")) ==
+  fixture.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
+  fixture.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.1:3480"));
+  EXPECT_EQ(*fixture.tables.relays.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")), 2u);
+  fixture.tables.relays.Remove(1);
+  EXPECT_EQ(*fixture.tables.relays.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")), 2u);
+  fixture.tables.relays.Remove(2);
+  EXPECT_TRUE(fixture.tables.relays.RelayIndexOf(test::ToTransportAddress("192.0.2.1:3480")) ==
               nullptr);
 }
 
@@ -119,7 +119,7 @@ TEST(Forwarder, KeyOfTheDay) {
 }
 
 TEST(Forwarder, UnboundEventsAreRationed) {
-  TrunkPeerShared shared;
+  RemoteRelayShared shared;
   uint32_t taken = 0;
   for (int i = 0; i < 100; ++i) taken += shared.TakeUnboundEvent(5 * kNsPerSecond + i);
   EXPECT_EQ(taken, kUnboundEventsPerSecond);
@@ -129,11 +129,11 @@ TEST(Forwarder, UnboundEventsAreRationed) {
 TEST(Forwarder, EachLegsTrafficIsCountedInBothDirections) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
-  sender.PutPeer(1, MakePeer("192.0.2.1:3480"));
+  sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   const FlowKey other{MakeFlow().tuple, 0x4001};
   sender.PutFlowToClient(other, MakeFlow().tuple, 0x4002);
   sender.PutFlowToTrunk(MakeFlow(), 1, 7);
-  receiver.PutPeer(2, MakePeer("192.0.2.5:3480"));
+  receiver.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.5:3480"));
   receiver.PutSession(7, 2, MakeFlow().tuple, 0x4000);
   for (uint64_t second = 5; second < 8; ++second) {
     Outgoing out;
@@ -154,17 +154,17 @@ TEST(Forwarder, EachLegsTrafficIsCountedInBothDirections) {
   EXPECT_EQ(to_peer.packets(), 3u);
   EXPECT_EQ(to_peer.payload_bytes(), 6u);
   EXPECT_EQ(to_peer.last_second(), 1'000u);
-  sender.tables.peers.Remove(1);
-  EXPECT_EQ(SendOne(sender), Verdict::kTrunkNoPeer);
+  sender.tables.relays.Remove(1);
+  EXPECT_EQ(SendOne(sender), Verdict::kTrunkNoRelay);
   EXPECT_EQ(from_peer.packets(), 3u);
 }
 
 TEST(Forwarder, LossIsSeenFromSessionSequences) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
-  sender.PutPeer(1, MakePeer("192.0.2.1:3480"));
+  sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   sender.PutFlowToTrunk(MakeFlow(), 1, 7);
-  receiver.PutPeer(2, MakePeer("192.0.2.5:3480"));
+  receiver.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.5:3480"));
   receiver.PutSession(7, 2, MakeFlow().tuple, 0x4000);
   for (int i = 0; i < 100; ++i) {
     Outgoing out;
@@ -185,8 +185,8 @@ TEST(Forwarder, LossIsSeenFromSessionSequences) {
 TEST(Forwarder, AnIndexUsedBeforeDoesNotMeetItsPlacesNextUse) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
-  sender.PutPeer(1, MakePeer("192.0.2.1:3480"));
-  receiver.PutPeer(2, MakePeer("192.0.2.5:3480"));
+  sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
+  receiver.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.5:3480"));
   constexpr uint32_t kPlaces = 64;
   const auto verdict = [&](uint32_t index) {
     sender.PutFlowToTrunk(MakeFlow(), 1, index);
@@ -209,8 +209,8 @@ TEST(Forwarder, AnIndexUsedBeforeDoesNotMeetItsPlacesNextUse) {
 TEST(Forwarder, ProbeAndReply) {
   ForwarderFixture a(0, 500);
   ForwarderFixture b(0, 900);
-  a.PutPeer(1, MakePeer("192.0.2.2:3480"));
-  b.PutPeer(1, MakePeer("192.0.2.1:3480"));
+  a.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.2:3480"));
+  b.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   uint8_t datagram[kProbeDatagramBytes];
   Outgoing probe;
   EXPECT_TRUE(a.forwarder.MakeProbe(1, 42, nullptr, kNow, datagram, &probe));

@@ -62,8 +62,8 @@ for (const [name, families] of Object.entries({
     t.equal(left.count('client_to_trunk'), 5);
     t.equal(left.count('trunk_to_client'), 5);
     const traffic = { recordsSent: 5, recordsReceived: 5, recordsLost: 0 };
-    t.same(left.plane.trunkPeerTraffic(3), traffic);
-    t.same(right.plane.trunkPeerTraffic(5), traffic);
+    t.same(left.plane.remoteRelayTraffic(3), traffic);
+    t.same(right.plane.remoteRelayTraffic(5), traffic);
     await close();
   });
 }
@@ -121,7 +121,7 @@ t.test('records pass after a repeated put of their relay, and not after its remo
   a.send(left.clientAddress(), hello('after a put of the same relay'));
   t.same(await b.receive(), hello('after a put of the same relay'));
 
-  right.plane.removeTrunkPeer(5);
+  right.plane.removeRemoteRelay(5);
   await right.settle(b);
   a.send(left.clientAddress(), hello('from a stranger'));
   await until(() => right.count('trunk_unknown_source') === 1);
@@ -133,7 +133,7 @@ t.test('records pass after a repeated put of their relay, and not after its remo
   const index = { type: 'unbound-index', relayIndex: 5, sessionIndex: 22 };
   await until(() => right.events.length > 0);
   t.same(right.events, [index]);
-  t.same(right.plane.trunkPeerTraffic(5), { recordsSent: 0, recordsReceived: 0, recordsLost: 0 });
+  t.same(right.plane.remoteRelayTraffic(5), { recordsSent: 0, recordsReceived: 0, recordsLost: 0 });
   await close();
 });
 

@@ -7,7 +7,7 @@ using turnpike::ClosedIndications;
 using turnpike::FlowKey;
 using turnpike::Now;
 using turnpike::Outgoing;
-using turnpike::TrunkPeer;
+using turnpike::RemoteRelay;
 
 namespace {
 
@@ -39,10 +39,10 @@ void CheckClosedIndication(const turnpike::Packet& packet) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static turnpike::test::ForwarderFixture* const fixture = [] {
     auto* made = new turnpike::test::ForwarderFixture(1, 1);
-    TrunkPeer peer;
-    peer.path = turnpike::test::ToTuple(0, "192.0.2.1:3480", turnpike::Side::kTrunk);
-    peer.send_keys.Add(325, {1, 2});
-    made->PutPeer(1, std::move(peer));
+    RemoteRelay relay;
+    relay.path = turnpike::test::ToTuple(0, "192.0.2.1:3480", turnpike::Side::kTrunk);
+    relay.send_keys.Add(325, {1, 2});
+    made->PutRemoteRelay(1, std::move(relay));
     const auto tuple = turnpike::test::ToTuple(0, "203.0.113.7:4000");
     made->PutFlowToTrunk(FlowKey{tuple, 0x4000}, 1, 7);
     made->PutFlowToClient(FlowKey{tuple, 0x4001}, tuple, 0x4002);

@@ -6,9 +6,9 @@ using turnpike::Now;
 using turnpike::OpenedTrunk;
 using turnpike::Outgoing;
 using turnpike::RecordHeader;
+using turnpike::RemoteRelay;
 using turnpike::SipKey;
 using turnpike::TrunkHeader;
-using turnpike::TrunkPeer;
 using turnpike::Verdict;
 
 namespace {
@@ -20,13 +20,13 @@ constexpr uint32_t kExpired = 16;
 
 turnpike::test::ForwarderFixture* MakeFixture() {
   auto* fixture = new turnpike::test::ForwarderFixture(1, 1);
-  TrunkPeer peer;
-  peer.path = turnpike::test::ToTuple(0, "192.0.2.1:3480", turnpike::Side::kTrunk);
-  peer.sources = {turnpike::test::ToTransportAddress("192.0.2.1:3480")};
-  peer.send_keys.Add(325, kKey);
-  peer.receive_keys.Add(325, kKey);
-  peer.paths = {turnpike::TrunkPath{0, peer.path.remote, turnpike::Heard::kAnswered}};
-  fixture->PutPeer(1, std::move(peer));
+  RemoteRelay relay;
+  relay.path = turnpike::test::ToTuple(0, "192.0.2.1:3480", turnpike::Side::kTrunk);
+  relay.sources = {turnpike::test::ToTransportAddress("192.0.2.1:3480")};
+  relay.send_keys.Add(325, kKey);
+  relay.receive_keys.Add(325, kKey);
+  relay.paths = {turnpike::TrunkPath{0, relay.path.remote, turnpike::Heard::kAnswered}};
+  fixture->PutRemoteRelay(1, std::move(relay));
   for (uint32_t index = 0; index < kSessions; ++index) {
     fixture->PutSession(index, 1, turnpike::test::ToTuple(0, "203.0.113.7:4000"), 0x4000);
     if (index < kExpired) continue;

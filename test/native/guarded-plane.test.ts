@@ -2,15 +2,15 @@ import t, { type Test } from 'tap';
 import { guarded } from '../../src/native/guarded-plane.js';
 import { openDataPlane } from '../../src/native/index.js';
 import { listenerHandle } from '../../src/native/transport-handle.js';
-import type { DataPlane, TrunkPeer } from '../../src/native/types.js';
+import type { DataPlane, RemoteRelayEntry } from '../../src/native/types.js';
 
 const KEY = new Uint8Array(16).fill(7);
 
-t.test('putTrunkPeer copies its arguments before they wait in a full queue', async (t) => {
-  let taken: TrunkPeer | undefined;
+t.test('putRemoteRelay copies its arguments before they wait in a full queue', async (t) => {
+  let taken: RemoteRelayEntry | undefined;
   const plane = guarded({
-    putTrunkPeer: (_: number, peer: TrunkPeer) => {
-      taken = peer;
+    putRemoteRelay: (_: number, entry: RemoteRelayEntry) => {
+      taken = entry;
     },
   } as unknown as DataPlane);
   const given = {
@@ -23,7 +23,7 @@ t.test('putTrunkPeer copies its arguments before they wait in a full queue', asy
       { socket: 0, remote: { address: '127.0.0.1', port: 5_000 }, heard: 'unknown' as const },
     ],
   };
-  plane.putTrunkPeer(0, given);
+  plane.putRemoteRelay(0, given);
   const before = structuredClone(taken);
   for (const keys of [given.sendKeys, given.receiveKeys]) {
     for (const each of keys) Object.assign(each, { epoch: 9, key: each.key.fill(0) });

@@ -60,7 +60,7 @@ t.test('close is idempotent, and calls after it throw ERR_TURNPIKE_CLOSED', asyn
   t.equal(plane.close(), closing);
   const tuple = { handle: listenerHandle('client', 0), remote: { address: '127.0.0.1', port: 9 } };
   const flow = { worker: 0, tuple, channel: 0x4000 };
-  const peer = {
+  const entry = {
     sources: [],
     socket: 0,
     destination: tuple.remote,
@@ -73,8 +73,8 @@ t.test('close is idempotent, and calls after it throw ERR_TURNPIKE_CLOSED', asyn
     () => plane.removeClientFlow(flow),
     () => plane.putSession(0, { relayIndex: 0, tuple, channel: 0x4000 }),
     () => plane.removeSession(0),
-    () => plane.putTrunkPeer(0, peer),
-    () => plane.removeTrunkPeer(0),
+    () => plane.putRemoteRelay(0, entry),
+    () => plane.removeRemoteRelay(0),
     () => plane.probe(0, 1),
     () => plane.send([{ side: 'client', tuple, data: Buffer.from('x') }]),
   ];

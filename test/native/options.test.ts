@@ -41,7 +41,7 @@ const BAD: readonly (readonly [option: string, message: string, values: readonly
   ['workers`', range(1, limits.workersMax), outside(1, limits.workersMax)],
   ['clientFlowsMax`', range(1, limits.clientFlowsLimit), outside(1, limits.clientFlowsLimit)],
   ['sessionsMax`', range(1, limits.sessionsLimit), outside(1, limits.sessionsLimit)],
-  ['trunkPeersMax`', range(1, limits.trunkPeersLimit), outside(1, limits.trunkPeersLimit)],
+  ['remoteRelaysMax`', range(1, limits.remoteRelaysLimit), outside(1, limits.remoteRelaysLimit)],
   [
     'puntQueueBytes`',
     range(limits.puntQueueBytesMin, limits.puntQueueBytesLimit),

@@ -2,7 +2,7 @@ import t from 'tap';
 import { familyOf, type TransportAddress } from '../../src/address.js';
 import { trunkEpoch } from '../../src/auth/keys.js';
 import { listenerHandle } from '../../src/native/transport-handle.js';
-import type { TrunkPeer } from '../../src/native/types.js';
+import type { RemoteRelayEntry } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { decodeTrunkDatagram, type TrunkDatagram } from '../../src/trunk/datagram.js';
 import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
@@ -12,7 +12,10 @@ const RELAY_INDEX = 3;
 const CHANNEL = 0x4000;
 const today = () => trunkEpoch(Date.now());
 
-function peerAt(destination: TransportAddress, more: Partial<TrunkPeer> = {}): TrunkPeer {
+function relayAt(
+  destination: TransportAddress,
+  more: Partial<RemoteRelayEntry> = {},
+): RemoteRelayEntry {
   const keys = [{ epoch: today(), key: KEY }];
   return {
     sources: [destination],
@@ -47,9 +50,9 @@ for (const address of [V4, V6]) {
     left.joinPlane(RELAY_INDEX, right);
     const from = left.trunkAddress();
     const lanes = left.plane.trunkLanePorts[0]?.map((port) => ({ ...from, port })) ?? [];
-    right.plane.putTrunkPeer(
+    right.plane.putRemoteRelay(
       RELAY_INDEX,
-      peerAt(from, {
+      relayAt(from, {
         sources: [from, ...lanes],
         paths: [{ socket: 0, remote: from, heard: 'unanswered' }],
       }),
@@ -86,7 +89,7 @@ t.test('a probe is sent unfragmented from the given worker’s port, or not sent
   const relay = await Remote.open();
   const tuple = { handle: listenerHandle('trunk', 0), remote: relay.address };
   const path = { socket: 0, remote: relay.address, heard: 'answered' as const };
-  test.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, { paths: [path] }));
+  test.plane.putRemoteRelay(RELAY_INDEX, relayAt(relay.address, { paths: [path] }));
   const ports = test.plane.trunkLanePorts[0] ?? [];
   test.plane.probe(RELAY_INDEX, 7, { tuple, bytes: 1_200, worker: 1 });
   const lane = await arrived(relay);
@@ -118,13 +121,13 @@ t.test('a probe is sent unfragmented from the given worker’s port, or not sent
 });
 
 t.test(
-  'data has the lane and source port of the trunk peer’s lane set and closed lanes',
+  'data has the lane and source port of the remote relay’s lane set and closed lanes',
   async (t) => {
     const plane = new TestPlane();
     const relay = await Remote.open();
     const peer = await Remote.open();
-    const put = (more: Partial<TrunkPeer>) =>
-      plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address, more));
+    const put = (more: Partial<RemoteRelayEntry>) =>
+      plane.plane.putRemoteRelay(RELAY_INDEX, relayAt(relay.address, more));
     put({});
     const { tuple, worker } = await plane.meet(peer);
     const flow = { worker, tuple, channel: CHANNEL };
@@ -178,7 +181,7 @@ t.test(
     await until(() => plane.count('trunk_unknown_source') === 1);
     t.same(plane.punted, [], 'not without a relay at that address');
 
-    plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address));
+    plane.plane.putRemoteRelay(RELAY_INDEX, relayAt(relay.address));
     await plane.settle(relay);
     for (let i = 0; i < 100; i++) stranger.send(plane.trunkAddress(), probe);
     await until(() => plane.count('trunk_unknown_source') === 101);
@@ -188,7 +191,7 @@ t.test(
     t.match(plane.punted[0], { side: 'trunk', tuple: { remote: stranger.address } });
     t.same(Buffer.from(plane.punted[0]?.data ?? []), Buffer.from(probe));
 
-    plane.plane.removeTrunkPeer(RELAY_INDEX);
+    plane.plane.removeRemoteRelay(RELAY_INDEX);
     await plane.settle(relay);
     const before = plane.punted.length;
     stranger.send(plane.trunkAddress(), probe);
@@ -203,7 +206,7 @@ t.test(
 t.test('a lane port takes only replies to probes', async (t) => {
   const plane = new TestPlane();
   const relay = await Remote.open();
-  plane.plane.putTrunkPeer(RELAY_INDEX, peerAt(relay.address));
+  plane.plane.putRemoteRelay(RELAY_INDEX, relayAt(relay.address));
   await plane.settle(relay);
   const to = { ...plane.trunkAddress(), port: plane.plane.trunkLanePorts[0]?.[0] ?? 0 };
   const data = { type: 'data', records: [{ sessionIndex: 1, sessionSequence: 0, payload: KEY }] };

@@ -23,13 +23,13 @@ struct PlaneFixture {
     options.workers = workers;
     options.client_flows_max = 64;
     options.sessions_max = 48;
-    options.trunk_peers_max = 4;
+    options.remote_relays_max = 4;
     options.punt_queue_bytes = kPuntQueueBytesMin;
     options.socket_buffer_bytes = socket_buffer_bytes;
     options.trunk_mtu_bytes = 1'452;
     options.coalescing_us = 50;
     cells.reset(new CounterCell[(workers + 1) * kCounterRowCells]{});
-    traffic.reset(new TrunkTraffic[workers * options.trunk_peers_max]{});
+    traffic.reset(new TrunkTraffic[workers * options.remote_relays_max]{});
     session_traffic.reset(new LegTraffic[workers * SessionTable::Places(options.sessions_max)]{});
     options.session_traffic = session_traffic.get();
     options.counters = cells.get();

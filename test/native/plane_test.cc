@@ -56,7 +56,7 @@ const SipKey kKey{8, 9};
 
 void Join(PlaneFixture& plane, uint32_t relay_index, const TransportAddress& other,
           std::vector<TransportAddress> sources = {}) {
-  TrunkPeerSpec spec;
+  RemoteRelaySpec spec;
   spec.path.handle = TransportHandle::OfListener(Side::kTrunk, 0);
   spec.path.remote = other;
   spec.sources = std::move(sources);
@@ -64,7 +64,7 @@ void Join(PlaneFixture& plane, uint32_t relay_index, const TransportAddress& oth
   spec.send_keys.Add(today, kKey);
   spec.receive_keys.Add(today, kKey);
   spec.records_max = 100;
-  EXPECT_EQ(plane.controller->PutTrunkPeer(relay_index, spec), StatusCode::kOk);
+  EXPECT_EQ(plane.controller->PutRemoteRelay(relay_index, spec), StatusCode::kOk);
 }
 
 void Join(PlaneFixture& plane, uint32_t relay_index, const PlaneFixture& other) {

@@ -65,7 +65,7 @@ export class TestPlane {
   /** Puts a trunk peer that sends from and listens on `address`, with a key of today. */
   join(relayIndex: number, address: TransportAddress, sources = [address]): void {
     const keys = [{ epoch: trunkEpoch(Date.now()), key: KEY }];
-    this.plane.putTrunkPeer(relayIndex, {
+    this.plane.putRemoteRelay(relayIndex, {
       sources,
       socket: 0,
       destination: address,

@@ -28,14 +28,14 @@ struct Connection {
     trunk = std::make_unique<Udp>(ToText(options.addresses.trunks[0]));
     status = plane.Open(options);
     if (!status.ok()) ADD_FAILURE() << status.message;
-    peer.generation = 7;
-    peer.path.handle = TransportHandle::OfListener(Side::kTrunk, 0);
-    peer.path.remote = other->address();
-    peer.sources = {other->address()};
-    peer.send_keys.Add(Today(), kKey);
-    peer.receive_keys.Add(Today(), kKey);
-    peer.shared = std::make_shared<TrunkPeerShared>();
-    plane.PutPeer(kRelayIndex, peer);
+    relay.generation = 7;
+    relay.path.handle = TransportHandle::OfListener(Side::kTrunk, 0);
+    relay.path.remote = other->address();
+    relay.sources = {other->address()};
+    relay.send_keys.Add(Today(), kKey);
+    relay.receive_keys.Add(Today(), kKey);
+    relay.shared = std::make_shared<RemoteRelayShared>();
+    plane.PutRemoteRelay(kRelayIndex, relay);
     FiveTuple tuple;
     tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
     tuple.remote = client->address();
@@ -81,7 +81,7 @@ struct Connection {
   }
 
   Status status;
-  TrunkPeer peer;
+  RemoteRelay relay;
   FlowKey flow;
   uint64_t sequence = 0;
   std::unique_ptr<Udp> client;

@@ -86,17 +86,17 @@ class XdpCorpus {
       path_.SetSecond(
           static_cast<uint32_t>(std::strtoull(Word(words).c_str(), nullptr, 0) / kNsPerSecond));
     }
-    if (kind == "peer") SetUpPeer(words);
+    if (kind == "relay") SetUpRelay(words);
     if (kind == "source") sources_.push_back(Mixed(ToTransportAddress(Word(words)), true));
     if (kind == "send") {
       // The corpus uses day 325. User space chooses the key of that day.
       if (Number(words) != 325) return;
-      peer_.send_epoch = 325;
-      peer_.lane_first = TP_LANE_FIRST;
-      peer_.send_key = Key(words);
+      relay_.send_epoch = 325;
+      relay_.lane_first = TP_LANE_FIRST;
+      relay_.send_key = Key(words);
     }
     if (kind == "receive") {
-      tp_receive_key& key = peer_.receive[receive_keys_++];
+      tp_receive_key& key = relay_.receive[receive_keys_++];
       key.epoch = Number(words);
       key.present = 1;
       key.key = Key(words);
@@ -110,9 +110,9 @@ class XdpCorpus {
     return tp_key{key.k0, key.k1};
   }
 
-  void FinishPeer() {
-    if (peer_.generation == 0) return;
-    path_.PutPeer(relay_index_, peer_);
+  void FinishRelay() {
+    if (relay_.generation == 0) return;
+    path_.PutRemoteRelay(relay_index_, relay_);
     for (const TransportAddress& source : sources_) {
       tp_flow flow{};
       flow.kind = TP_TRUNK_SOURCE;
@@ -120,23 +120,23 @@ class XdpCorpus {
       flow.generation = relay_index_ + 1;
       path_.PutFlow(MakeKey(source, Local("0", source, true), 0), flow);
     }
-    peer_ = tp_peer{};
+    relay_ = tp_remote_relay{};
     sources_.clear();
     receive_keys_ = 0;
   }
 
-  void SetUpPeer(std::istream& words) {
-    FinishPeer();
+  void SetUpRelay(std::istream& words) {
+    FinishRelay();
     relay_index_ = Number(words);
     const std::string socket = Word(words);
     const TransportAddress to = Mixed(ToTransportAddress(Word(words)), true);
-    peer_.generation = relay_index_ + 1;
-    peer_.path = ToPath(Local(socket, to, true), to);
-    SpreadSourcePorts(&peer_);
+    relay_.generation = relay_index_ + 1;
+    relay_.path = ToPath(Local(socket, to, true), to);
+    SpreadSourcePorts(&relay_);
   }
 
   void SetUpFlow(std::istream& words) {
-    FinishPeer();
+    FinishRelay();
     const std::string socket = Word(words);
     const TransportAddress remote = Mixed(ToTransportAddress(Word(words)), false);
     const uint16_t channel = static_cast<uint16_t>(Number(words));
@@ -255,7 +255,7 @@ class XdpCorpus {
 
   XdpPath& path_;
   const uint32_t mix_;
-  tp_peer peer_{};
+  tp_remote_relay relay_{};
   uint32_t relay_index_ = 0;
   uint32_t receive_keys_ = 0;
   uint32_t cells_ = 0;

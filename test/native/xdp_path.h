@@ -37,9 +37,9 @@ inline tp_path ToPath(const TransportAddress& local, const TransportAddress& rem
 }
 
 // Sets a source port for every CPU.
-inline void SpreadSourcePorts(tp_peer* peer) {
+inline void SpreadSourcePorts(tp_remote_relay* relay) {
   for (int i = 0; i < TP_SOURCE_PORTS; ++i) {
-    peer->source_ports[i] = TP_BE16(kFirstSourcePort + i);
+    relay->source_ports[i] = TP_BE16(kFirstSourcePort + i);
   }
 }
 
@@ -65,7 +65,7 @@ class XdpPath {
   virtual ~XdpPath() = default;
   virtual void PutFlow(const tp_flow_key& key, const tp_flow& flow) = 0;
   virtual void PutSession(uint32_t index, const tp_session& session) = 0;
-  virtual void PutPeer(uint32_t relay_index, const tp_peer& peer) = 0;
+  virtual void PutRemoteRelay(uint32_t relay_index, const tp_remote_relay& relay) = 0;
   virtual void PutDestination(uint32_t index, const tp_destination& destination) = 0;
   virtual void PutHop(uint32_t index, const tp_hop& hop) = 0;
   virtual void SetToday(uint16_t today) = 0;
@@ -95,7 +95,7 @@ class UserPath : public XdpPath {
       return Find(Of(self).flows_, Key(key));
     };
     world_.session = [](void* self, __u32 i) { return Find(Of(self).sessions_, i); };
-    world_.peer = [](void* self, __u32 i) { return Find(Of(self).peers_, i); };
+    world_.relay = [](void* self, __u32 i) { return Find(Of(self).relays_, i); };
     world_.window = [](void* self, const tp_window_key* key) {
       return &Of(self).windows_[Key(key)];
     };
@@ -114,7 +114,9 @@ class UserPath : public XdpPath {
   void PutSession(uint32_t index, const tp_session& session) override {
     sessions_[index] = session;
   }
-  void PutPeer(uint32_t relay_index, const tp_peer& peer) override { peers_[relay_index] = peer; }
+  void PutRemoteRelay(uint32_t relay_index, const tp_remote_relay& relay) override {
+    relays_[relay_index] = relay;
+  }
   void PutDestination(uint32_t index, const tp_destination& destination) override {
     destinations_[index] = destination;
   }
@@ -161,7 +163,7 @@ class UserPath : public XdpPath {
   tp_cpu cpu_{};
   std::map<std::string, tp_flow> flows_;
   std::map<uint32_t, tp_session> sessions_;
-  std::map<uint32_t, tp_peer> peers_;
+  std::map<uint32_t, tp_remote_relay> relays_;
   std::map<std::string, tp_window> windows_;
   std::map<uint32_t, tp_traffic> traffic_;
   std::map<uint32_t, tp_destination> destinations_;

@@ -74,12 +74,12 @@ TEST(XdpPlane, AnotherWayTakesAnotherLaneOfEachCpu) {
   };
   expect_set(0);
   // What is put again for another reason keeps its lane.
-  connection.plane.PutPeer(kRelayIndex, connection.peer);
+  connection.plane.PutRemoteRelay(kRelayIndex, connection.relay);
   expect_set(0);
   uint32_t changes = 0;
   for (const int offset : {16, 32, 96, 0}) {
-    connection.peer.lane_offset = static_cast<uint8_t>(offset);
-    connection.plane.PutPeer(kRelayIndex, connection.peer);
+    connection.relay.lane_offset = static_cast<uint8_t>(offset);
+    connection.plane.PutRemoteRelay(kRelayIndex, connection.relay);
     expect_set(++changes % sets);
   }
 }
@@ -182,7 +182,7 @@ TEST(XdpPlane, WhatAMapHasNoRoomForGoesToTheSockets) {
   const Bytes datagram = MakeTrunk(++connection.sequence, kHello);
   connection.other->Send(connection.trunk->address(), datagram);
   EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == datagram);
-  WhileRefused(updates, [&] { connection.plane.PutPeer(kRelayIndex, connection.peer); });
+  WhileRefused(updates, [&] { connection.plane.PutRemoteRelay(kRelayIndex, connection.relay); });
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
   connection.client->Send(connection.service->address(), message);
   EXPECT_TRUE(connection.service->Receive(&bytes, &from, kWaitMs) && bytes == message);

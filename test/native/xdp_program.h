@@ -29,7 +29,7 @@ class ProgramPath : public XdpPath {
     sched_setaffinity(0, sizeof(one), &one);
     allowed_ = allowed;
     tp_sizes sizes{};
-    sizes.flows = sizes.sessions = sizes.peers = sizes.windows = sizes.traffics = 64;
+    sizes.flows = sizes.sessions = sizes.relays = sizes.windows = sizes.traffics = 64;
     sizes.destinations = sizes.hops = sizes.flow_cells = sizes.session_cells = 64;
     sizes.flows_carried = sizes.sessions_carried = 64;
     error_ = -tp_program_load(&sizes, &program_, &step_);
@@ -51,8 +51,8 @@ class ProgramPath : public XdpPath {
   void PutSession(uint32_t index, const tp_session& session) override {
     Put(program_.sessions, &index, &session);
   }
-  void PutPeer(uint32_t relay_index, const tp_peer& peer) override {
-    Put(program_.peers, &relay_index, &peer);
+  void PutRemoteRelay(uint32_t relay_index, const tp_remote_relay& relay) override {
+    Put(program_.relays, &relay_index, &relay);
   }
   void PutDestination(uint32_t index, const tp_destination& destination) override {
     Put(program_.destinations, &index, &destination);

@@ -19,7 +19,7 @@ struct XdpScene {
     path.SetNextSequence(1000);
     path.PutDestination(0, tp_destination{0, 1500});
     path.PutHop(0, ToHop(kIngress));
-    tp_peer other{};
+    tp_remote_relay other{};
     other.generation = 9;
     other.lane_first = TP_LANE_FIRST;
     other.send_epoch = kToday;
@@ -28,7 +28,7 @@ struct XdpScene {
     other.path = ToPath(trunk, relay);
     other.path.socket = TP_SOCKETS_PER_SIDE;
     SpreadSourcePorts(&other);
-    path.PutPeer(kRelayIndex, other);
+    path.PutRemoteRelay(kRelayIndex, other);
     tp_flow source{};
     source.kind = TP_TRUNK_SOURCE;
     source.relay_index = kRelayIndex;

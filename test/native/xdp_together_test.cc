@@ -30,13 +30,13 @@ struct Together {
     const Status status = xdp->Open(options);
     if (!status.ok()) ADD_FAILURE() << status.message;
     plane->controller->UseFastPath(xdp.get());
-    TrunkPeerSpec spec;
+    RemoteRelaySpec spec;
     spec.path.handle = TransportHandle::OfListener(Side::kTrunk, 0);
     spec.path.remote = other->address();
     spec.sources = {other->address()};
     spec.send_keys.Add(Today(), kKey);
     spec.receive_keys.Add(Today(), kKey);
-    EXPECT_TRUE(plane->controller->PutTrunkPeer(kRelayIndex, spec) == StatusCode::kOk);
+    EXPECT_TRUE(plane->controller->PutRemoteRelay(kRelayIndex, spec) == StatusCode::kOk);
     FiveTuple tuple;
     tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
     tuple.remote = client->address();

@@ -134,7 +134,7 @@ t.test(
 t.test('a record on an expired entry does not end a leg that still exists', async (t) => {
   const { world, fra, a, b } = established();
   const [sessionIndex] = fra.plane.sessions.keys();
-  const [relayIndex] = fra.plane.trunkPeers.keys();
+  const [relayIndex] = fra.plane.remoteRelays.keys();
   if (sessionIndex === undefined || relayIndex === undefined) throw new Error('no session');
   const event = { type: 'unbound-index', relayIndex, sessionIndex } as const;
   fra.rules.receive({ datagrams: [], events: [event] });

@@ -180,7 +180,7 @@ t.test('a record on an unbound index closes the sender’s leg', async (t) => {
 
 t.test('connections with a relay that restarted end with 447, and its keys change', async (t) => {
   const { world, a, b, fra, nyc } = established();
-  const before = nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key;
+  const before = nyc.plane.remoteRelays.get(0)?.sendKeys[0]?.key;
   const start = fra.local.incarnation + 5_000;
   say(world, { as: fra, to: nyc, start }, { type: 'close-done', transactionId: world.random(12) });
   t.same(b.closed, [447]);
@@ -188,10 +188,10 @@ t.test('connections with a relay that restarted end with 447, and its keys chang
   const shared = sharedSecret(nyc.local.privateKey, Buffer.from(fra.record.publicKey, 'base64'));
   const epoch = trunkEpoch(world.clock.now());
   t.same(
-    nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key,
+    nyc.plane.remoteRelays.get(0)?.sendKeys[0]?.key,
     trunkDataKey({ shared, senderId: 'nyc-1', receiverId: 'fra-1', epoch, receiverStart: start }),
   );
-  t.notSame(nyc.plane.trunkPeers.get(0)?.sendKeys[0]?.key, before);
+  t.notSame(nyc.plane.remoteRelays.get(0)?.sendKeys[0]?.key, before);
 });
 
 t.test('a restart that the registry shows ends the connections', async (t) => {
@@ -260,8 +260,8 @@ t.test(
 t.test('a relay that restarted gets new replay windows', async (t) => {
   const { fra, nyc } = established();
   nyc.rules.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
-  t.same(nyc.plane.trunkPeersRemoved, [0], 'removed from the data plane and added again');
-  t.ok(nyc.plane.trunkPeers.has(0));
+  t.same(nyc.plane.remoteRelaysRemoved, [0], 'removed from the data plane and added again');
+  t.ok(nyc.plane.remoteRelays.has(0));
 });
 
 t.test('a relay that left the registry is kept until its last leg ends', async (t) => {
@@ -318,7 +318,7 @@ t.test('a relay that answers its probes does not count as gone', async (t) => {
 
 t.test('at midnight (UTC) the data plane gets the next day’s keys', async (t) => {
   const { world, fra } = established();
-  const epochs = () => fra.plane.trunkPeers.get(0)?.receiveKeys.map(({ epoch }) => epoch);
+  const epochs = () => fra.plane.remoteRelays.get(0)?.receiveKeys.map(({ epoch }) => epoch);
   const [, today = 0] = epochs() ?? [];
   t.same(epochs(), [today - 1, today, today + 1]);
   world.pass(86_400_000, 43_200_000);

@@ -11,19 +11,19 @@ t.test('a relay that answers only plain probes is measured by those', async (t) 
   fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pass(20_000);
   t.same([...fra.rules.context.trunk.relays.unreachable()], []);
-  t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined);
+  t.equal(fra.plane.remoteRelays.get(0)?.bundleBytesMax, undefined);
   t.equal([...fra.rules.context.trunk.relays.all()][0]?.rttNs, 1e6);
   world.answers = () => true;
   world.pass(30_000);
-  t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, 1_452, 'path probes once it answers them');
+  t.equal(fra.plane.remoteRelays.get(0)?.bundleBytesMax, 1_452, 'path probes once it answers them');
 });
 
 t.test('such a relay with several paths is judged by the path that is probed', async (t) => {
-  const { world, fra, news, peer } = dualStack();
+  const { world, fra, news, entry } = dualStack();
   const unreachable = () => [...fra.rules.context.trunk.relays.unreachable()];
   world.answers = ({ bytes }) => bytes === undefined;
   world.pass(20_000);
-  t.strictSame([unreachable(), peer()?.bundleBytesMax], [[], undefined], 'classified as old');
+  t.strictSame([unreachable(), entry()?.bundleBytesMax], [[], undefined], 'classified as old');
   world.answers = () => false;
   world.pass(4_000);
   t.strictSame(unreachable(), []);
@@ -57,7 +57,7 @@ t.test('an old relay never counts as unreachable at 30 % loss each way', async (
       if (unreachable.length > 0) t.fail(`seed ${seed}, second ${seconds}`);
     }
     t.same(news, []);
-    t.equal(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined, 'classified as old');
+    t.equal(fra.plane.remoteRelays.get(0)?.bundleBytesMax, undefined, 'classified as old');
   }
 });
 
@@ -81,7 +81,7 @@ t.test(
         held.add(`${id} at ${seconds} s`);
     }
     t.same([...held], []);
-    const sizes = [...fra.plane.trunkPeers.values()].map(({ bundleBytesMax }) => bundleBytesMax);
+    const sizes = [...fra.plane.remoteRelays.values()].map(({ bundleBytesMax }) => bundleBytesMax);
     t.same([...new Set(sizes)], [undefined], 'all are classified as old');
   },
 );
@@ -99,7 +99,7 @@ t.test('connections with an old relay are not ended before it is classified', as
       world.pass(100);
     }
     t.equal(remote.unreachable, undefined);
-    t.notOk(fra.plane.trunkPeersRemoved.includes(remote.relayIndex));
+    t.notOk(fra.plane.remoteRelaysRemoved.includes(remote.relayIndex));
     remote.connections = 0;
   }
 });
@@ -119,7 +119,7 @@ t.test('a new relay is recognized within a minute at 30 % loss', async (t) => {
     const answers = lossyOld(0.3, 104_729 * seed);
     world.answers = (probe) => answers({ ...probe, bytes: undefined });
     world.pass(60_000);
-    t.not(fra.plane.trunkPeers.get(0)?.bundleBytesMax, undefined);
+    t.not(fra.plane.remoteRelays.get(0)?.bundleBytesMax, undefined);
     t.same([...fra.rules.context.trunk.relays.unreachable()], []);
   }
 });

@@ -41,7 +41,7 @@ t.test(
       const probes = second();
       t.ok(probes > 40 && probes <= 105, `${probes} in second ${n}`);
     }
-    const open = [...fra.plane.trunkPeers.values()].filter(
+    const open = [...fra.plane.remoteRelays.values()].filter(
       ({ lanesClosed }) => lanesClosed?.length === 0,
     );
     t.ok(open.length > 1_000, `${open.length} relays have all lanes open`);
@@ -72,7 +72,7 @@ t.test('the ports to a relay with connections are probed first', async (t) => {
     if (!remote) throw new Error(`${id} is not known`);
     remote.connections = 1;
     world.pass(700);
-    t.same(fra.plane.trunkPeers.get(remote.relayIndex)?.lanesClosed, [], id);
+    t.same(fra.plane.remoteRelays.get(remote.relayIndex)?.lanesClosed, [], id);
   }
 });
 

@@ -62,12 +62,12 @@ t.test('a relay that answers probes but gets no answers is unreachable', async (
 });
 
 t.test('connections move to the path that answers, with another lane set', async (t) => {
-  const { world, fra, news, remote, peer } = dualStack();
+  const { world, fra, news, remote, entry } = dualStack();
   world.pass(1_000);
   t.equal(remote().path?.destination.port, 3480);
   const first = remote().path?.destination.address;
   t.equal(first, '192.0.2.20');
-  t.equal(peer()?.laneSet, 0);
+  t.equal(entry()?.laneSet, 0);
   remote().connections = 1;
   world.answers = ({ remote: to }) => to.address.includes(':');
   for (let n = 1; n <= 40; n++) {
@@ -75,8 +75,8 @@ t.test('connections move to the path that answers, with another lane set', async
     world.pass(100);
   }
   t.equal(remote().path?.destination.address, '2001:db8::20');
-  t.match(peer(), { socket: 1, laneSet: 1, destination: { address: '2001:db8::20' } });
-  t.match(peer()?.paths, [{ heard: 'unanswered' }, { heard: 'answered' }]);
+  t.match(entry(), { socket: 1, laneSet: 1, destination: { address: '2001:db8::20' } });
+  t.match(entry()?.paths, [{ heard: 'unanswered' }, { heard: 'answered' }]);
   t.same([...fra.rules.context.trunk.relays.unreachable()], []);
   t.equal(remote().connections, 1, 'the connection remains');
   t.match(news, [{ type: 'path' }]);
@@ -147,7 +147,7 @@ t.test(
     b.connect(a.address);
     const told = (answer: ReturnType<FakePeer['connect']>) =>
       answer?.u32(AttributeType.RecommendedPayload);
-    const bundle = () => fra.plane.trunkPeers.get(0)?.bundleBytesMax ?? 0;
+    const bundle = () => fra.plane.remoteRelays.get(0)?.bundleBytesMax ?? 0;
     t.ok(bundle() <= 1_372 && bundle() > 1_363, `${bundle()}`);
     t.equal(told(a.connectAnswer), bundle() - 28);
     t.equal(told(a.refresh(600)), undefined, 'unchanged');

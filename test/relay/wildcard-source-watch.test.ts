@@ -35,7 +35,7 @@ t.test('the source address of trunk data follows changes of the host’s address
 
 t.test('setTrunkLocals updates every trunk peer of the data plane', async (t) => {
   const { fra } = twoRelays();
-  const locals = () => [...fra.plane.trunkPeers.values()].map(({ local }) => local);
+  const locals = () => [...fra.plane.remoteRelays.values()].map(({ local }) => local);
   t.same(locals(), [undefined]);
   fra.rules.setTrunkLocals(['192.0.2.1']);
   t.same(locals(), ['192.0.2.1']);

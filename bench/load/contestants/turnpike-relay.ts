@@ -72,10 +72,10 @@ async function main(spec: TurnpikeSpec): Promise<void> {
   const epoch = trunkEpoch(Date.now());
   const keys = [epoch - 1, epoch, epoch + 1].filter((day) => day >= 0);
   await put(() =>
-    plane.putTrunkPeer(RELAY_INDEX, {
-      sources: [spec.peerSource],
+    plane.putRemoteRelay(RELAY_INDEX, {
+      sources: [spec.remoteRelaySource],
       socket: 0,
-      destination: spec.peerDestination,
+      destination: spec.remoteRelayDestination,
       sendKeys: keys.map((day) => ({ epoch: day, key })),
       receiveKeys: keys.map((day) => ({ epoch: day, key })),
       recordsMax: spec.recordsMax,

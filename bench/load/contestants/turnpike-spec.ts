@@ -13,9 +13,9 @@ export interface TurnpikeSpec {
   readonly clientAddress: TransportAddress;
   readonly trunkAddress: TransportAddress;
   /** Source address of the other relay's datagrams. */
-  readonly peerSource: TransportAddress;
+  readonly remoteRelaySource: TransportAddress;
   /** Destination of datagrams to the other relay. */
-  readonly peerDestination: TransportAddress;
+  readonly remoteRelayDestination: TransportAddress;
   /** Maximum records that the other relay accepts in one datagram. */
   readonly recordsMax: number;
   /** Further options of the data plane. */

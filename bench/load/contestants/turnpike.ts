@@ -76,8 +76,8 @@ async function startOne(
     leg: workload.leg === 'two-relays' ? 'client-trunk' : workload.leg,
     clientAddress: { address: server.near.address, port: SERVER_PORT },
     trunkAddress: { address: server.far.address, port: TRUNK_PORT },
-    peerSource: { address: clientAddress(scene.nearNetwork, 0).address, port: TRUNK_PORT },
-    peerDestination: { address: scene.far.address, port: TRUNK_PORT },
+    remoteRelaySource: { address: clientAddress(scene.nearNetwork, 0).address, port: TRUNK_PORT },
+    remoteRelayDestination: { address: scene.far.address, port: TRUNK_PORT },
     recordsMax: RECORDS_MAX,
   };
   const isOut = workload.leg === 'client-trunk';
@@ -106,8 +106,8 @@ async function startPair(
     leg: 'client-trunk',
     clientAddress: { address: first.near.address, port: SERVER_PORT },
     trunkAddress: firstTrunk,
-    peerSource: secondTrunk,
-    peerDestination: secondTrunk,
+    remoteRelaySource: secondTrunk,
+    remoteRelayDestination: secondTrunk,
     recordsMax,
   };
   const secondSpec: TurnpikeSpec = {
@@ -115,8 +115,8 @@ async function startPair(
     leg: 'trunk-client',
     clientAddress: { address: second.far.address, port: SERVER_PORT },
     trunkAddress: secondTrunk,
-    peerSource: firstTrunk,
-    peerDestination: firstTrunk,
+    remoteRelaySource: firstTrunk,
+    remoteRelayDestination: firstTrunk,
     recordsMax,
   };
   const relays = [
@@ -211,7 +211,7 @@ function text({ address, port }: TransportAddress): string {
 function trunkLoad(spec: TurnpikeSpec): Load {
   return {
     content: 'trunk',
-    source: text(spec.peerSource),
+    source: text(spec.remoteRelaySource),
     destination: text(spec.trunkAddress),
     extra: { key: TRUNK_KEY, epoch: trunkEpoch(Date.now()) },
   };

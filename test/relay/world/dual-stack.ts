@@ -18,6 +18,6 @@ export function dualStack() {
     if (!known) throw new Error('nyc-1 is not known');
     return known;
   };
-  const peer = () => fra.plane.trunkPeers.get(remote().relayIndex);
-  return { world, fra, nyc, news, remote, peer };
+  const entry = () => fra.plane.remoteRelays.get(remote().relayIndex);
+  return { world, fra, nyc, news, remote, entry };
 }

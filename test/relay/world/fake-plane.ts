@@ -9,8 +9,8 @@ import type {
   LegTraffic,
   OutgoingDatagram,
   ProbePath,
+  RemoteRelayEntry,
   SessionAction,
-  TrunkPeer,
   XdpStatus,
 } from '../../../src/native/types.js';
 import { tupleKey } from '../../../src/stun-server/origin.js';
@@ -33,8 +33,8 @@ export class FakePlane implements DataPlane {
   /** Lifetimes in seconds as last given, by flow (`flowKey`) and by session index. */
   readonly flowLifetimes = new Map<string, number | undefined>();
   readonly sessionLifetimes = new Map<number, number | undefined>();
-  readonly trunkPeers = new Map<number, TrunkPeer>();
-  readonly trunkPeersRemoved: number[] = [];
+  readonly remoteRelays = new Map<number, RemoteRelayEntry>();
+  readonly remoteRelaysRemoved: number[] = [];
   readonly probes: { relayIndex: number; number: number; path?: ProbePath | undefined }[] = [];
   /** Counts of records sent and received, by relay index; set by tests. */
   readonly recordsSent = new Map<number, number>();
@@ -92,12 +92,12 @@ export class FakePlane implements DataPlane {
     this.sessions.delete(sessionIndex);
   }
 
-  putTrunkPeer(relayIndex: number, peer: TrunkPeer): void {
-    this.trunkPeers.set(relayIndex, peer);
+  putRemoteRelay(relayIndex: number, entry: RemoteRelayEntry): void {
+    this.remoteRelays.set(relayIndex, entry);
   }
 
-  removeTrunkPeer(relayIndex: number): void {
-    if (this.trunkPeers.delete(relayIndex)) this.trunkPeersRemoved.push(relayIndex);
+  removeRemoteRelay(relayIndex: number): void {
+    if (this.remoteRelays.delete(relayIndex)) this.remoteRelaysRemoved.push(relayIndex);
   }
 
   setRelayHosts(): void {}
@@ -136,7 +136,7 @@ export class FakePlane implements DataPlane {
     return Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0n])) as Counters;
   }
 
-  trunkPeerTraffic(relayIndex: number) {
+  remoteRelayTraffic(relayIndex: number) {
     return {
       recordsSent: this.recordsSent.get(relayIndex) ?? 0,
       recordsReceived: this.recordsReceived.get(relayIndex) ?? 0,

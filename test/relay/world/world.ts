@@ -198,7 +198,7 @@ export class World {
     const probe = { from, to: relay?.id ?? '', remote, bytes: path.bytes, worker: path.worker };
     if (!this.answers(probe)) return;
     const rttNs = this.rttMs(probe) * 1e6;
-    const back = [...(relay?.plane.trunkPeers.values() ?? [])].find(({ sources }) =>
+    const back = [...(relay?.plane.remoteRelays.values() ?? [])].find(({ sources }) =>
       sources.some((source) => sameAddress(source, trunk)),
     );
     const socket = listenerOf(path.tuple.handle)?.index ?? 0;

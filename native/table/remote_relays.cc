@@ -1,4 +1,4 @@
-#include "table/trunk_peers.h"
+#include "table/remote_relays.h"
 
 #include <sys/mman.h>
 
@@ -6,7 +6,7 @@
 
 namespace turnpike {
 
-bool TrunkPeerShared::TakeUnboundEvent(uint64_t monotonic_ns) {
+bool RemoteRelayShared::TakeUnboundEvent(uint64_t monotonic_ns) {
   const uint64_t second = monotonic_ns / kNsPerSecond;
   uint64_t seen = unbound_events.load(std::memory_order_relaxed);
   while (true) {
@@ -17,41 +17,41 @@ bool TrunkPeerShared::TakeUnboundEvent(uint64_t monotonic_ns) {
   }
 }
 
-Status TrunkPeers::Allocate(uint32_t relays_max, const SipKey& hash_key, TrunkTraffic* traffic) {
+Status RemoteRelays::Allocate(uint32_t relays_max, const SipKey& hash_key, TrunkTraffic* traffic) {
   relays_max_ = relays_max;
   traffic_ = traffic;
-  peers_ = std::make_unique<std::unique_ptr<TrunkPeer>[]>(relays_max);
+  relays_ = std::make_unique<std::unique_ptr<RemoteRelay>[]>(relays_max);
   if (Status status = windows_.Allocate(relays_max); !status.ok()) return status;
   return sources_.Allocate(2 * relays_max * kTrunkSourcesMax, hash_key);
 }
 
-void TrunkPeers::Put(uint32_t relay_index, std::unique_ptr<TrunkPeer> peer) {
+void RemoteRelays::Put(uint32_t relay_index, std::unique_ptr<RemoteRelay> relay) {
   ForgetSources(relay_index);
-  for (const TransportAddress& source : peer->sources) {
+  for (const TransportAddress& source : relay->sources) {
     // Never null: the table is sized for the maximum number of sources of all relays.
     *sources_.FindOrInsert(source) = relay_index;
     CountIp(source.ip);
   }
-  peers_[relay_index] = std::move(peer);
+  relays_[relay_index] = std::move(relay);
 }
 
-void TrunkPeers::Remove(uint32_t relay_index) {
+void RemoteRelays::Remove(uint32_t relay_index) {
   ForgetSources(relay_index);
-  peers_[relay_index].reset();
+  relays_[relay_index].reset();
   // The pages read as zero afterwards, which is a window's initial state.
   madvise(&windows_[relay_index], sizeof(Windows), MADV_DONTNEED);
 }
 
-void TrunkPeers::ForgetSources(uint32_t relay_index) {
-  if (peers_[relay_index] == nullptr) return;
-  for (const TransportAddress& source : peers_[relay_index]->sources) {
+void RemoteRelays::ForgetSources(uint32_t relay_index) {
+  if (relays_[relay_index] == nullptr) return;
+  for (const TransportAddress& source : relays_[relay_index]->sources) {
     const uint32_t* holder = sources_.Find(source);
     if (holder != nullptr && *holder == relay_index) sources_.Erase(source);
     UncountIp(source.ip);
   }
 }
 
-void TrunkPeers::CountIp(const IpAddress& ip) {
+void RemoteRelays::CountIp(const IpAddress& ip) {
   const TransportAddress mark{ip, 0};
   uint32_t* count = sources_.Find(mark);
   if (count == nullptr) {
@@ -61,13 +61,13 @@ void TrunkPeers::CountIp(const IpAddress& ip) {
   ++*count;
 }
 
-void TrunkPeers::UncountIp(const IpAddress& ip) {
+void RemoteRelays::UncountIp(const IpAddress& ip) {
   const TransportAddress mark{ip, 0};
   uint32_t* count = sources_.Find(mark);
   if (count != nullptr && --*count == 0) sources_.Erase(mark);
 }
 
-Heard TrunkPeer::HeardBy(const FiveTuple& tuple) const {
+Heard RemoteRelay::HeardBy(const FiveTuple& tuple) const {
   Heard heard = Heard::kUnknown;
   for (const TrunkPath& path : paths) {
     if (tuple.handle.index() != path.socket || !(path.remote.ip == tuple.remote.ip)) continue;

@@ -67,7 +67,7 @@ class TrunkKeyring {
 
 // State of one relay that all workers share, from its first put to its removal. Accessed atomically
 // by any worker.
-struct TrunkPeerShared {
+struct RemoteRelayShared {
   std::array<std::atomic<uint64_t>, kLanes> highest_sequence{};
   // Events about unbound indexes in the current second, as second << 8 | count.
   std::atomic<uint64_t> unbound_events{0};
@@ -87,7 +87,7 @@ struct TrunkPath {
 
 // One relay in one worker's table. The controlling thread makes it and passes ownership to the
 // worker.
-struct TrunkPeer {
+struct RemoteRelay {
   // Tells apart the relays that have had this index; never 0.
   uint32_t generation = 0;
   // Path of trunk data: remote address, local source address if chosen, trunk socket.
@@ -97,7 +97,7 @@ struct TrunkPeer {
   TrunkKeyring<kReceiveKeysMax> receive_keys;
   // Maximum number of records that the relay accepts in one datagram.
   uint32_t records_max = 1;
-  std::shared_ptr<TrunkPeerShared> shared;
+  std::shared_ptr<RemoteRelayShared> shared;
   // Added to the worker's lane number; a multiple of kWorkersMax.
   uint8_t lane_offset = 0;
   // Maximum bundle size in bytes, at most the bundler's own limit.
@@ -121,20 +121,20 @@ struct TrunkTraffic {
 };
 
 // One worker's table of relays; used by that worker only.
-class TrunkPeers {
+class RemoteRelays {
  public:
   // `traffic` has one element for each relay and outlives the table.
   Status Allocate(uint32_t relays_max, const SipKey& hash_key, TrunkTraffic* traffic);
 
   // Adds or replaces a relay. A source address that another relay had is assigned to this one: the
   // newest registration counts.
-  void Put(uint32_t relay_index, std::unique_ptr<TrunkPeer> peer);
+  void Put(uint32_t relay_index, std::unique_ptr<RemoteRelay> relay);
   // Removes a relay and its replay windows.
   void Remove(uint32_t relay_index);
 
   // Returns the relay of an index, or null.
-  TrunkPeer* Get(uint32_t relay_index) {
-    return relay_index < relays_max_ ? peers_[relay_index].get() : nullptr;
+  RemoteRelay* Get(uint32_t relay_index) {
+    return relay_index < relays_max_ ? relays_[relay_index].get() : nullptr;
   }
   // Returns the index of the relay that sends from `source`, or null.
   const uint32_t* RelayIndexOf(const TransportAddress& source) { return sources_.Find(source); }
@@ -167,7 +167,7 @@ class TrunkPeers {
   void UncountIp(const IpAddress& ip);
 
   uint32_t relays_max_ = 0;
-  std::unique_ptr<std::unique_ptr<TrunkPeer>[]> peers_;
+  std::unique_ptr<std::unique_ptr<RemoteRelay>[]> relays_;
   MappedArray<Windows> windows_;
   // Maps a source to its relay's index, and (IP, port 0) to the number of sources at that IP.
   FixedTable<TransportAddress, uint32_t> sources_;

@@ -14,9 +14,9 @@ constexpr uint32_t kWindowsSharedAtOnce = 1'024;
 static_assert((TP_SOURCE_PORTS & (TP_SOURCE_PORTS - 1)) == 0);
 
 // Chooses today's send key, or yesterday's. Relays reject older ones.
-bool SendKey(const TrunkPeer& peer, uint16_t today, tp_peer* shared) {
+bool SendKey(const RemoteRelay& relay, uint16_t today, tp_remote_relay* shared) {
   for (const uint16_t epoch : {today, static_cast<uint16_t>(today - 1)}) {
-    const SipKey* key = peer.send_keys.Find(epoch);
+    const SipKey* key = relay.send_keys.Find(epoch);
     if (key == nullptr) continue;
     shared->send_epoch = epoch;
     shared->send_key = tp_key{key->k0, key->k1};
@@ -27,53 +27,53 @@ bool SendKey(const TrunkPeer& peer, uint16_t today, tp_peer* shared) {
 
 }  // namespace
 
-void XdpTables::PutPeer(uint32_t relay_index, const TrunkPeer& peer) {
-  Peer& held = peers_[relay_index];
+void XdpTables::PutRemoteRelay(uint32_t relay_index, const RemoteRelay& relay) {
+  HeldRelay& held = relays_[relay_index];
   const uint32_t destination_before = held.destination;
-  const bool is_same = held.present && held.peer.generation == peer.generation;
+  const bool is_same = held.present && held.relay.generation == relay.generation;
   if (!is_same) held.lane_set = 0;
-  if (is_same && held.peer.lane_offset != peer.lane_offset) ++held.lane_set;
+  if (is_same && held.relay.lane_offset != relay.lane_offset) ++held.lane_set;
   held.present = true;
-  held.peer = TrunkPeer{};
-  held.peer.generation = peer.generation;
-  held.peer.path = peer.path;
-  held.peer.sources = peer.sources;
-  held.peer.send_keys = peer.send_keys;
-  held.peer.receive_keys = peer.receive_keys;
-  held.peer.shared = peer.shared;
-  held.peer.lane_offset = peer.lane_offset;
-  held.peer.lanes_closed = peer.lanes_closed;
-  const TransportAddress local = LocalOf(peer.path);
-  held.destination = next_hops_.Acquire(peer.path.remote.ip, local.ip);
-  WritePeer(relay_index);
+  held.relay = RemoteRelay{};
+  held.relay.generation = relay.generation;
+  held.relay.path = relay.path;
+  held.relay.sources = relay.sources;
+  held.relay.send_keys = relay.send_keys;
+  held.relay.receive_keys = relay.receive_keys;
+  held.relay.shared = relay.shared;
+  held.relay.lane_offset = relay.lane_offset;
+  held.relay.lanes_closed = relay.lanes_closed;
+  const TransportAddress local = LocalOf(relay.path);
+  held.destination = next_hops_.Acquire(relay.path.remote.ip, local.ip);
+  WriteRemoteRelay(relay_index);
   WriteSources(relay_index);
   next_hops_.Release(destination_before);
 }
 
-void XdpTables::RemovePeer(uint32_t relay_index) {
-  Peer& held = peers_[relay_index];
+void XdpTables::RemoveRemoteRelay(uint32_t relay_index) {
+  HeldRelay& held = relays_[relay_index];
   if (!held.present) return;
   EraseSources(held);
-  DeleteFromBpfMap(program_.peers, &relay_index);
+  DeleteFromBpfMap(program_.relays, &relay_index);
   next_hops_.Release(held.destination);
-  EraseWindows(relay_index, held.peer.generation);
-  held = Peer{};
+  EraseWindows(relay_index, held.relay.generation);
+  held = HeldRelay{};
 }
 
 void XdpTables::SetToday(uint16_t today) {
   today_ = today;
   __atomic_store_n(&settings_[0].today, today, __ATOMIC_RELAXED);
-  for (uint32_t relay_index = 0; relay_index < peers_.size(); ++relay_index) {
-    if (peers_[relay_index].present) WritePeer(relay_index);
+  for (uint32_t relay_index = 0; relay_index < relays_.size(); ++relay_index) {
+    if (relays_[relay_index].present) WriteRemoteRelay(relay_index);
   }
 }
 
-void XdpTables::WritePeer(uint32_t relay_index) {
-  const Peer& held = peers_[relay_index];
-  const TransportAddress local = LocalOf(held.peer.path);
-  tp_peer shared{};
-  shared.generation = held.peer.generation;
-  const bool can_send = SendKey(held.peer, today_, &shared) && IsKnown(held.peer.path);
+void XdpTables::WriteRemoteRelay(uint32_t relay_index) {
+  const HeldRelay& held = relays_[relay_index];
+  const TransportAddress local = LocalOf(held.relay.path);
+  tp_remote_relay shared{};
+  shared.generation = held.relay.generation;
+  const bool can_send = SendKey(held.relay, today_, &shared) && IsKnown(held.relay.path);
   // The upper half of the lane numbers holds this many complete sets of lanes, so all CPUs change
   // their lane together.
   const uint32_t lane_sets = std::max(TP_LANES / cpus_, 1u);
@@ -81,44 +81,44 @@ void XdpTables::WritePeer(uint32_t relay_index) {
       can_send ? static_cast<uint16_t>(TP_LANE_FIRST + held.lane_set % lane_sets * cpus_) : 0;
   for (int i = 0; i < TP_RECEIVE_KEYS; ++i) {
     const uint16_t epoch = static_cast<uint16_t>(today_ - 1 + i);
-    const SipKey* key = held.peer.receive_keys.Find(epoch);
+    const SipKey* key = held.relay.receive_keys.Find(epoch);
     if (key == nullptr) continue;
     shared.receive[i] = tp_receive_key{tp_key{key->k0, key->k1}, epoch, 1};
   }
-  const std::vector<uint16_t>& lanes = trunk_lane_ports_[held.peer.path.handle.index()];
+  const std::vector<uint16_t>& lanes = trunk_lane_ports_[held.relay.path.handle.index()];
   for (size_t i = 0; i < TP_SOURCE_PORTS; ++i) {
     const size_t lane = lanes.empty() ? 0 : i % lanes.size();
-    const bool closed = lanes.empty() || (held.peer.lanes_closed >> lane & 1) != 0;
+    const bool closed = lanes.empty() || (held.relay.lanes_closed >> lane & 1) != 0;
     shared.source_ports[i] = TP_BE16(closed ? local.port : lanes[lane]);
   }
-  shared.path.remote = ToShared(held.peer.path.remote.ip);
+  shared.path.remote = ToShared(held.relay.path.remote.ip);
   shared.path.local = ToShared(local.ip);
-  shared.path.remote_port = TP_BE16(held.peer.path.remote.port);
+  shared.path.remote_port = TP_BE16(held.relay.path.remote.port);
   shared.path.local_port = TP_BE16(local.port);
   shared.path.destination = held.destination;
-  shared.path.is_ipv4 = held.peer.path.remote.ip.IsIpv4();
-  shared.path.socket = held.peer.path.handle.id();
+  shared.path.is_ipv4 = held.relay.path.remote.ip.IsIpv4();
+  shared.path.socket = held.relay.path.handle.id();
   tp_set_path_sums(&shared.path);
   // If the new entry does not fit, the old one is removed, because the workers already use the new
   // one.
-  if (UpdateBpfMap(program_.peers, &relay_index, &shared) != 0)
-    DeleteFromBpfMap(program_.peers, &relay_index);
+  if (UpdateBpfMap(program_.relays, &relay_index, &shared) != 0)
+    DeleteFromBpfMap(program_.relays, &relay_index);
 }
 
 void XdpTables::WriteSources(uint32_t relay_index) {
-  Peer& held = peers_[relay_index];
+  HeldRelay& held = relays_[relay_index];
   EraseSources(held);
   tp_flow flow{};
   flow.kind = TP_TRUNK_SOURCE;
   flow.relay_index = relay_index;
-  flow.generation = held.peer.generation;
+  flow.generation = held.relay.generation;
   const auto put = [&](const TransportAddress& source, const IpAddress& ip, uint16_t port) {
     if (source.ip.IsIpv4() != ip.IsIpv4()) return;
     const tp_flow_key key = MakeKey(source, TransportAddress{ip, port}, 0);
     if (UpdateBpfMap(program_.flows, &key, &flow) == 0) held.sources.push_back(key);
   };
   const std::vector<TransportAddress>& sockets = bound_[static_cast<size_t>(Side::kTrunk)];
-  for (const TransportAddress& source : held.peer.sources) {
+  for (const TransportAddress& source : held.relay.sources) {
     for (size_t i = 0; i < sockets.size(); ++i) {
       const TransportAddress& bound = sockets[i];
       flow.socket = TransportHandle::OfListener(Side::kTrunk, static_cast<uint32_t>(i)).id();
@@ -133,14 +133,14 @@ void XdpTables::WriteSources(uint32_t relay_index) {
   }
 }
 
-void XdpTables::EraseSources(Peer& peer) {
-  for (const tp_flow_key& key : peer.sources) {
+void XdpTables::EraseSources(HeldRelay& held) {
+  for (const tp_flow_key& key : held.sources) {
     tp_flow flow;
     // Another relay may have this source address now. Its flow stays.
     if (LookUpBpfMap(program_.flows, &key, &flow) != 0) continue;
-    if (flow.generation == peer.peer.generation) DeleteFromBpfMap(program_.flows, &key);
+    if (flow.generation == held.relay.generation) DeleteFromBpfMap(program_.flows, &key);
   }
-  peer.sources.clear();
+  held.sources.clear();
 }
 
 void XdpTables::EraseWindows(uint32_t relay_index, uint32_t generation) {
@@ -165,13 +165,13 @@ void XdpTables::ShareWindows() {
 // Publishes the lower bound of the program's replay window, so that workers reject older replays.
 // The program passes some replays to the sockets, and the workers have not seen their sequences.
 void XdpTables::ShareWindow(const tp_window_key& key) {
-  const Peer& held = peers_[key.relay_index];
+  const HeldRelay& held = relays_[key.relay_index];
   tp_window window;
-  if (!held.present || held.peer.generation != key.generation) return;
+  if (!held.present || held.relay.generation != key.generation) return;
   if (LookUpLockedBpfMap(program_.windows, &key, &window) != 0) return;
   if (window.highest <= TP_WINDOW_REMEMBERED) return;
   const uint64_t too_old = window.highest - TP_WINDOW_REMEMBERED;
-  std::atomic<uint64_t>& highest = held.peer.shared->highest_sequence[key.lane];
+  std::atomic<uint64_t>& highest = held.relay.shared->highest_sequence[key.lane];
   uint64_t before = highest.load(std::memory_order_relaxed);
   while (before < too_old &&
          !highest.compare_exchange_weak(before, too_old, std::memory_order_relaxed)) {
