@@ -22,10 +22,10 @@ const API_KEYS = [
   { key: 'api-key-of-tenant-acme', tenant: 'acme' },
 ];
 const LISTED_MS = 15_000;
-/** Room at f-1. */
+/** Maximum legs of f-1. */
 const FEW_LEGS = 8;
 
-/** What an outsider is told of a running system. */
+/** The data of a running system that the Python peer gets. */
 export interface SystemDescription {
   readonly directoryUrl: string;
   readonly apiKeys: Record<string, string>;
@@ -45,7 +45,7 @@ class RelayProcess {
     readonly secretFile: string,
   ) {}
 
-  /** Starts it on the ports it had, if it had some; resolves when it listens. */
+  /** Starts the relay, on its earlier ports if it had any; resolves when it listens. */
   async start(): Promise<void> {
     const options = {
       id: this.id,
@@ -77,7 +77,7 @@ class RelayProcess {
     throw new Error(`relay ${this.id} did not start:\n${said.join('\n')}`);
   }
 
-  /** kill -9; resolves when the process is gone. */
+  /** Sends SIGKILL; resolves when the process has ended. */
   async kill(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -106,7 +106,7 @@ export class System {
     this.#folder = folder;
   }
 
-  /** Opens all of it; resolves when the directory hands out every relay. */
+  /** Opens the directory and the relays; resolves when the directory lists every relay. */
   static async open(): Promise<System> {
     const folder = await mkdtemp(join(tmpdir(), 'turnpike-interop-'));
     const secretFile = join(folder, 'cluster.secret');
@@ -162,14 +162,14 @@ export class System {
     };
   }
 
-  /** What a scenario asks for: `kill` or `start` of c-1, `drain` or `close` of another. */
+  /** Performs an action of a scenario: `kill` or `start` of c-1, `drain` or `close` of another. */
   async perform(what: string, id: string): Promise<void> {
     const relay = this.#relays.find((one) => one.id === id);
     if (what === 'kill') await this.#process.kill();
     else if (what === 'start') await this.#process.start();
     else if (what === 'drain') relay?.drain();
     else if (what === 'close') await relay?.close();
-    else throw new Error(`nobody knows how to ${what} ${id}`);
+    else throw new Error(`unknown action: ${what} ${id}`);
   }
 
   async close(): Promise<void> {

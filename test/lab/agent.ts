@@ -3,7 +3,7 @@ import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import type { Lab, LabHost, LabProcess } from '../../src/lab/index.js';
 import { RpcClient } from './rpc.js';
 
-/** What a `udp-agent` can be asked. */
+/** The methods of a `udp-agent`. */
 export type UdpMethods = {
   open(params: { family: AddressFamily; port: number }): Promise<{ socket: number; port: number }>;
   send(params: { socket: number; to: TransportAddress; text: string }): Promise<void>;
@@ -41,7 +41,7 @@ export class Agent {
     );
   }
 
-  /** Binds a socket; port 0 lets the kernel choose. */
+  /** Opens and binds a socket; with port 0 the kernel chooses the port. */
   async open(family: AddressFamily, port = 0): Promise<AgentSocket> {
     const opened = await this.#rpc.call('open', { family, port });
     const socket = new AgentSocket(opened.port, (to, text) =>
@@ -55,7 +55,7 @@ export class Agent {
 /** A UDP socket inside a namespace. */
 export class AgentSocket {
   readonly port: number;
-  /** Resolves when the kernel has taken the datagram; rejects as the kernel refuses it. */
+  /** Resolves when the kernel accepts the datagram; rejects when the kernel refuses it. */
   readonly send: (to: TransportAddress, text: string) => Promise<void>;
   /** Texts that arrived, in order. */
   readonly texts: string[] = [];
@@ -67,7 +67,7 @@ export class AgentSocket {
     this.send = send;
   }
 
-  /** The next datagram that has this text; earlier ones are passed over. */
+  /** Resolves with the next datagram that has this text; others before it are discarded. */
   async receive(text: string): Promise<Received> {
     for (;;) {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {

@@ -1,7 +1,7 @@
-/** A quarter of the bound is for the beginning, where programs say how they are set up. */
+/** Share of the bound for the beginning, in which programs print their set-up. */
 const HEAD_SHARE = 0.25;
 
-/** The beginning and the end of a text that may be long. */
+/** Keeps the beginning and the end of a text that may be long. */
 export class BoundedText {
   readonly #headMax: number;
   readonly #tailMax: number;

@@ -6,18 +6,18 @@ import { promisify } from 'node:util';
 import { toolEnvironment } from '../../src/lab/tools.js';
 import { BoundedText } from './bounded-text.js';
 
-/** Bytes of one file of a kept failure. */
+/** Maximum length of one file of a kept failure. */
 export const KEPT_FILE_BYTES = 256 * 1_024;
-/** Kept failures; the oldest gives way to the next. */
+/** Maximum number of kept failures; the oldest is removed for a new one. */
 export const KEPT_FAILURES = 16;
-/** Programs of one failure: those that started last. */
+/** Maximum number of programs of one failure; those that started last are kept. */
 const PROGRAMS_MAX = 64;
-/** Lines of each program that are also shown at once, and their columns. */
+/** Last lines of each program that comments of the test show, and their maximum length. */
 const SHOWN_LINES = 6;
 const SHOWN_COLUMNS = 300;
 const COMMAND_TIMEOUT_MS = 5_000;
 
-/** Shell commands that tell the state of a network namespace. */
+/** Shell commands that show the state of a network namespace. */
 const NAMESPACE_STATE = [
   'ip -s -d link',
   'ip addr',
@@ -35,7 +35,7 @@ const NAMESPACE_STATE = [
   'for path in /sys/class/net/*; do echo "$path"; ethtool -S "$(basename "$path")"; done',
 ];
 
-/** Shell commands that tell what else the machine did. */
+/** Shell commands that show the load of the machine. */
 const MACHINE_STATE = [
   'cat /proc/loadavg',
   'cat /proc/pressure/cpu',
@@ -45,7 +45,7 @@ const MACHINE_STATE = [
 interface Program {
   readonly name: string;
   readonly output: BoundedText;
-  /** How it was started, and how it is now. */
+  /** Returns its command line and its current state. */
   state(): string;
 }
 
@@ -55,7 +55,7 @@ interface Question {
   readonly argv: readonly string[];
 }
 
-/** Records what the programs of a test say, and writes it down with the state of its networks. */
+/** Records the output of a test's programs, and writes it with the state of its networks. */
 export class Evidence {
   /** Names of hosts and NATs by their network namespaces. */
   readonly #namespaces = new Map<string, string>();
@@ -69,7 +69,7 @@ export class Evidence {
     this.#namespaces.set(namespace, name);
   }
 
-  /** Includes the state of network namespaces that somebody else makes and removes. */
+  /** Includes the state of network namespaces that other programs make and remove. */
   watchFound(find: () => readonly string[]): void {
     this.#finders.push(find);
   }
@@ -80,7 +80,7 @@ export class Evidence {
   }
 
   /**
-   * Includes what a program prints from now on. Its output still waits for whoever reads it.
+   * Includes the output of a program from now on, which other code can still read.
    * @param name - of its host, or its own
    */
   record(name: string, argv: readonly string[], child: ChildProcess): void {
@@ -96,7 +96,7 @@ export class Evidence {
     this.#add({ name, output, state: () => `${argv.join(' ')}\n${state()}` });
   }
 
-  /** Includes the log of what runs in this process: a destination for pino. */
+  /** Includes a log of this process. @returns a destination for pino */
   log(name: string): { write(line: string): void } {
     const output = new BoundedText(KEPT_FILE_BYTES);
     this.#add({ name, output, state: () => 'in the process of the test' });
@@ -108,14 +108,14 @@ export class Evidence {
     if (this.#programs.length > PROGRAMS_MAX) this.#programs.shift();
   }
 
-  /** Includes what a program answers that is run in a network namespace when it is needed. */
+  /** Includes the output of a program that `write` runs in a network namespace. */
   ask(question: Question): void {
     this.#questions.push(question);
   }
 
   /**
-   * Writes all of it down, a file for each namespace, program and question.
-   * @param folder - where to; it is made
+   * Writes a file for each namespace, program and question.
+   * @param folder - folder of the files, which is created
    * @returns the last lines of each program
    */
   async write(folder: string): Promise<string[]> {
@@ -144,8 +144,8 @@ export class Evidence {
 }
 
 /**
- * A folder for what is kept of a failure; the oldest others are removed.
- * @param parent - holds those of all tests
+ * Returns a path for the folder of a failure, and removes the oldest folders beyond the bound.
+ * @param parent - parent of the folders of all failures
  */
 export function failureFolder(parent: string): string {
   mkdirSync(parent, { recursive: true });
@@ -158,7 +158,7 @@ export function failureFolder(parent: string): string {
   return join(parent, `${time}-${test}-${process.pid}`);
 }
 
-/** Copies what a stream receives, whoever reads it and whenever. */
+/** Copies what a stream receives, independently of its readers. */
 function copyPushed(stream: Readable, into: BoundedText): void {
   const push = stream.push.bind(stream);
   stream.push = (chunk: unknown, encoding?: BufferEncoding) => {

@@ -14,7 +14,7 @@ const skip = { skip: !support.ok && support.why };
 
 t.setTimeout(120_000);
 
-/** Runs a test file that fails; returns its output and what it kept. */
+/** Runs failing-tests.ts. @returns its output and the files that it kept */
 async function runTests(t: Test, how: string) {
   const parent = join(t.testdir(), 'failures');
   const argv = ['--import', 'tsx', PROGRAM, how, parent];
@@ -33,25 +33,32 @@ async function runTests(t: Test, how: string) {
 }
 
 for (const how of ['fails', 'throws', 'hangs'] as const) {
-  t.test(`a test that ${how} keeps what everything said`, skip, async (t) => {
-    const { output, folder = '', files, read } = await runTests(t, how);
-    t.match(output, /^not ok /m);
-    t.ok(output.includes(`is in ${folder}`), 'the folder is named');
-    t.match(output, /# host: last$/m, 'and the last lines of a program are shown');
-    t.match(output, /# host: to nobody$/m);
+  t.test(
+    `a test that ${how} keeps the output of its programs and the state of its networks`,
+    skip,
+    async (t) => {
+      const { output, folder = '', files, read } = await runTests(t, how);
+      t.match(output, /^not ok /m);
+      t.ok(output.includes(`is in ${folder}`), 'a comment names the folder');
+      t.match(output, /# host: last$/m, 'comments show the last lines of a program');
+      t.match(output, /# host: to nobody$/m);
 
-    t.match(read(/program-0/), /status 0\n.*a line of many .*left out.*\nlast\n$/s);
-    t.match(read(/program-1/), /runs as \d+\n.*State:.*\nto nobody\n$/s);
-    t.match(read(/^network-host/), /link\/ether.*192\.0\.2\.\d+\/32/s);
-    t.match(read(/^network-host/), /# cat \/proc\/net\/softnet_stat\n[0-9a-f]{8} /);
-    t.match(read(/^network-nat/), /oifname "wan" masquerade/);
-    t.match(read(/^network-internet/), /numgen random mod 100000 < 50000 counter packets \d+/);
-    t.equal(read(/^asked/), 'an answer\n');
-    t.match(read(/^machine/), /# cat \/proc\/loadavg\n\d/);
-    for (const file of files) {
-      t.ok(statSync(join(folder, file)).size <= KEPT_FILE_BYTES + 4_096, `${file} is not long`);
-    }
-  });
+      t.match(read(/program-0/), /status 0\n.*a line of many .*left out.*\nlast\n$/s);
+      t.match(read(/program-1/), /runs as \d+\n.*State:.*\nto nobody\n$/s);
+      t.match(read(/^network-host/), /link\/ether.*192\.0\.2\.\d+\/32/s);
+      t.match(read(/^network-host/), /# cat \/proc\/net\/softnet_stat\n[0-9a-f]{8} /);
+      t.match(read(/^network-nat/), /oifname "wan" masquerade/);
+      t.match(read(/^network-internet/), /numgen random mod 100000 < 50000 counter packets \d+/);
+      t.equal(read(/^asked/), 'an answer\n');
+      t.match(read(/^machine/), /# cat \/proc\/loadavg\n\d/);
+      for (const file of files) {
+        t.ok(
+          statSync(join(folder, file)).size <= KEPT_FILE_BYTES + 4_096,
+          `${file} is within the bound`,
+        );
+      }
+    },
+  );
 }
 
 t.test('a test that passes keeps nothing', skip, async (t) => {
@@ -60,7 +67,7 @@ t.test('a test that passes keeps nothing', skip, async (t) => {
   t.equal(folder, undefined);
 });
 
-t.test('the oldest failures give way', async (t) => {
+t.test('beyond KEPT_FAILURES the oldest failures are removed', async (t) => {
   const parent = t.testdir();
   const folders = Array.from({ length: KEPT_FAILURES + 3 }, (_, n) => {
     const folder = failureFolder(parent);
@@ -71,7 +78,7 @@ t.test('the oldest failures give way', async (t) => {
   t.ok(existsSync(folders.at(-1) ?? ''));
 });
 
-t.test('a text keeps its beginning and its end', async (t) => {
+t.test('BoundedText keeps the beginning and the end', async (t) => {
   const text = new BoundedText(8);
   for (const part of ['ab', 'cdefgh', '', 'ijklmnopq', 'rstuvwxyz']) text.add(part);
   t.equal(text.text(), 'ab\n... 18 characters left out ...\nuvwxyz');

@@ -2,20 +2,20 @@ import { fileURLToPath } from 'node:url';
 import { Evidence, failureFolder } from './evidence.js';
 import type { TestLab } from './test-lab.js';
 
-/** Where failures are kept, each in a folder of its own. */
+/** Parent of the folders of failures. */
 const FAILURES = fileURLToPath(new URL('../../build/failures', import.meta.url));
 
-/** How long before a test's time is up the state is kept: later the runner kills the process. */
+/** Time before a test's timeout at which the state is kept, before the runner kills the process. */
 const BEFORE_TIMEOUT_MS = 8_000;
 
-/** What of a tap test is used. */
+/** The members of a tap test that are used. */
 export interface KeptTest {
   passing(): boolean;
   comment(text: string): void;
   teardown(action: () => Promise<unknown>): void;
 }
 
-/** When the file's time is up, by performance.now(); tap's own timeout where none was set. */
+/** The timeout of the file on the clock of performance.now(); by default tap's own. */
 let deadlineMs = 60_000;
 
 /**
@@ -29,10 +29,9 @@ export function setPatience(t: { setTimeout(timeoutMs: number): void }, timeoutM
 }
 
 /**
- * Closes the lab when the test ends. Where the test fails, what is kept is what
- * `keepOnFailure` keeps.
+ * Closes the lab when the test ends, and keeps its evidence with `keepOnFailure`.
  * @param t - the test that uses the lab
- * @param parent - holds the folders of all failures
+ * @param parent - parent of the folders of all failures
  */
 export function closeAfter(t: KeptTest, lab: TestLab, parent = FAILURES): void {
   t.teardown(() => lab.close(0));
@@ -40,22 +39,22 @@ export function closeAfter(t: KeptTest, lab: TestLab, parent = FAILURES): void {
 }
 
 /**
- * Where the test has failed, or is about to run out of time, what programs said and the state of
- * networks are kept in a folder that a comment names; the comments also hold the last lines of each
- * program. Teardowns run from the last to the first, so those added later run before that.
+ * Keeps the output of programs and the state of networks in a folder if the test fails or is about
+ * to time out. Comments of the test name the folder and show the last lines of each program.
+ * Teardowns run from the last to the first, so those added later run before this one.
  * @param t - the test that the evidence is of
- * @param parent - holds the folders of all failures
+ * @param parent - parent of the folders of all failures
  */
 export function keepOnFailure(t: KeptTest, evidence: Evidence, parent = FAILURES): void {
   let kept: Promise<void> | undefined;
   const keep = async (why: string) => {
     const folder = failureFolder(parent);
     const lines = await evidence.write(folder);
-    for (const line of [`${why}: what everything said is in ${folder}`, ...lines]) t.comment(line);
+    for (const line of [`${why}: the evidence is in ${folder}`, ...lines]) t.comment(line);
   };
   const timer = setTimeout(
     () => {
-      kept = keep('the time is nearly up');
+      kept = keep('about to time out');
     },
     Math.max(deadlineMs - performance.now() - BEFORE_TIMEOUT_MS, 0),
   );
@@ -68,8 +67,8 @@ export function keepOnFailure(t: KeptTest, evidence: Evidence, parent = FAILURES
 }
 
 /**
- * Evidence of a test without a lab, kept as `keepOnFailure` does: of the network that the test is
- * in, and of the programs and logs that the test adds.
+ * Makes the evidence of a test without a lab, and keeps it with `keepOnFailure`. It has the state
+ * of the test's network, and the programs and logs that the test adds.
  * @param t - the test that the evidence is of
  */
 export function evidenceOf(t: KeptTest): Evidence {

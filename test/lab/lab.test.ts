@@ -22,7 +22,7 @@ function namespaceIsThere(name: string): boolean {
   return existsSync(`/run/netns/${name}`);
 }
 
-/** Whether the pid is a running process: one that nobody has waited for yet has ended too. */
+/** Returns whether the pid is a running process; a zombie is not. */
 function runs(pid: number): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
@@ -35,7 +35,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(10);
 }
 
-t.test('says in one line what is missing', async (t) => {
+t.test('missingTools and labSupport name what is missing, in one line', async (t) => {
   t.same(missingTools('/nonexistent'), ['ip', 'nft', 'setpriv', 'tee']);
   if (!support.ok) {
     t.notMatch(support.why, /\n/);
@@ -48,14 +48,14 @@ t.test('says in one line what is missing', async (t) => {
   }
 });
 
-t.test('an ordinary user is told to be root', skip, async (t) => {
+t.test('labSupport tells an ordinary user that labs need root', skip, async (t) => {
   const out = execFileSync(process.execPath, ['--import', 'tsx', program('lab-support')], {
     encoding: 'utf8',
   });
   t.match(JSON.parse(out), { ok: false, why: /root/ });
 });
 
-t.test('refuses bad and repeated names', skip, async (t) => {
+t.test('a lab refuses invalid and repeated names', skip, async (t) => {
   const lab = new Lab();
   t.teardown(() => lab.close());
   lab.host('a');
@@ -65,7 +65,7 @@ t.test('refuses bad and repeated names', skip, async (t) => {
   t.throws(() => lab.host('../etc'), { code: 'ERR_TURNPIKE_LAB' });
 });
 
-t.test('families, wires, loss and links', skip, async (t) => {
+t.test('hosts have the families, wires, loss and link states that are set', skip, async (t) => {
   const lab = new TestLab();
   t.teardown(() => lab.close());
   const dual = lab.host('dual');
@@ -117,7 +117,7 @@ t.test('families, wires, loss and links', skip, async (t) => {
   }
 });
 
-t.test('close ends what heeds no SIGTERM, and may be repeated', skip, async (t) => {
+t.test('close kills a process that ignores SIGTERM, and may be repeated', skip, async (t) => {
   const lab = new Lab();
   const host = lab.host('host');
   await lab.up();
@@ -133,7 +133,7 @@ t.test('close ends what heeds no SIGTERM, and may be repeated', skip, async (t) 
   t.throws(() => lab.spawn(host, ['true']), { code: 'ERR_TURNPIKE_CLOSED' });
 });
 
-t.test('a lab that is closed while it comes up leaves nothing', skip, async (t) => {
+t.test('a lab that is closed during `up` leaves no namespace', skip, async (t) => {
   const lab = new Lab();
   const host = lab.host('host');
   const rising = lab.up();
@@ -142,7 +142,7 @@ t.test('a lab that is closed while it comes up leaves nothing', skip, async (t) 
   t.notOk(namespaceIsThere(host.namespace));
 });
 
-t.test('a lab that could not be made whole is removed all the same', skip, async (t) => {
+t.test('a lab that has lost a namespace is still removed', skip, async (t) => {
   const lab = new TestLab();
   const host = lab.host('host');
   await lab.up();
@@ -159,7 +159,7 @@ for (const [ending, signal] of [
   ['SIGINT', 'SIGINT'],
   ['throw', undefined],
 ] as const) {
-  t.test(`an owner that ends by ${ending} leaves nothing`, skip, async (t) => {
+  t.test(`an owner that ends by ${ending} leaves no process and no namespace`, skip, async (t) => {
     const owner = spawn(process.execPath, ['--import', 'tsx', program('lab-owner'), ending], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
@@ -178,8 +178,8 @@ for (const [ending, signal] of [
   });
 }
 
-t.test('what a dead owner left is removed by the next lab', skip, async (t) => {
-  // No pid is this high (pid_max is at most 2^22), so the owner is surely dead.
+t.test('the next lab removes the namespaces and processes of a dead owner', skip, async (t) => {
+  // pid_max is at most 2^22, so no process has this pid.
   const stale = `turnpike-99999999-0-${process.pid}-host`;
   execFileSync('ip', ['netns', 'add', stale]);
   const inside = spawn('ip', ['netns', 'exec', stale, 'sleep', '1000'], { stdio: 'ignore' });

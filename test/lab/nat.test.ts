@@ -10,7 +10,7 @@ import {
 } from '../../src/lab/index.js';
 import { Agent, type AgentSocket } from './agent.js';
 
-/** RFC 4787 sections 4.1 and 5: what each name promises. */
+/** The mapping and filtering of each behaviour (RFC 4787 sections 4.1 and 5). */
 const PROMISES = {
   'full-cone': { sameMapping: true, otherPortPasses: true, otherAddressPasses: true },
   'address-restricted': { sameMapping: true, otherPortPasses: true, otherAddressPasses: false },
@@ -31,7 +31,7 @@ interface Outside {
   readonly agent: Agent;
 }
 
-/** A NAT, the host behind it, and two hosts to talk to. */
+/** A NAT, the host behind it, and two public hosts. */
 interface Scene {
   readonly nat: LabNat;
   readonly inside: LabHost;
@@ -39,7 +39,7 @@ interface Scene {
   readonly outside: readonly [Outside, Outside];
 }
 
-/** Sends from the inside and tells what address the datagram had when it arrived. */
+/** Sends a datagram from the inside. @returns its source address on arrival */
 async function mappingOf(
   inner: AgentSocket,
   outer: AgentSocket,
@@ -56,12 +56,12 @@ async function checkMapping(t: Test, { nat, agent, outside }: Scene): Promise<vo
   for (const { host, agent: far } of [...outside, ...outside]) {
     const outer = await far.open(4);
     const from = await mappingOf(inner, outer, at(host, outer));
-    t.equal(from.address, nat.addresses[4], 'the NAT hides the inner address');
+    t.equal(from.address, nat.addresses[4], 'the source address is that of the NAT');
     ports.add(from.port);
   }
-  // Four random ports may hold one pair of equals, but never four.
+  // Random ports may be equal, but hardly all four.
   const { sameMapping } = PROMISES[nat.behaviour];
-  t.equal(ports.size === 1, sameMapping, 'the mapping depends on the far end or not');
+  t.equal(ports.size === 1, sameMapping, 'one mapping for all destinations, or one for each');
 }
 
 async function checkFiltering(t: Test, { nat, agent, outside: [a, b] }: Scene): Promise<void> {
@@ -78,7 +78,7 @@ async function checkFiltering(t: Test, { nat, agent, outside: [a, b] }: Scene): 
   t.equal(inner.texts.includes('other port'), promise.otherPortPasses, 'other port');
   t.equal(inner.texts.includes('other address'), promise.otherAddressPasses, 'other address');
   const later = await mappingOf(inner, otherAddress, at(b.host, otherAddress));
-  if (promise.sameMapping) t.same(later, mapped, 'unsolicited packets do not shift the mapping');
+  if (promise.sameMapping) t.same(later, mapped, 'unsolicited packets do not change the mapping');
   await otherAddress.send(later, 'now asked for');
   await inner.receive('now asked for');
 }
@@ -92,10 +92,10 @@ async function checkIpv6(t: Test, { inside, agent, outside: [a, b] }: Scene): Pr
   await stranger.send(from, 'stranger');
   await contacted.send(from, 'asked for');
   await inner.receive('asked for');
-  t.notOk(inner.texts.includes('stranger'), 'unsolicited is dropped');
+  t.notOk(inner.texts.includes('stranger'), 'an unsolicited datagram is dropped');
 }
 
-t.test('NATs behave as they are called', skip, async (t) => {
+t.test('each NAT has the mapping and the filtering of its behaviour', skip, async (t) => {
   const lab = new Lab();
   t.teardown(() => lab.close());
   const hosts = [lab.host('a'), lab.host('b')] as const;
@@ -114,7 +114,7 @@ t.test('NATs behave as they are called', skip, async (t) => {
   }
 });
 
-t.test('two hosts behind one cone keep their mappings', skip, async (t) => {
+t.test('two hosts behind one port-restricted NAT keep their ports', skip, async (t) => {
   const lab = new Lab();
   t.teardown(() => lab.close());
   const hosts = [lab.host('a'), lab.host('b')];
@@ -123,7 +123,7 @@ t.test('two hosts behind one cone keep their mappings', skip, async (t) => {
   await lab.up();
   const outer = await Promise.all(hosts.map((host) => new Agent(lab, host).open(4)));
   const sockets = await Promise.all(inner.map((host) => new Agent(lab, host).open(4)));
-  t.not(sockets[0]?.port, sockets[1]?.port, 'their ephemeral ports are apart');
+  t.not(sockets[0]?.port, sockets[1]?.port, 'different ephemeral ports');
   for (const socket of sockets) {
     for (const [k, host] of hosts.entries()) {
       const there = outer[k];

@@ -1,13 +1,13 @@
 import { createInterface } from 'node:readline';
 import type { LabProcess } from '../../src/lab/index.js';
 
-/** What a program in a namespace can be asked: its methods by name, each with one parameter. */
+/** The methods of a program in a namespace by name, each with one parameter. */
 export type Methods = Readonly<Record<string, (params: never) => unknown>>;
 
 type Params<M extends Methods, K extends keyof M> = Parameters<M[K]>[0];
 type Result<M extends Methods, K extends keyof M> = Awaited<ReturnType<M[K]>>;
 
-/** An error as it crosses the pipe. */
+/** An error in the form that is sent over the pipe. */
 export interface RemoteFailure {
   readonly message: string;
   readonly code?: string;
@@ -26,7 +26,7 @@ type Line =
   | { readonly id: number; readonly failure: RemoteFailure }
   | { readonly event: unknown };
 
-/** A failure that a program in a namespace told of. */
+/** An error that a program in a namespace reported. */
 export class RemoteError extends Error {
   readonly code: string | undefined;
   readonly stunCode: number | undefined;
@@ -40,7 +40,7 @@ export class RemoteError extends Error {
   }
 }
 
-/** What of a caught value crosses the pipe. */
+/** Returns the failure to send for a caught value. */
 export function failureOf(error: unknown): RemoteFailure {
   const { message, code, stunCode, reason } = error as RemoteFailure;
   return {
@@ -51,7 +51,7 @@ export function failureOf(error: unknown): RemoteFailure {
   };
 }
 
-/** The test's end: a JSON object a line over the program's stdin and stdout. */
+/** The test's end. Each line of the program's stdin and stdout is a JSON object. */
 export class RpcClient<M extends Methods, Event> {
   readonly #process: LabProcess;
   readonly #waiting = new Map<
@@ -96,8 +96,8 @@ export class RpcClient<M extends Methods, Event> {
 
 /**
  * The program's end. The program ends when its stdin does.
- * @param methods - what it can be asked
- * @returns tells the test of something that it did not ask for
+ * @param methods - methods that the test can call
+ * @returns a function that sends an event to the test
  */
 export function serveRpc<Event>(methods: Methods): (event: Event) => void {
   const write = (line: Line) => void process.stdout.write(`${JSON.stringify(line)}\n`);

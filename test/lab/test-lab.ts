@@ -11,7 +11,7 @@ import { nodeLines, upLines } from '../../src/lab/links.js';
 import { run } from '../../src/lab/tools.js';
 import { Evidence } from './evidence.js';
 
-/** A private link between two hosts beside the internet, for what must not cross a NAT. */
+/** A private link between two hosts, for traffic that must not cross a NAT. */
 export interface LabWire {
   readonly ends: readonly [LabHost, LabHost];
   /** IPv4 addresses of the two ends. */
@@ -20,13 +20,13 @@ export interface LabWire {
   readonly interfaces: readonly [string, string];
 }
 
-/** Wires that the lab has addresses for. */
+/** Maximum number of wires, each of which has its own third octet of 172.31.0.0/16. */
 const WIRES_MAX = 256;
 
-/** A lab whose links can be broken, lose packets or suit XDP, and whose hosts can be wired. */
+/** A lab whose links can be set down, made lossy or prepared for XDP, with wires between hosts. */
 export class TestLab extends Lab {
   readonly evidence = new Evidence();
-  /** Percent by node, for nodes whose links lose packets. */
+  /** Loss in percent by node, for nodes with a lossy uplink. */
   readonly #losses = new Map<LabHost | LabNat, number>();
   readonly #nodes: (LabHost | LabNat)[] = [];
   readonly #wires: LabWire[] = [];
@@ -81,8 +81,8 @@ export class TestLab extends Lab {
   }
 
   /**
-   * Makes a node's uplink lose packets at random, each way alike.
-   * @param percent - 0 to 100; three decimals count
+   * Makes a node's uplink lose packets at random, in both directions.
+   * @param percent - 0 to 100, with at most three decimals
    * @throws TurnpikeError ERR_TURNPIKE_LAB
    */
   async setLoss(node: LabHost | LabNat, percent: number): Promise<void> {
@@ -90,7 +90,7 @@ export class TestLab extends Lab {
     else this.#losses.delete(node);
     const parent = this.parentOf(node);
     const losses = [...this.#losses].filter(([lossy]) => this.parentOf(lossy) === parent);
-    // Segmentation offload would hand a whole run of datagrams to the rule as one packet.
+    // With segmentation offload the rule would get several datagrams as one packet.
     await Promise.all([
       ...this.#nodes.map((each) =>
         run(['ip', '-n', each.namespace, 'link', 'set', each.uplink, 'gso_max_segs', '1']),
@@ -100,20 +100,19 @@ export class TestLab extends Lab {
   }
 
   /**
-   * Takes a node's uplink down, so that the node has no network (ENETUNREACH) and its parent no
-   * carrier, or up again. A silent break is `setLoss` with 100.
+   * Sets a node's uplink down or up. While it is down, the node has no network (ENETUNREACH) and
+   * its parent no carrier. To drop packets silently, use `setLoss` with 100.
    * @throws TurnpikeError ERR_TURNPIKE_LAB
    */
   async setLink(node: LabHost | LabNat, state: 'up' | 'down'): Promise<void> {
-    // The kernel forgets the routes over an interface that goes down, and its IPv6 addresses.
+    // When an interface goes down, the kernel removes its routes and its IPv6 addresses.
     const batch = state === 'up' ? nodeLines(node) : [`link set dev ${node.uplink} down`];
     await runBatch(node.namespace, batch);
   }
 
   /**
-   * Makes the links that are up as XDP needs them, with `ethtool`: frames cross them with complete
-   * checksums, as they would a cable, and both ends poll, as veth drops what is redirected to an
-   * end that does not.
+   * Prepares the links that are up for XDP, with `ethtool`. Frames have complete checksums, as on
+   * a cable. Both ends use NAPI, since veth drops frames that are redirected to an end without it.
    * @throws TurnpikeError ERR_TURNPIKE_LAB
    */
   async prepareForXdp(): Promise<void> {
@@ -153,7 +152,7 @@ function runBatch(namespace: string, lines: readonly string[]): Promise<void> {
 }
 
 /**
- * Replaces the loss of all links that hang off one forwarding namespace, in one transaction.
+ * Returns rules that replace the loss of all links of one forwarding namespace in one transaction.
  * @param losses - each lossy link's node and the percent it loses; none removes all loss
  * @returns text for `nft -f`
  */

@@ -23,10 +23,10 @@ function scene() {
   return { log, counts, watch, pass };
 }
 
-t.test('a bound is spoken of once when it is met, and once when that is over', async (t) => {
+t.test('a bound is logged once when it is reached, and once when that is over', async (t) => {
   const { log, counts, pass, watch } = scene();
   pass(5);
-  t.equal(log.length, 0, 'what was counted before is no news');
+  t.equal(log.length, 0, 'counts from before the watch are not logged');
   pass(30, () => {
     counts.legs += 100;
   });
@@ -40,7 +40,7 @@ t.test('a bound is spoken of once when it is met, and once when that is over', a
   ]);
 });
 
-t.test('one that comes and goes is spoken of once a minute', async (t) => {
+t.test('a bound that is reached again and again is logged about once a minute', async (t) => {
   const { log, counts, pass } = scene();
   for (let n = 0; n < 20; n += 1) {
     counts.rooms += 1;

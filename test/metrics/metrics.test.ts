@@ -18,11 +18,11 @@ interface Family {
   readonly help: string;
   readonly type: string;
   readonly labels: ReadonlySet<string>;
-  /** Its lines. */
+  /** Its sample lines. */
   readonly samples: readonly string[];
 }
 
-/** What both services show after a connection, a refusal and requests that fail. */
+/** Returns the metrics of a relay and a directory after a connection and two failed requests. */
 async function scrapes(): Promise<{ relay: string; directory: string }> {
   const clusterSecret = randomBytes(32);
   const apiKey = randomBytes(24).toString('base64url');
@@ -79,7 +79,7 @@ const all = Object.entries(pages).map(([service, text]) => ({
 const tool = promtool();
 
 t.test(
-  'promtool finds nothing to complain about',
+  'promtool check metrics reports nothing',
   { skip: tool === undefined && 'needs promtool' },
   async (t) => {
     for (const { service, text } of all) {
@@ -97,7 +97,7 @@ const PAGE = readFileSync(join(ROOT, 'docs', 'metrics.md'), 'utf8');
 const [, RULES = ''] = /```yaml\n([^`]+)```/.exec(PAGE) ?? [];
 
 t.test(
-  'the alerts of docs/metrics.md',
+  'promtool check rules accepts the alerts of docs/metrics.md',
   { skip: tool === undefined && 'needs promtool' },
   async (t) => {
     const file = join(t.testdir({ 'rules.yaml': RULES }), 'rules.yaml');
@@ -108,7 +108,7 @@ t.test(
   },
 );
 
-t.test('the alerts are about metrics and values that there are', async (t) => {
+t.test('the metrics and label values of the alerts exist', async (t) => {
   const names = new Set(all.flatMap(({ families }) => families.map(({ name }) => name)));
   const used = [...RULES.matchAll(/turnpike_\w+/g)].map(([name]) => name);
   t.ok(used.length >= 8);
@@ -122,22 +122,25 @@ t.test('the alerts are about metrics and values that there are', async (t) => {
   }
 });
 
-t.test('counters, and only they, end in _total, and no family is another with it', async (t) => {
-  for (const { service, families } of all) {
-    t.ok(families.length > 20, `${service} has metrics`);
-    const names = new Set(families.map(({ name }) => name));
-    const wrong = families.filter(
-      ({ name, type }) => name.endsWith('_total') !== (type === 'counter'),
-    );
-    // OpenMetrics names the family of a counter without its suffix.
-    const clashes = families.filter(({ name }) => names.has(`${name}_total`));
-    t.strictSame(
-      [...wrong, ...clashes].map(({ name }) => name),
-      [],
-      service,
-    );
-  }
-});
+t.test(
+  'only counters end in _total, and no family has the name of a counter without it',
+  async (t) => {
+    for (const { service, families } of all) {
+      t.ok(families.length > 20, `${service} has metrics`);
+      const names = new Set(families.map(({ name }) => name));
+      const wrong = families.filter(
+        ({ name, type }) => name.endsWith('_total') !== (type === 'counter'),
+      );
+      // OpenMetrics names the family of a counter without its suffix.
+      const clashes = families.filter(({ name }) => names.has(`${name}_total`));
+      t.strictSame(
+        [...wrong, ...clashes].map(({ name }) => name),
+        [],
+        service,
+      );
+    }
+  },
+);
 
 t.test('each family has one unit, and a limit is a family of its own', async (t) => {
   for (const { service, families, text } of all) {
@@ -154,27 +157,31 @@ t.test('each family has one unit, and a limit is a family of its own', async (t)
   }
 });
 
-t.test('what operators ask first is there', async (t) => {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  for (const { service, text } of all) {
-    t.match(text, `turnpike_build_info{program="${service}",version="${version}"} 1`);
-    t.match(text, /^process_resident_memory_bytes \d/m);
-    t.match(text, /^process_open_fds \d/m);
-    t.match(text, /^nodejs_eventloop_lag_p99_seconds \d/m);
-  }
-  const { relay, directory } = pages;
-  t.match(relay, 'turnpike_relay_registration_state{state="registered"} 1');
-  t.match(relay, 'turnpike_relay_registration_state{state="registering"} 0');
-  t.match(relay, /^turnpike_relay_directory_reachable 1$/m);
-  t.match(relay, /^turnpike_relay_trunk_reachable\{relay="(fra|nyc)-1"\} 1$/m);
-  t.match(relay, 'turnpike_relay_xdp_mode{mode="off"} 1');
-  t.match(relay, /^turnpike_relay_legs [12]$/m);
-  t.match(relay, /^turnpike_relay_legs_limit \d+$/m);
-  const carried = /records_total\{name="(client_to_trunk|client_to_client|trunk_to_client)"\} 20$/m;
-  t.match(relay, carried, 'what was sent');
-  t.match(directory, 'turnpike_directory_relays{state="ready"} 2');
-  t.match(directory, 'turnpike_directory_requests_total{route="none",status="404"} 1');
-});
+t.test(
+  'the metrics of version, process, registration, legs and traffic have their values',
+  async (t) => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    for (const { service, text } of all) {
+      t.match(text, `turnpike_build_info{program="${service}",version="${version}"} 1`);
+      t.match(text, /^process_resident_memory_bytes \d/m);
+      t.match(text, /^process_open_fds \d/m);
+      t.match(text, /^nodejs_eventloop_lag_p99_seconds \d/m);
+    }
+    const { relay, directory } = pages;
+    t.match(relay, 'turnpike_relay_registration_state{state="registered"} 1');
+    t.match(relay, 'turnpike_relay_registration_state{state="registering"} 0');
+    t.match(relay, /^turnpike_relay_directory_reachable 1$/m);
+    t.match(relay, /^turnpike_relay_trunk_reachable\{relay="(fra|nyc)-1"\} 1$/m);
+    t.match(relay, 'turnpike_relay_xdp_mode{mode="off"} 1');
+    t.match(relay, /^turnpike_relay_legs [12]$/m);
+    t.match(relay, /^turnpike_relay_legs_limit \d+$/m);
+    const carried =
+      /records_total\{name="(client_to_trunk|client_to_client|trunk_to_client)"\} 20$/m;
+    t.match(relay, carried, 'the 20 records that were sent');
+    t.match(directory, 'turnpike_directory_relays{state="ready"} 2');
+    t.match(directory, 'turnpike_directory_requests_total{route="none",status="404"} 1');
+  },
+);
 
 const DECLARED: Metrics = Object.assign({}, ...Object.values(METRICS_BY_HEADING));
 const LISTS: Readonly<Record<string, readonly string[]>> = {
@@ -190,7 +197,7 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
   ),
 };
 
-t.test('each label is a declared one, and its values are those that are declared', async (t) => {
+t.test('all labels and their values are declared', async (t) => {
   for (const { service, families } of all) {
     const wrong: string[] = [];
     for (const { name, samples } of families.filter((each) => each.name.startsWith('turnpike_'))) {
@@ -209,7 +216,7 @@ t.test('each label is a declared one, and its values are those that are declared
   }
 });
 
-t.test('each service shows what is declared for it, and nothing else', async (t) => {
+t.test('each service has exactly the metrics that are declared for it', async (t) => {
   for (const { service, families } of all) {
     const heading = service === 'relay' ? 'Relay' : 'Directory';
     const declared = { ...METRICS_BY_HEADING.Both, ...METRICS_BY_HEADING[heading] };
@@ -247,7 +254,7 @@ t.test('durations are observed in seconds', async (t) => {
   }
 });
 
-t.test('services in one process do not count for each other', async (t) => {
+t.test('services in one process have separate metrics', async (t) => {
   const open = () =>
     Directory.open({
       listen: { address: '127.0.0.1', port: 0 },

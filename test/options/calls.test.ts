@@ -18,7 +18,7 @@ t.setTimeout(120_000);
 
 const throws = new Proxy({}, { get: () => JSON.parse('{'), ownKeys: () => JSON.parse('{') });
 
-/** What is of a wrong kind for every argument of every call. */
+/** Values that are wrong for almost every argument. */
 const WRONG: readonly unknown[] = [
   ...[null, true, -1, 1.5, Number.NaN, 10n, 'x', Symbol('x'), {}, [], [null], () => {}, throws],
   ...[new Map(), { unknown: 1 }, { signal: 5 }, { perSecond: 0, burst: 1 }, { cert: 1, key: 2 }],
@@ -47,7 +47,7 @@ async function scene(t: Test) {
   return { directory, relay, client };
 }
 
-/** Calls with each wrong value at once; all that is thrown, or rejected, by what it is. */
+/** Calls a function with each wrong value. @returns other errors, and how many TurnpikeErrors */
 async function outcomes(call: (given: never) => unknown, meanwhile?: () => Promise<void>) {
   const calls = Promise.allSettled(WRONG.map(async (given) => call(given as never)));
   await meanwhile?.();
@@ -59,9 +59,9 @@ async function outcomes(call: (given: never) => unknown, meanwhile?: () => Promi
 }
 
 interface Taken {
-  /** Values that are right here. */
+  /** The number of values that the call accepts. */
   readonly taken?: number;
-  /** Ends the calls that wait. */
+  /** Ends the calls that are pending. */
   readonly meanwhile?: () => Promise<void>;
 }
 
@@ -72,11 +72,11 @@ async function onlyOurs(
   { taken = 0, meanwhile }: Taken = {},
 ) {
   const { escaped, refused } = await outcomes(call, meanwhile);
-  t.strictSame(escaped, [], `${name}: nothing but TurnpikeErrors`);
+  t.strictSame(escaped, [], `${name}: only TurnpikeErrors`);
   t.ok(refused >= WRONG.length - taken, `${name} refuses ${refused} of ${WRONG.length}`);
 }
 
-t.test('nothing but a TurnpikeError leaves what opens something', async (t) => {
+t.test('functions and constructors throw only TurnpikeErrors for wrong arguments', async (t) => {
   await onlyOurs(t, 'Directory.open', (given) => Directory.open(given));
   await onlyOurs(t, 'Relay.open', (given) => Relay.open(given));
   await onlyOurs(t, 'Peer.open', (given) => Peer.open(given));
@@ -91,68 +91,74 @@ t.test('nothing but a TurnpikeError leaves what opens something', async (t) => {
   await onlyOurs(t, 'tenantSecret', (given) => tenantSecret(given, 'x'));
 });
 
-t.test('nor a call on what is open, which goes on', async (t) => {
-  const { directory, relay, client } = await scene(t);
-  await onlyOurs(t, 'Directory#update, apiKeys', (apiKeys) => directory.update({ apiKeys }));
-  await onlyOurs(t, 'Directory#update, tls', (tls) => directory.update({ tls }));
-  await onlyOurs(t, 'Relay#update, rate', (challengesBurst) => relay.update({ challengesBurst }));
-  // An object without any setting changes none.
-  await onlyOurs(t, 'Directory#update', (given) => directory.update(given), {
-    taken: 2,
-  });
-  await onlyOurs(t, 'Relay#update', (given) => relay.update(given), { taken: 2 });
-  // An empty list is one.
-  await onlyOurs(t, 'Relay#update, relays', (relays) => relay.update({ relays }), {
-    taken: 1,
-  });
-  await onlyOurs(t, 'createConnection', (given) => client.createConnection(given));
-  // Objects without any option of the call are options.
-  await onlyOurs(t, 'listRelays', (given) => client.listRelays(given), { taken: 3 });
-  const { grants } = await client.createConnection({ peers: [{}, {}] });
-  const peer = await Peer.open({ grant: grants[0] });
-  t.teardown(() => peer.close());
-  await onlyOurs(t, 'Peer#connect', (given) => peer.connect(given));
-  // Those that are taken wait for a peer that does not come, until this one is closed.
-  const waiting = await Peer.open({ grant: grants[1] });
-  const connect = (given: never) => waiting.connect('192.0.2.1:1', given);
-  await onlyOurs(t, 'Peer#connect, options', connect, { meanwhile: () => waiting.close() });
-  await onlyOurs(t, 'Peer#send', (given) => peer.send(given));
-  t.doesNotThrow(() => relay.update({ challengesPerSecond: 5, challengesBurst: 10 }));
-  t.equal((await client.listRelays()).length, 1);
-  // Whatever it is given, a close closes.
-  await onlyOurs(t, 'Peer#close', (given) => peer.close(given), {
-    taken: WRONG.length,
-  });
-});
+t.test(
+  'methods throw only TurnpikeErrors for wrong arguments, and the objects still work',
+  async (t) => {
+    const { directory, relay, client } = await scene(t);
+    await onlyOurs(t, 'Directory#update, apiKeys', (apiKeys) => directory.update({ apiKeys }));
+    await onlyOurs(t, 'Directory#update, tls', (tls) => directory.update({ tls }));
+    await onlyOurs(t, 'Relay#update, rate', (challengesBurst) => relay.update({ challengesBurst }));
+    // An object without any setting changes none.
+    await onlyOurs(t, 'Directory#update', (given) => directory.update(given), {
+      taken: 2,
+    });
+    await onlyOurs(t, 'Relay#update', (given) => relay.update(given), { taken: 2 });
+    // An empty list is valid.
+    await onlyOurs(t, 'Relay#update, relays', (relays) => relay.update({ relays }), {
+      taken: 1,
+    });
+    await onlyOurs(t, 'createConnection', (given) => client.createConnection(given));
+    // Objects without any option of the call are valid.
+    await onlyOurs(t, 'listRelays', (given) => client.listRelays(given), { taken: 3 });
+    const { grants } = await client.createConnection({ peers: [{}, {}] });
+    const peer = await Peer.open({ grant: grants[0] });
+    t.teardown(() => peer.close());
+    await onlyOurs(t, 'Peer#connect', (given) => peer.connect(given));
+    // Accepted calls wait for a peer that does not connect, until this peer is closed.
+    const waiting = await Peer.open({ grant: grants[1] });
+    const connect = (given: never) => waiting.connect('192.0.2.1:1', given);
+    await onlyOurs(t, 'Peer#connect, options', connect, { meanwhile: () => waiting.close() });
+    await onlyOurs(t, 'Peer#send', (given) => peer.send(given));
+    t.doesNotThrow(() => relay.update({ challengesPerSecond: 5, challengesBurst: 10 }));
+    t.equal((await client.listRelays()).length, 1);
+    // close() ignores arguments.
+    await onlyOurs(t, 'Peer#close', (given) => peer.close(given), {
+      taken: WRONG.length,
+    });
+  },
+);
 
-t.test('an address is text or an object, and what is none is told why', async (t) => {
-  const open = (listen: unknown) => Directory.open({ listen, clusterSecret, apiKeys } as never);
-  for (const listen of ['127.0.0.1:0', '[::1]:0', { address: '::1', port: 0 }]) {
-    const directory = await open(listen);
-    t.not(directory.address.port, 0);
-    await directory.close();
-  }
-  for (const [listen, message] of [
-    ['localhost:8080', /names are not resolved/],
-    [':8080', /listen/],
-    ['::1:8080', /listen/],
-    ['127.0.0.1', /port/],
-    [8080, /listen/],
-    ['8080', /listen/],
-    ['127.0.0.1:70000', /port/],
-    ['127.0.0.1:', /port/],
-    ['', /listen/],
-    [['127.0.0.1:0', '[::1]:0'], /listen/],
-    [{ host: '127.0.0.1', port: 0 }, /listen/],
-    [{ address: '127.0.0.1', port: '0' }, /port/],
-    ['http://127.0.0.1:8080', /listen/],
-  ] as const) {
-    const code = 'ERR_TURNPIKE_ADDRESS';
-    const error = await open(listen).catch((each: unknown) => each);
-    t.match(error, { code, message }, JSON.stringify(listen));
-    t.comment((error as Error).message);
-  }
-});
+t.test(
+  'an address is text or an object, and an invalid one is refused with the reason',
+  async (t) => {
+    const open = (listen: unknown) => Directory.open({ listen, clusterSecret, apiKeys } as never);
+    for (const listen of ['127.0.0.1:0', '[::1]:0', { address: '::1', port: 0 }]) {
+      const directory = await open(listen);
+      t.not(directory.address.port, 0);
+      await directory.close();
+    }
+    for (const [listen, message] of [
+      ['localhost:8080', /names are not resolved/],
+      [':8080', /listen/],
+      ['::1:8080', /listen/],
+      ['127.0.0.1', /port/],
+      [8080, /listen/],
+      ['8080', /listen/],
+      ['127.0.0.1:70000', /port/],
+      ['127.0.0.1:', /port/],
+      ['', /listen/],
+      [['127.0.0.1:0', '[::1]:0'], /listen/],
+      [{ host: '127.0.0.1', port: 0 }, /listen/],
+      [{ address: '127.0.0.1', port: '0' }, /port/],
+      ['http://127.0.0.1:8080', /listen/],
+    ] as const) {
+      const code = 'ERR_TURNPIKE_ADDRESS';
+      const error = await open(listen).catch((each: unknown) => each);
+      t.match(error, { code, message }, JSON.stringify(listen));
+      t.comment((error as Error).message);
+    }
+  },
+);
 
 t.test('an unknown option is refused with the nearest name, at every level', async (t) => {
   const base = { listen: '127.0.0.1:0', clusterSecret, apiKeys };

@@ -8,7 +8,7 @@ import { ROOT } from './sandbox.js';
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'turnpike-advice-')));
 t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** What a package that is installed below a folder advises, to whoever is in another one. */
+/** Returns the advice of a package in `modules` for the working directory `cwd`. */
 function adviceOf(modules: string, cwd: string): string {
   const folder = join(modules, 'turnpike');
   mkdirSync(folder, { recursive: true });
@@ -28,7 +28,7 @@ function project(name: string): string {
   return folder;
 }
 
-t.test('the advice compiles the addon where it is installed', async (t) => {
+t.test('the advice has the command that compiles the installed addon', async (t) => {
   const app = project('app');
   const modules = join(app, 'node_modules');
   t.match(adviceOf(modules, app), /run `npm rebuild turnpike`/, 'a project');

@@ -13,14 +13,14 @@ t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const node = join(folder, 'node', 'bin', 'node');
 const project = join(folder, 'turnpike');
 
-/** Compiles by a Node that has no headers beside it. */
+/** Compiles the addon with a Node that has no headers next to it. */
 function compile(env: NodeJS.ProcessEnv): Promise<{ failed: boolean; output: string }> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('npm_'));
   const all = {
     ...Object.fromEntries(inherited),
     npm_config_node_gyp: join(ROOT, 'node_modules/node-gyp/bin/node-gyp.js'),
     npm_config_devdir: join(folder, 'downloaded'),
-    // Nobody answers there.
+    // A port without a server.
     npm_config_disturl: 'http://127.0.0.1:9/',
     ...env,
   };
@@ -40,15 +40,15 @@ t.before(() => {
   }
 });
 
-t.test('headers that are nowhere are asked for in a line', { skip }, async (t) => {
+t.test('missing headers are an error of one line', { skip }, async (t) => {
   const { failed, output } = await compile({});
   t.ok(failed);
   t.match(output, /headers are not beside .*node, and they cannot be downloaded \(.+\): install/);
   t.match(output, /libnode-dev.*npm_config_nodedir\n$/);
-  t.notMatch(output.trim(), /\n/, 'in a line');
+  t.notMatch(output.trim(), /\n/, 'in one line');
 });
 
-t.test('a folder without headers that is named is no folder', { skip }, async (t) => {
+t.test('a folder without headers in npm_config_nodedir is an error', { skip }, async (t) => {
   const { output } = await compile({ npm_config_nodedir: folder });
   t.match(output, /turnpike: the addon cannot be compiled: /);
 });

@@ -42,13 +42,13 @@ try {
 }
 `;
 
-/** The program that README.md shows. */
+/** Returns the program in README.md. */
 function readmeExample(): string {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   return /```js\n(.*?)```/s.exec(readme)?.[1] ?? '';
 }
 
-/** Every file that the manifest names: of each subpath its types and its code, and the programs. */
+/** Returns the files that package.json names: types and code of each subpath, and the programs. */
 function entryPoints(): string[] {
   const { exports, bin, main, types } = JSON.parse(
     readFileSync(join(ROOT, 'package.json'), 'utf8'),
@@ -65,7 +65,7 @@ const skip =
     ? `needs ${lacking.join(', ')}`
     : !registryAnswers() && 'needs an npm registry';
 const fullPath = process.env.PATH ?? '';
-// Outside the checkout, whose own node_modules would make up for a missing dependency.
+// Outside the checkout, where a missing dependency would be found in node_modules.
 const folder = mkdtempSync(join(tmpdir(), 'turnpike-install-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const plainPath = makeToolFolder(join(folder, 'bin'));
@@ -89,35 +89,38 @@ async function saysWhatWasTried(t: Test, sandbox: Sandbox, platformName: string)
   t.match(outcome.output, /build.Release/, 'names the compiled addon that was tried');
 }
 
-t.test('the main package holds what is needed and no more', async (t) => {
-  const files = pack(ROOT, ['--dry-run']).files.map((file) => file.path);
-  for (const needed of [
-    'dist/index.js',
-    'dist/index.d.ts',
-    'dist/cli/main.js',
-    'dist/native/index.d.ts',
-    'binding.gyp',
-    'native/addon.cc',
-    'native/install.cjs',
-    'native/locate.cjs',
-    'README.md',
-    'LICENSE',
-    'PROTOCOL.md',
-    'ARCHITECTURE.md',
-    'CHANGELOG.md',
-    ...entryPoints(),
-  ]) {
-    t.ok(files.includes(needed), needed);
-  }
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  t.match(readme, `turnpike-${version}.tgz`, 'README.md names the package that is made');
-  const junk = /^(src|test|bench|build|packages|prebuilds|node_modules|\.)|prebuild\.mjs$|\.map$/;
-  t.strictSame(
-    files.filter((file) => junk.test(file) || file.endsWith('.tsbuildinfo')),
-    [],
-  );
-});
+t.test(
+  'the main package has the needed files, and no TypeScript, tests or build output',
+  async (t) => {
+    const files = pack(ROOT, ['--dry-run']).files.map((file) => file.path);
+    for (const needed of [
+      'dist/index.js',
+      'dist/index.d.ts',
+      'dist/cli/main.js',
+      'dist/native/index.d.ts',
+      'binding.gyp',
+      'native/addon.cc',
+      'native/install.cjs',
+      'native/locate.cjs',
+      'README.md',
+      'LICENSE',
+      'PROTOCOL.md',
+      'ARCHITECTURE.md',
+      'CHANGELOG.md',
+      ...entryPoints(),
+    ]) {
+      t.ok(files.includes(needed), needed);
+    }
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    t.match(readme, `turnpike-${version}.tgz`, 'README.md names the tarball of this version');
+    const junk = /^(src|test|bench|build|packages|prebuilds|node_modules|\.)|prebuild\.mjs$|\.map$/;
+    t.strictSame(
+      files.filter((file) => junk.test(file) || file.endsWith('.tsbuildinfo')),
+      [],
+    );
+  },
+);
 
 t.test('installed from tarballs', { skip }, async (t) => {
   const tarballs: Tarballs = makeTarballs(folder);
@@ -131,9 +134,9 @@ t.test('installed from tarballs', { skip }, async (t) => {
     await opensAndCloses(t, sandbox, OPEN_DATA_PLANE);
 
     const example = await sandbox.runModule(readmeExample());
-    t.same(example, { status: 0, output: 'hello\n' }, "README.md's example works as printed");
+    t.same(example, { status: 0, output: 'hello\n' }, "README.md's example prints its output");
 
-    await t.test('and the addon replaced by something else', async (t) => {
+    await t.test('with an addon that is no shared object', async (t) => {
       const addon = `node_modules/${tarballs.platformName}/turnpike.node`;
       sandbox.write(addon, 'not a shared object');
       await saysWhatWasTried(t, sandbox, tarballs.platformName);
@@ -146,7 +149,7 @@ t.test('installed from tarballs', { skip }, async (t) => {
     succeeds(t, installed, 'installs');
     await opensAndCloses(t, sandbox, OPEN_RELAY);
 
-    await t.test('and the addon removed', async (t) => {
+    await t.test('with the addon removed', async (t) => {
       sandbox.remove('node_modules/turnpike/build');
       await saysWhatWasTried(t, sandbox, tarballs.platformName);
     });
@@ -158,10 +161,14 @@ t.test('installed from tarballs', { skip }, async (t) => {
       mode: 0o755,
     });
     const sandbox = new Sandbox(join(folder, 'broken'), path);
-    succeeds(t, await sandbox.install([tarballs.source]), 'installs all the same');
+    succeeds(t, await sandbox.install([tarballs.source]), 'installs');
     const { output } = await sandbox.runModule(SHOW_ERROR);
     t.match(output, /^ERR_TURNPIKE_ADDON /);
     const [, log = ''] = /Compiling failed at the installation: see (\S+)\./.exec(output) ?? [];
-    t.match(readFileSync(log, 'utf8'), /no such language/, 'what the compiler said is kept');
+    t.match(
+      readFileSync(log, 'utf8'),
+      /no such language/,
+      'the output of the compiler is in the log',
+    );
   });
 });

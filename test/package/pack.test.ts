@@ -22,14 +22,14 @@ function tarballs(): string[] {
   return readdirSync(clone).filter((name) => name.endsWith('.tgz'));
 }
 
-t.test('a clone without its compiler packs no package without code', async (t) => {
+t.test('npm pack fails in a clone without dist and without the compiler', async (t) => {
   const { status, output } = npmPack();
   t.not(status, 0);
   t.match(output, /the TypeScript is not compiled.*run `npm ci`/);
   t.strictSame(tarballs(), []);
 });
 
-t.test('what was compiled before is packed', async (t) => {
+t.test('npm pack packs an earlier dist if the compiler is missing', async (t) => {
   mkdirSync(join(clone, 'dist', 'cli'), { recursive: true });
   writeFileSync(join(clone, 'dist', 'cli', 'main.js'), '');
   const { status, output } = npmPack();

@@ -7,29 +7,29 @@ import { findCommand } from '../setup/system-packages.js';
 /** The project's root folder. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** All of a system that installing and running needs when nothing is compiled. */
+/** Programs that installing and running need if nothing is compiled. */
 const PLAIN_TOOLS = ['sh', 'env', 'cat', 'cp', 'dirname', 'ls', 'mkdir', 'readlink', 'rm', 'uname'];
 
-/** What npm of the outer run says about itself would mislead the inner one. */
+/** Environment variables of the outer npm that the inner one does not inherit. */
 const OUTER_NPM =
   /^(npm_(?!config_(registry|cache|cafile|proxy|https_proxy)$)|INIT_CWD|NODE_OPTIONS)/;
 
-/** How a command ended, and all it wrote. */
+/** The exit status of a command and all its output. */
 export interface Outcome {
   readonly status: number;
   readonly output: string;
 }
 
 /**
- * An empty folder to install into, as a stranger's project has it: no settings of this checkout,
- * and Node's headers can come from this machine alone.
+ * A folder to install packages into, as the project of a user. It has no settings of this checkout,
+ * and Node's headers come only from this machine.
  */
 export class Sandbox {
   readonly folder: string;
   readonly #path: string;
 
   /**
-   * @param folder - made here
+   * @param folder - created
    * @param path - the PATH of every command
    */
   constructor(folder: string, path: string) {
@@ -49,7 +49,7 @@ export class Sandbox {
     rmSync(join(this.folder, name), { recursive: true });
   }
 
-  /** Installs tarballs, taking third-party packages from npm's cache where it has them. */
+  /** Installs tarballs, with third-party packages from npm's cache if it has them. */
   install(tarballs: readonly string[], options: readonly string[] = []): Promise<Outcome> {
     const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'];
     return this.#run('npm', ['install', ...quiet, ...options, ...tarballs]);
@@ -79,7 +79,7 @@ export class Sandbox {
     const env = {
       ...Object.fromEntries(inherited),
       PATH: this.#path,
-      // Where node-gyp would download headers from, and where it keeps those of earlier builds.
+      // node-gyp can download no headers and finds none of earlier builds.
       npm_config_disturl: 'http://127.0.0.1:9/',
       npm_config_devdir: join(this.folder, 'node-gyp'),
     };
@@ -95,8 +95,8 @@ export class Sandbox {
 }
 
 /**
- * Makes a folder that is all of a PATH: Node, npm and a few plain tools, no compiler.
- * @param folder - made here
+ * Makes a folder for PATH with Node, npm and the plain tools, but no compiler.
+ * @param folder - created
  * @returns the folder
  */
 export function makeToolFolder(folder: string): string {

@@ -5,17 +5,17 @@ import { ROOT } from './sandbox.js';
 
 /** The tarballs of one build, as they would be published. */
 export interface Tarballs {
-  /** The main package with its platform packages named. */
+  /** The main package, which names its platform packages. */
   readonly main: string;
   /** The addon for this platform. */
   readonly platform: string;
   /** Its name. */
   readonly platformName: string;
-  /** The main package as the repository has it, that names no platform package. */
+  /** The main package as in the repository, which names no platform packages. */
   readonly source: string;
 }
 
-/** What `npm pack` says of a tarball. */
+/** The output of `npm pack --json` for a tarball. */
 export interface Packed {
   readonly name: string;
   readonly filename: string;
@@ -23,8 +23,8 @@ export interface Packed {
 }
 
 /**
- * Runs `npm pack` without its scripts: they would build in the checkout that other tests use.
- * @param folder - of the package
+ * Runs `npm pack` without scripts, which would build in the checkout that other tests use.
+ * @param folder - folder of the package
  * @param options - further options of `npm pack`
  */
 export function pack(folder: string, options: readonly string[]): Packed {
@@ -35,7 +35,7 @@ export function pack(folder: string, options: readonly string[]): Packed {
 
 /**
  * Builds the packages and packs them.
- * @param folder - where to
+ * @param folder - folder in which the packages and the tarballs are created
  */
 export function makeTarballs(folder: string): Tarballs {
   const packages = join(folder, 'packages');
@@ -60,7 +60,7 @@ export function makeTarballs(folder: string): Tarballs {
   };
 }
 
-/** Whether third-party packages can be had: npm's cache alone lacks their lists of versions. */
+/** Returns whether an npm registry answers; npm's cache alone has no lists of versions. */
 export function registryAnswers(): boolean {
   const args = ['view', 'node-addon-api', 'version', '--fetch-retries=0', '--fetch-timeout=20000'];
   return spawnSync('npm', args, { stdio: 'ignore' }).status === 0;

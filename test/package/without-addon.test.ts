@@ -12,7 +12,7 @@ import { pack, registryAnswers } from './tarballs.js';
 // Installs the dependencies once.
 t.setTimeout(180_000);
 
-/** What node-semver offers; it brings no types. */
+/** The part of node-semver that is used; it has no types. */
 interface Semver {
   satisfies(version: string, range: string): boolean;
 }
@@ -35,7 +35,7 @@ await directory.close();
 console.log(typeof Peer.join, typeof DirectoryClient, relays);
 `;
 
-/** Two peers that meet at a relay, which is elsewhere. */
+/** Returns a program in which two peers meet at a relay of another process. */
 function meet(room: object): string {
   return `
 import { Peer } from 'turnpike';
@@ -83,7 +83,7 @@ interface InstalledPackage {
   readonly engines?: { readonly node?: string };
 }
 
-/** Every package below a node_modules. */
+/** Returns every package in a node_modules folder. */
 function installedPackages(modules: string): InstalledPackage[] {
   return readdirSync(modules, { recursive: true, encoding: 'utf8' })
     .filter((path) => /(^|node_modules\/)(@[^/]+\/)?[^/@]+\/package\.json$/.test(path))
@@ -94,7 +94,7 @@ function installedPackages(modules: string): InstalledPackage[] {
 const sandbox = new Sandbox(join(folder, 'app'), makeToolFolder(join(folder, 'tools')));
 const modules = join(sandbox.folder, 'node_modules');
 
-t.test('the package alone installs without a compiler', { skip }, async (t) => {
+t.test('the main package installs without a compiler', { skip }, async (t) => {
   const tarballs = join(folder, 'tarballs');
   mkdirSync(tarballs);
   const tarball = join(tarballs, pack(ROOT, [`--pack-destination=${tarballs}`]).filename);
@@ -104,18 +104,22 @@ t.test('the package alone installs without a compiler', { skip }, async (t) => {
   t.notOk(existsSync(join(modules, 'turnpike', 'build')), 'nothing was compiled');
 });
 
-t.test('every package of it runs on the oldest Node that ours names', { skip }, async (t) => {
-  const oldest = /\d+(\.\d+)*/.exec(manifest.engines.node)?.[0] ?? '';
-  const version = [...oldest.split('.'), '0', '0'].slice(0, 3).join('.');
-  const packages = installedPackages(modules);
-  t.ok(packages.length > 30, 'there are packages');
-  const refusing = packages
-    .filter(({ engines }) => !satisfies(version, engines?.node ?? '*'))
-    .map((one) => `${one.name}@${one.version} wants Node ${one.engines?.node}`);
-  t.strictSame(refusing, []);
-});
+t.test(
+  'every installed package supports the oldest Node that package.json names',
+  { skip },
+  async (t) => {
+    const oldest = /\d+(\.\d+)*/.exec(manifest.engines.node)?.[0] ?? '';
+    const version = [...oldest.split('.'), '0', '0'].slice(0, 3).join('.');
+    const packages = installedPackages(modules);
+    t.ok(packages.length > 30, 'there are packages');
+    const refusing = packages
+      .filter(({ engines }) => !satisfies(version, engines?.node ?? '*'))
+      .map((one) => `${one.name}@${one.version} needs Node ${one.engines?.node}`);
+    t.strictSame(refusing, []);
+  },
+);
 
-t.test('directories and peers work', { skip }, async (t) => {
+t.test('directories and peers work without an addon', { skip }, async (t) => {
   t.same(await sandbox.runModule(OPEN_DIRECTORY), { status: 0, output: 'function function 0\n' });
   const clusterSecret = randomBytes(32);
   const apiKey = randomBytes(24).toString('base64url');
@@ -147,7 +151,7 @@ t.test('directories and peers work', { skip }, async (t) => {
   ]);
 });
 
-t.test('the command line says what it can', { skip }, async (t) => {
+t.test('`turnpike COMMAND --help` works without an addon', { skip }, async (t) => {
   for (const command of ['directory', 'peer', 'relay', 'demo']) {
     const help = await sandbox.runProgram('turnpike', [command, '--help']);
     succeeds(t, help, `turnpike ${command} --help`);
@@ -155,40 +159,47 @@ t.test('the command line says what it can', { skip }, async (t) => {
   }
 });
 
-await t.test('a relay says what was tried and what to do, and so does a data plane', async (t) => {
-  const { status, output } = await sandbox.runModule(OPEN_RELAY);
-  t.equal(status, 0, 'both errors can be caught');
-  const errors = output.split(/^(?=TurnpikeError)/m);
-  t.equal(errors.length, 2);
-  for (const error of errors) {
-    t.match(error, /^TurnpikeError ERR_TURNPIKE_ADDON no addon for /);
-    t.match(error, /build.Release.turnpike\.node: no such file/);
-    t.match(error, /install g\+\+, make, python3 \(C\+\+20\) and run `npm rebuild turnpike`/);
-  }
-  const demo = await sandbox.runProgram('turnpike', ['demo', '--seconds', '1']);
-  t.not(demo.status, 0);
-  t.match(demo.output, /npm rebuild turnpike/);
-  t.notMatch(demo.output, /^\s+at /m, 'no stack');
-});
+await t.test(
+  'without an addon the error of a relay and of a data plane has what was tried and what to do',
+  async (t) => {
+    const { status, output } = await sandbox.runModule(OPEN_RELAY);
+    t.equal(status, 0, 'both errors can be caught');
+    const errors = output.split(/^(?=TurnpikeError)/m);
+    t.equal(errors.length, 2);
+    for (const error of errors) {
+      t.match(error, /^TurnpikeError ERR_TURNPIKE_ADDON no addon for /);
+      t.match(error, /build.Release.turnpike\.node: no such file/);
+      t.match(error, /install g\+\+, make, python3 \(C\+\+20\) and run `npm rebuild turnpike`/);
+    }
+    const demo = await sandbox.runProgram('turnpike', ['demo', '--seconds', '1']);
+    t.not(demo.status, 0);
+    t.match(demo.output, /npm rebuild turnpike/);
+    t.notMatch(demo.output, /^\s+at /m, 'no stack');
+  },
+);
 
-t.test('on macOS and Windows', { skip }, async (t) => {
-  for (const platform of ['darwin', 'win32']) {
-    const script = join(modules, 'turnpike', 'native', 'install.cjs');
-    const install = await sandbox.runScript(on(platform, `require(${JSON.stringify(script)})`));
-    succeeds(t, install, `${platform}: the installation does not fail`);
-    t.match(install.output.trim(), /^turnpike: no addon for .*the data plane needs Linux.*$/);
-    // Imports come first, whatever stands before them.
-    const opened = on(
-      platform,
-      OPEN_RELAY.replaceAll(/^import (.*) from (.*);$/gm, 'const $1 = await import($2);'),
-    );
-    const { output } = await sandbox.runModule(opened);
-    t.match(output, /ERR_TURNPIKE_ADDON no addon for .*Relays and data planes need Linux/s);
-    t.notMatch(output, /npm rebuild|glibc|musl/, `${platform}: nothing that cannot help`);
-  }
-});
+t.test(
+  'on macOS and Windows the package installs, and relays fail with a reason',
+  { skip },
+  async (t) => {
+    for (const platform of ['darwin', 'win32']) {
+      const script = join(modules, 'turnpike', 'native', 'install.cjs');
+      const install = await sandbox.runScript(on(platform, `require(${JSON.stringify(script)})`));
+      succeeds(t, install, `${platform}: the installation does not fail`);
+      t.match(install.output.trim(), /^turnpike: no addon for .*the data plane needs Linux.*$/);
+      // Static imports would run before `process.platform` is set.
+      const opened = on(
+        platform,
+        OPEN_RELAY.replaceAll(/^import (.*) from (.*);$/gm, 'const $1 = await import($2);'),
+      );
+      const { output } = await sandbox.runModule(opened);
+      t.match(output, /ERR_TURNPIKE_ADDON no addon for .*Relays and data planes need Linux/s);
+      t.notMatch(output, /npm rebuild|glibc|musl/, `${platform}: no advice for Linux`);
+    }
+  },
+);
 
-t.test('its types are complete', { skip }, async (t) => {
+t.test('the types compile with --strict and without --skipLibCheck', { skip }, async (t) => {
   sandbox.write(
     'app.ts',
     `import { Directory, type DirectoryOptions, Peer, Relay, TurnpikeError } from 'turnpike';

@@ -43,7 +43,7 @@ t.test('addresses that no host can have are refused', async (t) => {
   }
 });
 
-t.test('a relay claims its service addresses and its trunk addresses apart', async (t) => {
+t.test('claimedAddresses has service and trunk addresses with their kind', async (t) => {
   const record = relayRecord('fra-1', 1, {
     trunkSources: [{ address: '2001:db8::1', port: 9 }],
   });

@@ -18,7 +18,7 @@ const request = {
   body: '{"start":1}',
 };
 
-t.test('a request is signed as docs/registration.md writes it', async (t) => {
+t.test('the signature of a request is that of docs/registration.md', async (t) => {
   const text =
     'turnpike registration request v1\nPOST\n/v1/relays/fra-1/beat\n1795334400123\n' +
     '000102030405060708090a0b0c0d0e0f\n{"start":1}';
@@ -27,7 +27,7 @@ t.test('a request is signed as docs/registration.md writes it', async (t) => {
   t.equal(signRequest(key, { ...request, body: Buffer.from(request.body) }), expected);
 });
 
-t.test('an answer is signed as docs/registration.md writes it', async (t) => {
+t.test('the signature of an answer is that of docs/registration.md', async (t) => {
   const text =
     'turnpike registration answer v1\nPOST\n/v1/relays/fra-1/beat\n409\n1795334400123\n' +
     '000102030405060708090a0b0c0d0e0f\n{"start":1}';
@@ -35,7 +35,7 @@ t.test('an answer is signed as docs/registration.md writes it', async (t) => {
   t.equal(signAnswer(key, { ...request, status: 409 }), expected);
 });
 
-t.test('every part is covered', async (t) => {
+t.test('a signature covers every part of a request', async (t) => {
   const whole = signRequest(key, request);
   const others = [
     { method: 'PUT' },
@@ -49,7 +49,7 @@ t.test('every part is covered', async (t) => {
   t.not(signAnswer(key, { ...request, status: 200 }), whole);
 });
 
-t.test('signatures compare whole', async (t) => {
+t.test('sameSignature compares the whole signature', async (t) => {
   const whole = signRequest(key, request);
   t.ok(sameSignature(whole, whole));
   t.notOk(sameSignature(whole, whole.slice(1)));
@@ -57,7 +57,7 @@ t.test('signatures compare whole', async (t) => {
   t.notOk(sameSignature(whole, `é${whole.slice(1)}`));
 });
 
-t.test('headers that are missing, repeated or malformed are none', async (t) => {
+t.test('parseSigning returns undefined for missing, repeated or malformed headers', async (t) => {
   const good: Record<string, unknown> = {
     'turnpike-time': '1795334400123',
     'turnpike-nonce': request.nonce,

@@ -7,7 +7,7 @@ import { leftBehind } from '../setup/left-behind.js';
 const mark = `test-${process.pid}`;
 
 function sleeper(env: NodeJS.ProcessEnv) {
-  // Of a shell that has ended, as what is left behind has no parent in the run.
+  // Its parent, a shell, has ended, as the parents of left-behind processes have.
   const child = spawn('sh', ['-c', 'sleep 60 & echo $!'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -15,7 +15,7 @@ function sleeper(env: NodeJS.ProcessEnv) {
   return once(child.stdout, 'data').then(([text]) => Number(String(text)));
 }
 
-t.test('processes of the run are found, and nobody else', async (t) => {
+t.test('leftBehind finds processes of the run and no others', async (t) => {
   const marks = { namespacesBefore: [], mark };
   t.strictSame(leftBehind(marks, []), []);
   const mine = await sleeper({ TURNPIKE_CI_RUN: mark });
@@ -25,15 +25,15 @@ t.test('processes of the run are found, and nobody else', async (t) => {
   t.match(leftBehind(marks, []), [new RegExp(`^process ${mine}: sleep 60$`)]);
 });
 
-t.test('namespaces of the run are found', async (t) => {
+t.test('leftBehind finds namespaces of the run and those whose owner has ended', async (t) => {
   const before = ['turnpike-1-1-0-old'];
   const left = (...names: string[]) =>
     leftBehind({ namespacesBefore: before, mark }, [...before, ...names]);
-  t.strictSame(left(), [], 'what was there before is not of the run');
+  t.strictSame(left(), [], 'not those from before the run');
   t.strictSame(left('somebody-elses', 'cni-1234'), []);
-  t.strictSame(left(`${newPrefix()}-host`), [], 'a lab that is in use by another run');
+  t.strictSame(left(`${newPrefix()}-host`), [], 'not a lab in use by another run');
   const gone = `turnpike-${process.pid}-1-0-host`;
-  t.strictSame(left(gone), [`network namespace ${gone}`], 'one whose owner is gone');
+  t.strictSame(left(gone), [`network namespace ${gone}`], 'one whose owner has ended');
   const mine = await sleeper({ TURNPIKE_CI_RUN: mark });
   t.teardown(() => process.kill(mine, 'SIGKILL'));
   const owned = `turnpike-${mine}-${processStart(mine)?.toString(36)}-0-host`;

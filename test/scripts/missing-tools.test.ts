@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { freshCheckout, toolFolderWithout } from '../setup/tool-folder.js';
 
-// Some thirty scripts are started, each of which takes a second.
+// About 30 scripts are started, each of which takes about a second.
 t.setTimeout(240_000);
 
 const scratch = mkdtempSync(join(tmpdir(), 'turnpike-scripts-'));
@@ -19,7 +19,7 @@ interface Outcome {
   readonly output: string;
 }
 
-/** Runs a script of package.json on a machine that lacks some programs. */
+/** Runs a script of package.json with a PATH that lacks some programs. */
 function runWithout(hidden: readonly string[], script: readonly string[]): Promise<Outcome> {
   const path = toolFolderWithout(join(scratch, `tools-${++folders}`), hidden);
   const { CXX: _, ...inherited } = process.env;
@@ -85,26 +85,30 @@ for (const { script, hidden, says } of CASES) {
     t.equal(code, 1);
     t.match(output, says);
     t.notMatch(output, /^\s+at /m, 'no stack');
-    t.notMatch(output.trim(), /\n/, 'in a line');
+    t.notMatch(output.trim(), /\n/, 'in one line');
     t.comment(output.trim());
   });
 }
 
-t.test('test without python3', async (t) => {
+t.test('`npm test` without python3 needs it only if the addon is not up to date', async (t) => {
   const hidden = ['python3', 'python', 'g++'];
   const script = ['test', '--', 'test/stun'];
-  // The run ends at its next step.
+  // Makes the run fail at its next step.
   const settings = join(checkout, 'tsconfig.build.json');
   t.teardown(() => renameSync(`${settings}.away`, settings));
   renameSync(settings, `${settings}.away`);
   const current = await runWithout(hidden, script);
-  t.match(current.output, /Set-up failed: Building the TypeScript/, 'a current addon will do');
+  t.match(
+    current.output,
+    /Set-up failed: Building the TypeScript/,
+    'not needed for a current addon',
+  );
   t.notMatch(current.output, /addon is not/);
   utimesSync(join(checkout, 'binding.gyp'), new Date(), new Date());
   const stale = await runWithout(hidden, script);
   t.equal(stale.code, 1);
   t.match(stale.output, /^The addon is not up to date and .*: g\+\+, python3 not found: apt-get/);
-  t.notMatch(stale.output.trim(), /\n/, 'in a line');
+  t.notMatch(stale.output.trim(), /\n/, 'in one line');
 });
 
 const LAB: readonly (readonly [tool: string, debianPackage: string])[] = [
@@ -117,18 +121,18 @@ for (const [tool, debianPackage] of LAB) {
     const { code, output } = await runWithout([tool], ['start', '--', '--nat', 'symmetric']);
     t.not(code, 0);
     t.match(output, new RegExp(`${tool} not found: apt-get install ${debianPackage}`));
-    t.notMatch(output.trim(), /\n/, 'in a line');
+    t.notMatch(output.trim(), /\n/, 'in one line');
   });
 }
 
-t.test('start builds what is not built', async (t) => {
+t.test('`npm start` builds a missing dist', async (t) => {
   rmSync(join(checkout, 'dist'), { recursive: true });
   const { code, output } = await runWithout([], ['start', '--', '--seconds', '1', '--json']);
   t.equal(code, 0, output);
   t.match(output, /"event":"summary"/);
 });
 
-t.test('start without an addon says how to get one', async (t) => {
+t.test('`npm start` without an addon prints how to compile it', async (t) => {
   rmSync(join(checkout, 'build', 'Release'));
   t.teardown(() => symlinkSync(join('..', 'nowhere'), join(checkout, 'build', 'Release')));
   const { code, output } = await runWithout(['make'], ['start', '--', '--seconds', '1']);
@@ -137,7 +141,7 @@ t.test('start without an addon says how to get one', async (t) => {
   t.match(output, /install make .*npm run build:native/);
 });
 
-t.test('what the tests lack is named, and the check for skipped tests fails', async (t) => {
+t.test('test:rights names missing programs and fails', async (t) => {
   const { code, output } = await runWithout(['iperf3', 'conntrack'], ['test:rights']);
   t.equal(code, 1);
   t.match(output, /conntrack, iperf3 not found: apt-get install conntrack iperf3/);

@@ -8,7 +8,7 @@ import { findCommand } from '../setup/system-packages.js';
 const cmake = findCommand('cmake');
 
 t.test(
-  'a build folder is usable in a copied checkout',
+  'emptyMovedBuild makes a build folder usable in a copied checkout',
   {
     skip: cmake === undefined && 'needs cmake',
   },
@@ -28,13 +28,13 @@ t.test(
     configure(clone);
     writeFileSync(join(clone, 'build', 'kept'), '');
     configure(clone);
-    t.ok(existsSync(join(clone, 'build', 'kept')), 'nothing is built anew without need');
+    t.ok(existsSync(join(clone, 'build', 'kept')), 'not emptied in its own checkout');
 
     writeFileSync(join(clone, 'build', 'lock'), '');
     cpSync(clone, copy, { recursive: true });
-    t.doesNotThrow(() => configure(copy), 'beside the first one');
+    t.doesNotThrow(() => configure(copy), 'configures the copy');
     t.notOk(existsSync(join(copy, 'build', 'kept')));
-    t.ok(existsSync(join(copy, 'build', 'lock')), 'what others may hold stays');
-    t.ok(existsSync(join(clone, 'build', 'kept')), 'the first one is left alone');
+    t.ok(existsSync(join(copy, 'build', 'lock')), 'the lock is kept');
+    t.ok(existsSync(join(clone, 'build', 'kept')), 'the original is not changed');
   },
 );

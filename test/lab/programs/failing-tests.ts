@@ -1,4 +1,4 @@
-/** Tests that fail, hang or pass in a lab, for the test of what is kept then: `HOW FOLDER`. */
+/** A test that fails, hangs or passes in a lab, for keep-on-failure.test.ts: `HOW FOLDER`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { closeAfter, setPatience } from '../keep-on-failure.js';
@@ -6,7 +6,7 @@ import { TestLab } from '../test-lab.js';
 
 const [, , how = '', folder = ''] = process.argv;
 
-/** More than what is kept of a program, then a last line. */
+/** Prints more than is kept of a program, then a last line. */
 const LOUD =
   'for (let n = 0; n < 400; n++) console.log("a line of many".padEnd(1000)); console.log("last")';
 

@@ -1,4 +1,4 @@
-/** Makes a lab with a program in it, says what it made, and waits to be killed. */
+/** Makes a lab with a process in it, prints both, and waits to be killed, or throws. */
 import { Lab } from '../../../src/lab/index.js';
 
 const lab = new Lab();

@@ -1,6 +1,5 @@
 /**
- * Opens UDP sockets and sends datagrams as it is asked, and tells what arrived: the hands of a
- * test inside a namespace.
+ * Opens UDP sockets, sends datagrams and reports received ones for a test, inside a namespace.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import type { Received, UdpMethods } from '../agent.js';
