@@ -11,7 +11,7 @@ import { VirtualTime } from './simulated-path.js';
 const ROOM_KEY = new Uint8Array(32).fill(7);
 const CONNECTION = '000102030405060708090a0b0c0d0e0f';
 
-/** Bytes that differ from call to call, the same in every run. */
+/** Makes bytes that differ between calls and are the same in every run. */
 function countingRandom(seed: string): RandomBytes {
   let calls = 0;
   return (bytes) => createHash('sha256').update(`${seed} ${calls++}`).digest().subarray(0, bytes);
@@ -43,7 +43,7 @@ function side(role: 0 | 1, options: SideOptions = {}): Side {
   return { channel, sent };
 }
 
-/** Delivers everything that is under way until nothing is. */
+/** Delivers datagrams until none is in flight. */
 function exchange(a: Side, b: Side): void {
   while (a.sent.length + b.sent.length > 0) {
     for (const datagram of a.sent.splice(0)) b.channel.receive(datagram);
@@ -58,7 +58,7 @@ function keyedPair(): { a: Side; b: Side } {
   return { a, b };
 }
 
-/** Seals a message at one side and takes it off the wire. */
+/** Seals a message at one side. @returns its datagram, which is not delivered */
 function sealedBy({ channel, sent }: Side, text: string): Uint8Array {
   channel.send(Buffer.from(text));
   const datagram = sent.pop();
@@ -71,7 +71,7 @@ function verdict(to: Side, datagram: Uint8Array): string {
   return got.type === 'plain' ? `plain ${Buffer.from(got.message)}` : got.type;
 }
 
-t.test('one hello from either side keys both, and then they are quiet', async (t) => {
+t.test('one exchange of hellos keys both sides, which then have no deadline', async (t) => {
   const { a, b } = keyedPair();
   t.ok(a.channel.keyed);
   t.ok(b.channel.keyed);
@@ -104,7 +104,7 @@ t.test('lost hellos are repeated until both sides have keys', async (t) => {
   );
 });
 
-t.test('a changed byte anywhere is refused', async (t) => {
+t.test('a sealed message with any byte changed is refused', async (t) => {
   const { a, b } = keyedPair();
   const datagram = sealedBy(a, 'message');
   for (let index = 1; index < datagram.length; index++) {
@@ -112,7 +112,7 @@ t.test('a changed byte anywhere is refused', async (t) => {
     changed[index] = (changed[index] ?? 0) ^ 1;
     t.equal(verdict(b, changed), 'bad-seal', `byte ${index}`);
   }
-  t.equal(verdict(b, datagram), 'plain message', 'forgeries have not used its counter up');
+  t.equal(verdict(b, datagram), 'plain message', 'forgeries do not use up its counter');
 });
 
 t.test('a replayed message is refused', async (t) => {
@@ -131,7 +131,7 @@ t.test('a message sent back to its sender is refused', async (t) => {
   t.notOk(fresh.channel.keyed);
 });
 
-t.test('hellos and messages of an earlier session are worth nothing', async (t) => {
+t.test('hellos and messages of an earlier session are refused', async (t) => {
   const [a, b] = [side(0), side(1)];
   a.channel.poll();
   b.channel.poll();
@@ -150,7 +150,7 @@ t.test('hellos and messages of an earlier session are worth nothing', async (t) 
   t.equal(verdict(again, sealedBy(other, 'new')), 'plain new');
 });
 
-t.test('the same identifier given twice never gives the same key', async (t) => {
+t.test('two sessions with one connection identifier have different keys', async (t) => {
   const first = keyedPair();
   const [a, b] = [side(0, { seed: 'second' }), side(1)];
   a.channel.poll();
@@ -158,7 +158,7 @@ t.test('the same identifier given twice never gives the same key', async (t) => 
   t.notSame(sealedBy(first.a, 'same words'), sealedBy(a, 'same words'));
 });
 
-t.test('another room key or connection does not get in', async (t) => {
+t.test('a hello with another room key or connection identifier is refused', async (t) => {
   const strangers = [
     side(1, { roomKey: new Uint8Array(32).fill(8) }),
     side(1, { connectionId: 'ff0102030405060708090a0b0c0d0e0f' }),
@@ -173,14 +173,14 @@ t.test('another room key or connection does not get in', async (t) => {
   }
 });
 
-t.test('sealed data before the keys, and other traffic, are told apart', async (t) => {
+t.test('sealed data before the keys is too early, and other traffic is foreign', async (t) => {
   const { a } = keyedPair();
   t.equal(verdict(side(1), sealedBy(a, 'early')), 'too-early');
   t.equal(verdict(a, Uint8Array.of(0x10, 0, 0, 0, 1)), 'foreign');
   t.equal(verdict(a, new Uint8Array()), 'foreign');
 });
 
-t.test('random bytes never throw', async (t) => {
+t.test('random bytes do not throw', async (t) => {
   const { a } = keyedPair();
   holds(
     t,
@@ -190,7 +190,7 @@ t.test('random bytes never throw', async (t) => {
   );
 });
 
-t.test('seal and open are inverse, and add what they say', async (t) => {
+t.test('openSealed is the inverse of seal, which adds SEAL_BYTES', async (t) => {
   const key = new Uint8Array(32).fill(1);
   holds(
     t,

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/clock.js';
 import { ByteStream } from '../../src/stream/byte-stream.js';
 import { seededRandom } from '../setup/seeded-random.js';
 
-/** What a path does to messages. */
+/** The faults of a path. */
 export interface PathFaults {
   /** Shares of messages, 0 to 1. */
   readonly loss: number;
@@ -20,7 +20,7 @@ interface Event {
 
 /** Virtual time: runs events in order without waiting. */
 export class VirtualTime {
-  /** As a real clock does, it moves on between two readings. */
+  /** Its monotonic time advances between two readings, as that of a real clock. */
   readonly clock: Clock = {
     now: () => this.nowMs,
     monotonic: () => {
@@ -40,7 +40,7 @@ export class VirtualTime {
     this.#events.splice(index, 0, event);
   }
 
-  /** Runs one event; false when there is none. */
+  /** Runs the next event. @returns false if there is none */
   step(): boolean {
     const event = this.#events.shift();
     if (event === undefined) return false;
@@ -52,7 +52,7 @@ export class VirtualTime {
 
 export const MESSAGE_BYTES_MAX = 200;
 
-/** One end of a simulated pair: writes its input, reads its output when it may. */
+/** One end of a simulated pair: writes its input, and reads its output while `reading` is set. */
 class SimulatedEnd {
   readonly stream: ByteStream;
   readonly received: Uint8Array[] = [];
@@ -60,7 +60,7 @@ class SimulatedEnd {
   readonly #input: Uint8Array;
   #written = 0;
   #timerMs: number | undefined;
-  /** When false, nothing is read, so the other side must stop. */
+  /** If false, nothing is read, so the other side must stop. */
   reading = true;
 
   constructor(time: VirtualTime, input: Uint8Array, transmit: (message: Uint8Array) => void) {
@@ -113,7 +113,7 @@ export class SimulatedPair {
   readonly b: SimulatedEnd;
   readonly #faults: PathFaults;
   readonly #random: () => number;
-  /** Messages of an earlier connection are lost with it. */
+  /** The number of the connection; messages of an earlier one are lost. */
   #connection = 0;
   messages = 0;
 
@@ -124,7 +124,7 @@ export class SimulatedPair {
     this.b = new SimulatedEnd(this.time, inputs.b, (message) => this.#carry(message, () => this.a));
   }
 
-  /** Replaces the path by a new one; what is under way on the old one is lost. */
+  /** Replaces the path; messages in flight on the old one are lost. */
   connect(): void {
     this.#connection++;
     for (const end of [this.a, this.b]) {
@@ -142,7 +142,7 @@ export class SimulatedPair {
     return this.a.stream.complete && this.b.stream.complete;
   }
 
-  /** Runs until `done`; false when it is not reached in the simulated time given. */
+  /** Runs until `done`. @returns false if that takes longer in simulated time */
   run(done: () => boolean, timeMs: number): boolean {
     const endMs = this.time.nowMs + timeMs;
     while (!done()) {

@@ -5,7 +5,7 @@ import { encodeStreamMessage } from '../../src/stream/message.js';
 import { SealedChannel } from '../../src/stream/sealed-channel.js';
 import { ROOT } from '../house/source-files.js';
 
-/** The vectors of docs/stream.md, in their order. */
+/** Returns the vectors of docs/stream.md in their order. */
 function vectors(): string[] {
   const page = readFileSync(join(ROOT, 'docs', 'stream.md'), 'utf8');
   return [...page.matchAll(/^\| .* \| ([0-9a-f]+) \|$/gm)].map(([, hex = '']) => hex);
@@ -25,7 +25,7 @@ function channel(role: 0 | 1) {
   return { channel: opened, sent };
 }
 
-t.test('the vectors of docs/stream.md', async (t) => {
+t.test('hellos, a segment and an ack match the vectors of docs/stream.md', async (t) => {
   const a = channel(0);
   const b = channel(1);
   a.channel.poll();

@@ -4,10 +4,10 @@ import { type FakePeer, twoRelays, type World } from '../relay/world/index.js';
 
 const TRUNK_PORT = 3480;
 const CONTROL_SEQUENCE = 0xff05;
-/** An attribute that a relay adds to each control message, with its head. */
+/** Length of the attribute that a relay adds to each control message, with its header. */
 const CONTROL_SEQUENCE_BYTES = 20;
 
-/** The most bytes between relays that a tenant causes with one byte that it sends. */
+/** Maximum bytes of control traffic between relays for each byte that a tenant sends. */
 const RATIO_MAX = 2;
 
 function controlBytes(data: Uint8Array): number {
@@ -16,7 +16,7 @@ function controlBytes(data: Uint8Array): number {
   return data.length + (has ? 0 : CONTROL_SEQUENCE_BYTES);
 }
 
-/** Bytes of trunk control for each byte that peers sent. */
+/** Returns the bytes of control traffic for each byte that peers sent. */
 function ratioOf({ log }: World): number {
   let [sent, caused] = [0, 0];
   for (const { from, to, data } of log) {
@@ -40,12 +40,12 @@ function allocated(system: System): System {
   return system;
 }
 
-/** Answers of the trunk get lost, so that closes are repeated as often as they ever are. */
+/** Loses the responses to closes, so that relays repeat closes as often as they can. */
 function loseCloseAnswers({ world }: System): void {
   world.lose = ({ to, data }) => to.port === TRUNK_PORT && data[0] === 1 && data[1] === 4;
 }
 
-/** What a tenant can do that relays tell each other; peers are as terse as the protocol allows. */
+/** Actions of a tenant that make relays send control messages. */
 const WAYS: Record<string, (system: System) => void> = {
   'Connects without a partner': ({ world, a, b, nyc }) => {
     a.allocate(nyc.service);
@@ -77,12 +77,12 @@ const WAYS: Record<string, (system: System) => void> = {
       world.pass(1_000);
     }
   },
-  'the same where no close is answered': (system) => {
+  'legs closed while they connect, with responses to closes lost': (system) => {
     loseCloseAnswers(system);
     WAYS['legs closed while they connect']?.(system);
     system.world.pass(60_000);
   },
-  'mismatches on purpose': (system) => {
+  'Connects of both sides that mismatch': (system) => {
     const { world, a, b } = allocated(system);
     for (let attempt = 0; attempt < 20; attempt++) {
       a.connect({ ...b.address, port: 1 });
@@ -90,7 +90,7 @@ const WAYS: Record<string, (system: System) => void> = {
       world.pass(600);
     }
   },
-  'one side that mismatches, again and again': (system) => {
+  'Connects of one side that mismatch': (system) => {
     const { world, a, b } = allocated(system);
     for (let attempt = 0; attempt < 20; attempt++) {
       b.connect(a.address);
@@ -99,7 +99,7 @@ const WAYS: Record<string, (system: System) => void> = {
       world.pass(600);
     }
   },
-  'connections made and closed': (system) => {
+  'connections opened and closed': (system) => {
     const { world, a, b } = system;
     for (let life = 0; life < 20; life++) {
       allocated(system);
@@ -109,7 +109,7 @@ const WAYS: Record<string, (system: System) => void> = {
       world.pass(100);
     }
   },
-  'connections whose ends are not answered': (system) => {
+  'connections closed with responses to closes lost': (system) => {
     loseCloseAnswers(system);
     const { world, a, b } = system;
     for (let life = 0; life < 10; life++) {
@@ -120,7 +120,7 @@ const WAYS: Record<string, (system: System) => void> = {
       world.pass(40_000);
     }
   },
-  'another address after the other side has matched': (system) => {
+  'Connects with another address after a match': (system) => {
     const { world, a, b } = allocated(system);
     for (let attempt = 0; attempt < 20; attempt++) {
       a.connect(b.address);
@@ -131,7 +131,7 @@ const WAYS: Record<string, (system: System) => void> = {
       world.pass(600);
     }
   },
-  'partners that come late': (system) => {
+  'partners that connect late': (system) => {
     const { world, a, b } = system;
     for (let attempt = 0; attempt < 10; attempt++) {
       allocated(system);
@@ -143,7 +143,7 @@ const WAYS: Record<string, (system: System) => void> = {
       world.pass(31_000);
     }
   },
-  'legs left behind for the other side to match': (system) => {
+  'legs deleted before the other side connects': (system) => {
     const { world, a, b, fra, nyc } = system;
     b.allocate(fra.service);
     for (let life = 0; life < 20; life++) {
@@ -154,7 +154,7 @@ const WAYS: Record<string, (system: System) => void> = {
       world.pass(1_000);
     }
   },
-  'another relay named than the one where the other peer is': (system) => {
+  'peers that name a relay where the other peer is not': (system) => {
     const { world, a, b, fra, nyc } = system;
     const lon = world.addRelay('lon-1', '192.0.2.30');
     world.introduce();
@@ -170,8 +170,8 @@ const WAYS: Record<string, (system: System) => void> = {
 };
 
 for (const [way, act] of Object.entries(WAYS)) {
-  t.test(`between relays a tenant causes at most twice what it sends: ${way}`, async (t) => {
-    // The shortest names make the shortest requests, and SHA-1 the shortest integrity.
+  t.test(`control traffic is at most twice the bytes that a tenant sends: ${way}`, async (t) => {
+    // The shortest tenant and SHA-1 make the shortest requests.
     const system = twoRelays({
       a: { tenant: 'a', kind: 'sha1' },
       b: { tenant: 'a', kind: 'sha1' },
@@ -179,11 +179,11 @@ for (const [way, act] of Object.entries(WAYS)) {
     act(system);
     const ratio = ratioOf(system.world);
     t.ok(ratio > 0 && ratio <= RATIO_MAX, `${ratio.toFixed(2)}`);
-    t.comment(`${ratio.toFixed(2)} bytes for each`);
+    t.comment(`${ratio.toFixed(2)} bytes for each byte sent`);
   });
 }
 
-t.test('one Connect that has come is one offer, however long it waits', async (t) => {
+t.test('one Connect causes one offer, however long it waits', async (t) => {
   const { world, a, b, nyc } = twoRelays();
   a.allocate(nyc.service);
   a.connect(b.address);
@@ -191,7 +191,7 @@ t.test('one Connect that has come is one offer, however long it waits', async (t
   t.equal(offersIn(world), 1);
 });
 
-t.test('offers for repeated Connects are 500 ms apart, then further and further', async (t) => {
+t.test('offers for repeated Connects are 500 ms apart, then at growing intervals', async (t) => {
   const { world, a, b, nyc } = twoRelays();
   a.allocate(nyc.service);
   const begun = world.clock.monotonic();
@@ -205,29 +205,26 @@ t.test('offers for repeated Connects are 500 ms apart, then further and further'
   t.strictSame(at, [0, 500, 1_000, 1_500, 2_000, 3_000, 5_000, 9_000, 17_000, 25_000]);
 });
 
-t.test(
-  'an offer that meets ours unanswered has ours sent anew, if a Connect is left',
-  async (t) => {
-    const { world, a, b, fra } = allocated(twoRelays());
+t.test('a relay that receives an offer repeats its own unanswered one', async (t) => {
+  const { world, a, b, fra } = allocated(twoRelays());
+  a.connect(b.address);
+  for (let seconds = 0; seconds < 8; seconds++) {
+    world.pass(1_000);
     a.connect(b.address);
-    for (let seconds = 0; seconds < 8; seconds++) {
-      world.pass(1_000);
-      a.connect(b.address);
-    }
-    // The first answer of nyc gets lost, which says that it has matched fra's offer.
-    let lost = 0;
-    world.lose = ({ from, to, data }) => {
-      const wanted = to.port === TRUNK_PORT && from.address !== fra.trunk.address && data[0] === 1;
-      if (wanted) lost += 1;
-      return wanted && lost === 1;
-    };
-    b.connect(a.address);
-    t.equal(lost > 1, true);
-    for (const peer of [a, b]) t.equal(peer.connectAnswer?.messageClass, 'success');
-  },
-);
+  }
+  // Loses the first response of nyc, with which it accepts fra's offer.
+  let lost = 0;
+  world.lose = ({ from, to, data }) => {
+    const wanted = to.port === TRUNK_PORT && from.address !== fra.trunk.address && data[0] === 1;
+    if (wanted) lost += 1;
+    return wanted && lost === 1;
+  };
+  b.connect(a.address);
+  t.equal(lost > 1, true);
+  for (const peer of [a, b]) t.equal(peer.connectAnswer?.messageClass, 'success');
+});
 
-t.test('a repetition of a refused offer is refused again and spoils nothing', async (t) => {
+t.test('a repeated refused offer is refused again and does not end a new attempt', async (t) => {
   const { world, a, b, fra, nyc } = allocated(twoRelays());
   a.connect({ ...b.address, port: 1 });
   const offer = world.log.findLast(({ from, to }) => from === fra.trunk && to === nyc.trunk);
@@ -248,7 +245,7 @@ t.test('a repetition of a refused offer is refused again and spoils nothing', as
   t.equal(b.inbox.length, answered, 'the new attempt waits for the other peer');
 });
 
-t.test('peers that repeat their Connects are joined through much loss', async (t) => {
+t.test('peers that repeat their Connects are joined at 20 % loss between all', async (t) => {
   for (let seed = 0; seed < 40; seed++) {
     const { world, a, b } = allocated(twoRelays());
     let turn = seed;

@@ -56,17 +56,20 @@ t.test('an authenticated request proves a 5-tuple without a leg', async (t) => {
   t.equal(a.refresh(600)?.messageClass, 'success');
 });
 
-t.test('one source proves so many 5-tuples without a leg, and pushes nobody out', async (t) => {
-  const { plane, proven, origin } = scene();
-  proven.proved(origin('198.51.100.1', 1));
-  for (let port = 1; port <= 20_000; port += 1) proven.proved(origin('203.0.113.7', port));
-  for (let n = 0; n < 20_000; n += 1) proven.proved(origin(`2001:db8::${n.toString(16)}`, 1));
-  t.equal(proven.recent, 1 + 2 * PROVEN_CLIENTS_OF_SOURCE_MAX);
-  t.ok(proven.has(tupleKey(origin('198.51.100.1', 1).tuple)));
-  t.equal(plane.knownClients.size, proven.recent);
-});
+t.test(
+  'the 5-tuples of a source without a leg are bounded, and do not remove those of others',
+  async (t) => {
+    const { plane, proven, origin } = scene();
+    proven.proved(origin('198.51.100.1', 1));
+    for (let port = 1; port <= 20_000; port += 1) proven.proved(origin('203.0.113.7', port));
+    for (let n = 0; n < 20_000; n += 1) proven.proved(origin(`2001:db8::${n.toString(16)}`, 1));
+    t.equal(proven.recent, 1 + 2 * PROVEN_CLIENTS_OF_SOURCE_MAX);
+    t.ok(proven.has(tupleKey(origin('198.51.100.1', 1).tuple)));
+    t.equal(plane.knownClients.size, proven.recent);
+  },
+);
 
-t.test('who proves itself again is forgotten after those who did not', async (t) => {
+t.test('a client that proves itself again expires later', async (t) => {
   const { clock, proven, origin } = scene();
   const [again, once] = [origin('198.51.100.1', 1), origin('198.51.100.2', 1)];
   proven.proved(again);
@@ -79,7 +82,7 @@ t.test('who proves itself again is forgotten after those who did not', async (t)
   t.ok(proven.has(tupleKey(again.tuple)));
 });
 
-t.test('however many sources there are, the table has a bound', async (t) => {
+t.test('the table has at most PROVEN_CLIENTS_MAX clients without a leg', async (t) => {
   const { clock, plane, proven, origin } = scene();
   proven.hold(origin('198.51.100.1', 1));
   for (let n = 0; n < 2 * PROVEN_CLIENTS_MAX; n += 1) {
@@ -93,7 +96,7 @@ t.test('however many sources there are, the table has a bound', async (t) => {
   t.equal(plane.knownClients.size, 1);
 });
 
-t.test('a 5-tuple that another worker receives is told to that one', async (t) => {
+t.test('a known client moves to the worker that receives its 5-tuple', async (t) => {
   const { plane, proven, origin } = scene();
   const { tuple } = origin('198.51.100.1', 1);
   proven.proved({ worker: 0, tuple });

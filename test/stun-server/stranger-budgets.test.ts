@@ -8,7 +8,7 @@ import { FakePeer, twoRelays, type World, type WorldRelay } from '../relay/world
 
 const VICTIM = '203.0.113.7';
 
-/** Floods with the victim's address as source, from ports that are not the victim's. */
+/** Sends requests with the victim's address as source, from ports that the victim does not use. */
 class Forger {
   readonly #world: World;
   readonly #relay: WorldRelay;
@@ -38,7 +38,7 @@ function scene() {
   const { world, fra, nyc } = twoRelays();
   const forger = new Forger(world, fra);
   let port = 1;
-  /** One more peer at the victim's address. @returns whether it could allocate, by one attempt */
+  /** Adds a peer at the victim's address. @returns whether its first attempt allocates */
   const sets = (write: (writer: MessageWriter) => void = () => {}) => {
     port += 1;
     const connectionId = port.toString(16).padStart(32, '0');
@@ -50,7 +50,7 @@ function scene() {
   return { world, fra, nyc, forger, sets };
 }
 
-t.test('forged Bindings take nothing from set-ups', async (t) => {
+t.test('forged Binding requests do not limit set-ups', async (t) => {
   const { world, forger, sets, fra } = scene();
   let made = 0;
   // 12 s of 300 a second.
@@ -61,16 +61,19 @@ t.test('forged Bindings take nothing from set-ups', async (t) => {
   }
   t.equal(made, 60);
   forger.send(Method.Binding, STRANGER_LIMITS.challengesBurst);
-  t.ok(fra.rules.server.stats.client.over_binding_budget > 0, 'which are over their own budget');
+  t.ok(
+    fra.rules.server.stats.client.over_binding_budget > 0,
+    'forged requests exceed their own budget',
+  );
   t.equal(fra.rules.server.stats.client.over_challenge_budget, 0);
 });
 
 t.test(
-  'forged Allocates leave a padded set-up alone, and one where an address is proven',
+  'forged Allocates do not limit padded set-ups, nor set-ups from a proven address',
   async (t) => {
     const { world, forger, sets, fra } = scene();
     forger.send(Method.Allocate, STRANGER_LIMITS.challengesBurst + 1);
-    t.equal(sets(), false, 'a bare first request of an address where nobody is proven');
+    t.equal(sets(), false, 'an unpadded first request from an address without proven clients');
     t.ok(sets((writer) => writer.paddedTo(CHALLENGE_TOKEN_BYTES)));
     let made = 0;
     // 30 s of 1,000 a second.
@@ -79,14 +82,14 @@ t.test(
       if (n % 3 === 0 && sets()) made += 1;
       world.pass(100);
     }
-    t.equal(made, 100, 'bare ones, now that a peer is proven at the address');
+    t.equal(made, 100, 'unpadded ones, now that a peer is proven at the address');
     world.pass(STRANGER_LIMITS.provenSourceMs, 10_000);
     forger.send(Method.Allocate, STRANGER_LIMITS.challengesBurst + 1);
-    t.ok(fra.rules.server.stats.client.over_challenge_budget > 0, 'a proof is not for ever');
+    t.ok(fra.rules.server.stats.client.over_challenge_budget > 0, 'a proof expires');
   },
 );
 
-t.test('what is sent to a forged source is at most six times what came', async (t) => {
+t.test('a forged source receives at most six times the bytes of the requests', async (t) => {
   const { world, forger, sets } = scene();
   sets((writer) => writer.paddedTo(CHALLENGE_TOKEN_BYTES));
   for (const method of [Method.Binding, Method.Allocate, Method.Connect, Method.Refresh]) {
@@ -108,7 +111,7 @@ t.test('what is sent to a forged source is at most six times what came', async (
   }
 });
 
-t.test('a proven peer is told its address although strangers forge it', async (t) => {
+t.test('a proven peer gets Binding responses despite forged requests', async (t) => {
   const { world, fra, nyc, forger } = scene();
   const peer = new FakePeer(world, { address: `${VICTIM}:9`, relay: fra, role: 0 });
   peer.allocate(nyc.service);
@@ -119,11 +122,11 @@ t.test('a proven peer is told its address although strangers forge it', async (t
   t.equal(
     stranger.raw(Method.Binding, () => {}),
     undefined,
-    'a stranger at the address is not',
+    'a stranger at the address gets none',
   );
 });
 
-t.test('who guesses behind a NAT does not lock out neighbours who prove themselves', async (t) => {
+t.test('wrong credentials from a port do not block other clients at its address', async (t) => {
   const { world, fra, nyc, sets } = scene();
   const guesser = new FakePeer(world, { address: `${VICTIM}:9`, relay: fra, role: 0 });
   guesser.challenge();
@@ -133,23 +136,26 @@ t.test('who guesses behind a NAT does not lock out neighbours who prove themselv
     guesser.credential.username = `9999999999:t${n}/${connectionId}/0`;
     if (guesser.allocate(nyc.service)?.errorCode()?.code === 401) tries += 1;
   }
-  t.equal(tries, STRANGER_LIMITS.wrongCredentialsOfPortBurst, 'the rest is not looked at');
-  t.ok(sets(), 'a bare first request of a neighbour');
+  t.equal(tries, STRANGER_LIMITS.wrongCredentialsOfPortBurst, 'the others are not checked');
+  t.ok(sets(), 'an unpadded first request from another port');
   t.equal(
     fra.rules.server.stats.client.over_wrong_credential_budget,
     3_000 - STRANGER_LIMITS.wrongCredentialsOfPortBurst,
   );
 });
 
-t.test('a port that guessed too much still serves the credential that it has proved', async (t) => {
-  const { world, fra, nyc } = scene();
-  const peer = new FakePeer(world, { address: `${VICTIM}:9`, relay: fra, role: 0 });
-  t.equal(peer.allocate(nyc.service)?.messageClass, 'success');
-  const { username } = peer.credential;
-  for (let n = 0; n < 200; n += 1) {
-    peer.credential.username = `9999999999:default/${n.toString(16).padStart(32, '0')}/0`;
-    peer.refresh(600);
-  }
-  peer.credential.username = username;
-  t.equal(peer.refresh(600)?.messageClass, 'success');
-});
+t.test(
+  'a port over the budget of wrong credentials still authenticates its proven credential',
+  async (t) => {
+    const { world, fra, nyc } = scene();
+    const peer = new FakePeer(world, { address: `${VICTIM}:9`, relay: fra, role: 0 });
+    t.equal(peer.allocate(nyc.service)?.messageClass, 'success');
+    const { username } = peer.credential;
+    for (let n = 0; n < 200; n += 1) {
+      peer.credential.username = `9999999999:default/${n.toString(16).padStart(32, '0')}/0`;
+      peer.refresh(600);
+    }
+    peer.credential.username = username;
+    t.equal(peer.refresh(600)?.messageClass, 'success');
+  },
+);

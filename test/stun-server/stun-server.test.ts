@@ -5,17 +5,17 @@ import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import { established, FakePeer, twoRelays } from '../relay/world/index.js';
 
-t.test('Binding tells the address, and pays from the budget', async (t) => {
+t.test('a Binding response has the address, and Binding requests have a budget', async (t) => {
   const { a } = twoRelays();
   const answer = a.raw(Method.Binding, () => {});
   t.same(answer?.address(AttributeType.XorMappedAddress), a.address);
   t.equal(a.raw(Method.Binding, (w) => w.u32(0x7fff, 0))?.errorCode()?.code, 420);
   let answered = 2;
   while (a.raw(Method.Binding, () => {})) answered += 1;
-  t.equal(answered, 2_000, 'the burst, and then silence');
+  t.equal(answered, 2_000, 'the burst, then no response');
 });
 
-t.test('a Binding request pays where its response is longer, and nowhere else', async (t) => {
+t.test('a Binding request uses the budget only if its response is longer', async (t) => {
   const { world, fra } = twoRelays();
   const peer = new FakePeer(world, { address: '[2001:db8::7]:40000', relay: fra, role: 0 });
   // A header and XOR-MAPPED-ADDRESS of an IPv6 address.
@@ -29,7 +29,7 @@ t.test('a Binding request pays where its response is longer, and nowhere else', 
   t.equal(answered(responseBytes - 8), burst, 'shorter, though longer than one of IPv4');
 });
 
-t.test('a challenge is short and nothing is remembered for it', async (t) => {
+t.test('a challenge has at most 120 bytes and creates no leg', async (t) => {
   const { a, fra } = twoRelays();
   const answer = a.challenge();
   t.equal(answer?.errorCode()?.code, 401);
@@ -37,32 +37,36 @@ t.test('a challenge is short and nothing is remembered for it', async (t) => {
   t.equal(fra.rules.context.legs.size, 0);
 });
 
-t.test('over the budget the relay is silent, and later speaks again', async (t) => {
+t.test('over the budget a relay sends no challenges, until the budget has refilled', async (t) => {
   const { world, a, b, nyc, fra } = twoRelays();
   b.relay = fra;
   for (let n = 0; n < 2_000; n += 1) a.challenge();
   t.equal(a.challenge(), undefined);
-  t.ok(b.challenge(), 'another source is not hindered');
+  t.ok(b.challenge(), 'another source is not limited');
   world.pass(1_000);
   t.ok(a.challenge());
   t.equal(fra.rules.server.stats.client.over_challenge_budget, 1);
-  t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'the authenticated pay nothing');
+  t.equal(
+    a.allocate(nyc.service)?.messageClass,
+    'success',
+    'authenticated requests are not limited',
+  );
 });
 
-t.test('a wrong password is 401', async (t) => {
+t.test('a wrong password gets 401', async (t) => {
   const { world, fra, nyc } = twoRelays();
   const a = new FakePeer(world, { address: '203.0.113.7:1', relay: fra, role: 0 });
   a.credential.password = 'wrong';
   t.equal(a.allocate(nyc.service)?.errorCode()?.code, 401);
 });
 
-t.test('a credential that has expired starts nothing', async (t) => {
+t.test('an Allocate with an expired credential gets 401', async (t) => {
   const { world, a, nyc } = twoRelays({ a: { lifeSeconds: 60 } });
   world.pass(61_000, 1_000);
   t.equal(a.allocate(nyc.service)?.errorCode()?.code, 401);
 });
 
-t.test('a reserved leg does not let an expired credential connect', async (t) => {
+t.test('a Connect with an expired credential gets 401, also from a reserved leg', async (t) => {
   const { world, a, b, nyc } = twoRelays({ a: { lifeSeconds: 60 } });
   a.allocate(nyc.service);
   for (let n = 0; n < 4; n += 1) {
@@ -72,7 +76,7 @@ t.test('a reserved leg does not let an expired credential connect', async (t) =>
   t.equal(a.connect(b.address)?.errorCode()?.code, 401);
 });
 
-t.test('a connection outlives its credential', async (t) => {
+t.test('a connection can be refreshed and closed after its credential has expired', async (t) => {
   const { world, a, b, nyc } = established({ a: { lifeSeconds: 60 } });
   world.pass(100_000, 1_000);
   t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a repeated Allocate');
@@ -84,13 +88,13 @@ t.test('a connection outlives its credential', async (t) => {
     role: 0,
     lifeSeconds: -60,
   });
-  t.equal(moved.refresh(600)?.errorCode()?.code, 401, 'not from elsewhere');
-  t.equal(moved.refresh(0)?.messageClass, 'success', 'a close from elsewhere');
+  t.equal(moved.refresh(600)?.errorCode()?.code, 401, 'a Refresh from another address');
+  t.equal(moved.refresh(0)?.messageClass, 'success', 'a close from another address');
   t.same(b.closed, [437]);
-  t.equal(a.refresh(600)?.errorCode()?.code, 437, 'and then there is no leg');
+  t.equal(a.refresh(600)?.errorCode()?.code, 437, 'no leg after the close');
 });
 
-t.test('a nonce that has expired is 438 and costs nothing', async (t) => {
+t.test('a leg can be refreshed when nonces have expired', async (t) => {
   const { world, a, b, fra } = established();
   world.pass(590_000, 5_000);
   for (let n = 0; n < 6; n += 1) {
@@ -113,17 +117,17 @@ t.test('CVE-2024-2169: responses and indications are never answered', async (t) 
   t.equal(a.inbox.length, 0);
 });
 
-t.test('an old request replayed from another address proves nothing', async (t) => {
+t.test('a request replayed from another address gets 438', async (t) => {
   const { world, a, fra, nyc } = twoRelays();
   a.allocate(nyc.service);
   const request = world.log.findLast(({ to }) => to.port === 3478);
   const thief = new FakePeer(world, { address: '192.0.2.66:1', relay: fra, role: 0 });
   if (request) world.send({ ...request, from: thief.address });
   world.pump();
-  t.equal(thief.inbox[0]?.errorCode()?.code, 438, 'the nonce is another address’s');
+  t.equal(thief.inbox[0]?.errorCode()?.code, 438, 'the nonce is for another address');
 });
 
-t.test('random bytes never throw and are counted', async (t) => {
+t.test('random datagrams do not throw and are counted as malformed', async (t) => {
   const { world, a, fra } = twoRelays();
   const before = fra.rules.server.stats.client.malformed;
   for (let n = 0; n < 2_000; n += 1) {

@@ -30,7 +30,7 @@ const TUPLE = {
   remote: { address: '192.0.2.1', port: 5_000 },
 };
 
-/** Has credentials that name a user, and one method. */
+/** A usage with credentials that name a user, and with one method. */
 class UserUsage implements Usage {
   readonly handled: string[] = [];
   readonly #methods: MethodTable<AuthenticatedRequest<TenantPrincipal<string>>> = new Map([
@@ -81,7 +81,7 @@ class UserUsage implements Usage {
   }
 }
 
-/** A server with a usage of its own beside Binding. */
+/** Makes a server with Binding and UserUsage. */
 function server(realm = 'users') {
   const clock = new ManualClock();
   const random = (bytes: number) => new Uint8Array(bytes).fill(7);
@@ -110,7 +110,7 @@ function server(realm = 'users') {
 const request = (method: number) => new MessageWriter('request', method, new Uint8Array(12));
 
 t.test(
-  'each request goes to the usage that takes it, and one that none takes nowhere',
+  'a request goes to the usage that owns it, and one without an owner is ignored',
   async (t) => {
     const { receive, handled } = server();
     t.same(receive(request(Method.Binding))?.address(AttributeType.XorMappedAddress), TUPLE.remote);
@@ -120,7 +120,7 @@ t.test(
   },
 );
 
-t.test('a Binding indication shows that the client is alive, with attributes or not', async (t) => {
+t.test('a Binding indication is reported as heard, with or without attributes', async (t) => {
   const { receive, handled, stats } = server();
   for (const padded of [20, 40]) {
     const indication = new MessageWriter('indication', Method.Binding, new Uint8Array(12));
@@ -131,7 +131,7 @@ t.test('a Binding indication shows that the client is alive, with attributes or 
   t.equal(stats.client.requests, 0);
 });
 
-t.test('a challenge of a long realm is paid by its length', async (t) => {
+t.test('a challenge with a long realm uses the budget by its length', async (t) => {
   for (const [realm, challenges] of [
     ['r'.repeat(20), 100],
     ['r'.repeat(120), 50],

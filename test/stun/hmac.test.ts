@@ -4,7 +4,7 @@ import { type HmacHash, hmac } from '../../src/stun/hmac.js';
 
 const bytes = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 37) & 0xff);
 
-t.test("equals node:crypto's at every length around a block and a limit", async (t) => {
+t.test("hmac equals node:crypto's at lengths around a block and a limit", async (t) => {
   const unequal: string[] = [];
   for (const hash of ['sha1', 'sha256'] satisfies HmacHash[]) {
     for (const keyBytes of [0, 1, 20, 32, 63, 64, 65, 100]) {
@@ -19,7 +19,7 @@ t.test("equals node:crypto's at every length around a block and a limit", async 
   t.strictSame(unequal, []);
 });
 
-t.test('nothing of one computation shows in the next', async (t) => {
+t.test('an HMAC does not depend on earlier ones', async (t) => {
   const long = hmac('sha256', bytes(64), bytes(300), 'base64');
   const short = createHmac('sha256', bytes(3)).update(bytes(5)).digest('base64');
   t.equal(hmac('sha256', bytes(3), bytes(5), 'base64'), short);

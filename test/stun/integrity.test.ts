@@ -26,12 +26,12 @@ t.test('each kind verifies under its own key only', async (t) => {
   t.equal(integrityKind(decoded(request())), undefined);
 });
 
-t.test('a change of any byte that is covered fails', async (t) => {
+t.test('verification fails if any covered byte is changed', async (t) => {
   const bytes = request().integrity('sha256', KEY).finish();
   for (let at = 0; at < bytes.length; at += 1) {
     const changed = Uint8Array.from(bytes);
     changed[at] = (changed[at] as number) ^ 0x80;
-    // A change in an attribute's header may leave no message, or none with integrity.
+    // After a change in a header the bytes may be no message, or a message without integrity.
     const verified = (() => {
       try {
         return verifyIntegrity(decoded(changed), 'sha256', KEY);
@@ -43,32 +43,38 @@ t.test('a change of any byte that is covered fails', async (t) => {
   }
 });
 
-t.test('integrity does not cover what follows it', async (t) => {
+t.test('integrity does not cover later attributes', async (t) => {
   const message = decoded(request().integrity('sha1', KEY).integrity('sha256', KEY).fingerprint());
   t.ok(verifyIntegrity(message, 'sha1', KEY));
   t.ok(verifyIntegrity(message, 'sha256', KEY));
 });
 
-t.test('SHA-256 to SHA-1 bid-down: a wrong SHA-256 is what gets checked', async (t) => {
-  const message = decoded(request().integrity('sha1', KEY).integrity('sha256', OTHER_KEY));
-  t.equal(integrityKind(message), 'sha256');
-  t.notOk(verifyIntegrity(message, 'sha256', KEY));
-});
+t.test(
+  'bid-down to SHA-1: a wrong MESSAGE-INTEGRITY-SHA256 fails next to a valid MESSAGE-INTEGRITY',
+  async (t) => {
+    const message = decoded(request().integrity('sha1', KEY).integrity('sha256', OTHER_KEY));
+    t.equal(integrityKind(message), 'sha256');
+    t.notOk(verifyIntegrity(message, 'sha256', KEY));
+  },
+);
 
-t.test('MESSAGE-INTEGRITY-SHA256 counts at full length only (RFC 8489 section 14.6)', async (t) => {
-  for (const length of [0, 4, 12, 16, 20, 24, 28, 31, 33, 36]) {
-    const offset = 20;
-    const bytes = Buffer.from(
-      rawMessage([attribute(AttributeType.MessageIntegritySha256, Buffer.alloc(length))]),
-    );
-    // The sender's HMAC over a header that counts the truncated attribute, and over ours.
-    const mac = Buffer.from(integrityMac(bytes, offset, 'sha256', KEY), 'binary');
-    mac.copy(bytes, offset + 4, 0, length);
-    const message = decoded(bytes);
-    t.equal(integrityKind(message), 'sha256', 'present, so nothing weaker is looked at');
-    t.notOk(verifyIntegrity(message, 'sha256', KEY), `${length} bytes`);
-  }
-});
+t.test(
+  'MESSAGE-INTEGRITY-SHA256 is valid only at full length (RFC 8489 section 14.6)',
+  async (t) => {
+    for (const length of [0, 4, 12, 16, 20, 24, 28, 31, 33, 36]) {
+      const offset = 20;
+      const bytes = Buffer.from(
+        rawMessage([attribute(AttributeType.MessageIntegritySha256, Buffer.alloc(length))]),
+      );
+      // The correct HMAC, over a header whose length counts an attribute of full length.
+      const mac = Buffer.from(integrityMac(bytes, offset, 'sha256', KEY), 'binary');
+      mac.copy(bytes, offset + 4, 0, length);
+      const message = decoded(bytes);
+      t.equal(integrityKind(message), 'sha256', 'present, so MESSAGE-INTEGRITY is not used');
+      t.notOk(verifyIntegrity(message, 'sha256', KEY), `${length} bytes`);
+    }
+  },
+);
 
 t.test('MESSAGE-INTEGRITY of another length fails without throwing', async (t) => {
   for (const length of [0, 4, 16, 19, 21, 32]) {
@@ -79,7 +85,7 @@ t.test('MESSAGE-INTEGRITY of another length fails without throwing', async (t) =
   }
 });
 
-t.test('text is mapped as OpaqueString says (RFC 8265 section 4.2.2)', async (t) => {
+t.test('text is mapped by the OpaqueString profile (RFC 8265 section 4.2.2)', async (t) => {
   const composed = longTermKey('sha256', 'us\u00e9r', 'realm', 'pass word');
   const decomposed = longTermKey('sha256', 'use\u0301r', 'realm', 'pass\u3000word');
   t.strictSame(decomposed, composed);

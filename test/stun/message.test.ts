@@ -7,7 +7,7 @@ import { attribute, decoded, rawMessage, refusedFor, TRANSACTION_ID } from './me
 const { Realm, Username, Fingerprint } = AttributeType;
 const KEY = Buffer.alloc(16, 1);
 
-t.test('class and method survive in every combination', async (t) => {
+t.test('class and method are decoded in every combination', async (t) => {
   for (const messageClass of ['request', 'indication', 'success', 'error'] as const) {
     for (const method of [0x000, 0x001, 0x00a, 0x0f1, 0x080, 0x555, 0xaaa, 0xfff]) {
       const message = decoded(new MessageWriter(messageClass, method, TRANSACTION_ID));
@@ -24,7 +24,7 @@ t.test('class and method survive in every combination', async (t) => {
   );
 });
 
-t.test('what is no STUN message is refused with its reason', async (t) => {
+t.test('bytes that are not a STUN message are refused with a reason', async (t) => {
   const good = rawMessage([attribute(Realm, Buffer.from('r'))]);
   const changed = (at: number, value: number) => {
     const bytes = Uint8Array.from(good);
@@ -44,7 +44,7 @@ t.test('what is no STUN message is refused with its reason', async (t) => {
   t.ok(decodeMessage(good).ok);
 });
 
-t.test('length and alignment of attributes (CVE-2026-40613)', async (t) => {
+t.test('attributes are read with their length and alignment (CVE-2026-40613)', async (t) => {
   const value = Buffer.from('abcd');
   for (const length of [5, 8, 0x7fff, 0xfffc, 0xffff]) {
     refusedFor(t, rawMessage([attribute(Realm, value, length)]), 'attribute-overrun');
@@ -74,7 +74,7 @@ t.test('duplicate attributes: the first wins', async (t) => {
   t.equal(message.attributes.length, 2);
 });
 
-t.test('a duplicate does not stand in for a malformed first one', async (t) => {
+t.test('a valid duplicate does not replace a malformed first attribute', async (t) => {
   const message = decoded(
     rawMessage([
       attribute(AttributeType.Lifetime, Buffer.alloc(3)),
@@ -116,7 +116,7 @@ t.test('after MESSAGE-INTEGRITY-SHA256 only FINGERPRINT is honoured', async (t) 
   t.equal(decoded(both).attributes.length, 3);
 });
 
-t.test('FINGERPRINT must be right and last', async (t) => {
+t.test('FINGERPRINT must be correct and last', async (t) => {
   const bytes = new MessageWriter('request', 1, TRANSACTION_ID).text(Realm, 'r').fingerprint();
   const good = bytes.finish();
   t.ok(decoded(good).has(Fingerprint));
@@ -160,7 +160,7 @@ t.test(
   },
 );
 
-t.test('typed getters refuse other lengths', async (t) => {
+t.test('typed getters return undefined for another length', async (t) => {
   for (const length of [0, 1, 2, 3, 5, 7, 9, 15, 17, 64]) {
     const value = Buffer.alloc(length);
     const of = (type: number) => decoded(rawMessage([attribute(type, value)]));
@@ -218,7 +218,7 @@ t.test('ERROR-CODE outside 300 to 699 or with a bad reason is malformed', async 
   }
 });
 
-t.test('PASSWORD-ALGORITHMS with parameters, and cut short', async (t) => {
+t.test('PASSWORD-ALGORITHMS is read with parameters, and is malformed if truncated', async (t) => {
   const list = (hex: string) =>
     decoded(
       rawMessage([attribute(AttributeType.PasswordAlgorithms, Buffer.from(hex, 'hex'))]),

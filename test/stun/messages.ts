@@ -4,7 +4,7 @@ import type { MessageWriter } from '../../src/stun/writer.js';
 
 export const TRANSACTION_ID = Uint8Array.from({ length: 12 }, (_, index) => 0xa0 + index);
 
-/** The decoded message; throws, and so fails the test, when the bytes are none. */
+/** Decodes a message. @throws Error if the bytes are not a message */
 export function decoded(source: Uint8Array | MessageWriter): StunMessage {
   const result = decodeMessage(source instanceof Uint8Array ? source : source.finish());
   if (!result.ok) throw new Error(`not a STUN message: ${result.reason}`);
@@ -16,7 +16,7 @@ export function refusedFor(t: Test, bytes: Uint8Array, reason: DecodeFailure): v
   t.strictSame(decodeMessage(bytes), { ok: false, reason });
 }
 
-/** One attribute as it stands on the wire; `length` may lie about the value. */
+/** Encodes an attribute; `length` may differ from that of the value. */
 export function attribute(type: number, value: Uint8Array, length = value.length): Uint8Array {
   const bytes = Buffer.alloc(4 + Math.ceil(value.length / 4) * 4);
   bytes.writeUInt16BE(type, 0);
@@ -25,7 +25,7 @@ export function attribute(type: number, value: Uint8Array, length = value.length
   return bytes;
 }
 
-/** A message of attributes put together by hand, so that it may be wrong. */
+/** Encodes a message from attributes without checks, so that it may be malformed. */
 export function rawMessage(attributes: readonly Uint8Array[], type = 0x0001): Uint8Array {
   const body = Buffer.concat(attributes);
   const header = Buffer.alloc(20);

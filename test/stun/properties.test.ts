@@ -49,7 +49,7 @@ function survives(input: Uint8Array): void {
   if (result.ok) readEverything(result.message);
 }
 
-t.test('decode after encode is identity', async (t) => {
+t.test('a decoded message equals the encoded one', async (t) => {
   holds(
     t,
     fc.property(header, attributes, seal, (head, list, sealed) => {
@@ -74,7 +74,7 @@ t.test('decode after encode is identity', async (t) => {
   );
 });
 
-t.test('addresses come back as they were, XOR-coded and plain', async (t) => {
+t.test('addresses decode to the encoded ones, XOR-coded and plain', async (t) => {
   const addressType = fc.constantFrom(...XOR_ADDRESS_TYPES, AttributeType.MappedAddress);
   holds(
     t,
@@ -86,7 +86,7 @@ t.test('addresses come back as they were, XOR-coded and plain', async (t) => {
   );
 });
 
-t.test('text, numbers, lists and errors come back as they were', async (t) => {
+t.test('text, numbers, lists and errors decode to the encoded ones', async (t) => {
   const u16 = fc.integer({ min: 0, max: 0xffff });
   const values = fc.record(
     {
@@ -134,11 +134,11 @@ t.test('text, numbers, lists and errors come back as they were', async (t) => {
   );
 });
 
-t.test('random bytes never crash', async (t) => {
+t.test('random bytes do not throw', async (t) => {
   holds(t, fc.property(bytes({ maxLength: 2_048 }), survives), { numRuns: 300 });
 });
 
-t.test('random attributes behind a right header never crash', async (t) => {
+t.test('random attributes after a valid header do not throw', async (t) => {
   const lying = fc.record({ type: fc.integer({ min: 0, max: 0xffff }), value: bytes() });
   const list = fc.array(
     fc.oneof(
@@ -157,7 +157,7 @@ t.test('random attributes behind a right header never crash', async (t) => {
   );
 });
 
-t.test('mutated bytes of a right message never crash', async (t) => {
+t.test('mutated bytes of a valid message do not throw', async (t) => {
   const good = new MessageWriter('request', 3, Buffer.alloc(12, 5))
     .requestedTransport(17)
     .connectionIdentifier('00'.repeat(16))
@@ -184,7 +184,7 @@ t.test('mutated bytes of a right message never crash', async (t) => {
   );
 });
 
-t.test('what follows an integrity attribute is never unknown', async (t) => {
+t.test('attributes after MESSAGE-INTEGRITY are never listed as unknown', async (t) => {
   holds(
     t,
     fc.property(attributes, (list) => {

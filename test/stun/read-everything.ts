@@ -2,7 +2,7 @@ import { AttributeType } from '../../src/stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../../src/stun/integrity.js';
 import type { StunMessage } from '../../src/stun/message.js';
 
-/** Calls every getter, because it is they who parse values. */
+/** Calls every getter, since getters parse the values. */
 export function readEverything(message: StunMessage): void {
   for (const number of [...Object.values(AttributeType), 0x1234]) {
     message.has(number);

@@ -114,26 +114,23 @@ t.test('RFC 8489 section 9.2.2: the key of user, realm and pass', async (t) => {
   t.equal(hexOf(key), '8493fbc53ba582fb4c044c456bdc40eb');
 });
 
-t.test(
-  'RFC 5769 responses are written byte for byte but for the padding they leave open',
-  async (t) => {
-    for (const [vector, address] of [
-      [IPV4_RESPONSE, '192.0.2.1'],
-      [IPV6_RESPONSE, '2001:db8:1234:5678:11:2233:4455:6677'],
-    ] as const) {
-      const written = new MessageWriter('success', 0x001, ICE_TRANSACTION)
-        .text(AttributeType.Software, 'test vector')
-        .address(AttributeType.XorMappedAddress, { address, port: 32_853 })
-        .integrity('sha1', SHORT_TERM_KEY)
-        .fingerprint()
-        .finish();
-      t.equal(written.length, vector.length);
-      // The vector pads SOFTWARE with a blank, we with zero; so both checksums differ.
-      const beforeIntegrity = vector.length - 32;
-      const expected = Uint8Array.from(vector.subarray(0, beforeIntegrity));
-      expected[20 + 4 + 11] = 0;
-      t.equal(hexOf(written.subarray(0, beforeIntegrity)), hexOf(expected));
-      t.ok(verifyIntegrity(decoded(written), 'sha1', SHORT_TERM_KEY));
-    }
-  },
-);
+t.test('RFC 5769 responses are written byte for byte, except padding and checksums', async (t) => {
+  for (const [vector, address] of [
+    [IPV4_RESPONSE, '192.0.2.1'],
+    [IPV6_RESPONSE, '2001:db8:1234:5678:11:2233:4455:6677'],
+  ] as const) {
+    const written = new MessageWriter('success', 0x001, ICE_TRANSACTION)
+      .text(AttributeType.Software, 'test vector')
+      .address(AttributeType.XorMappedAddress, { address, port: 32_853 })
+      .integrity('sha1', SHORT_TERM_KEY)
+      .fingerprint()
+      .finish();
+    t.equal(written.length, vector.length);
+    // The vector pads SOFTWARE with a space and the writer with zero, so both checksums differ.
+    const beforeIntegrity = vector.length - 32;
+    const expected = Uint8Array.from(vector.subarray(0, beforeIntegrity));
+    expected[20 + 4 + 11] = 0;
+    t.equal(hexOf(written.subarray(0, beforeIntegrity)), hexOf(expected));
+    t.ok(verifyIntegrity(decoded(written), 'sha1', SHORT_TERM_KEY));
+  }
+});

@@ -12,8 +12,8 @@ function refuses(t: Test, write: () => unknown, message: string): void {
   t.ok(isTurnpikeError(t.throws(write, message), 'ERR_TURNPIKE_STUN'), message);
 }
 
-t.test('PADDING brings a message to a length, never beyond the next word', async (t) => {
-  t.equal(writer().paddedTo(20).length, 20, 'none where it is as long already');
+t.test('PADDING extends a message to a length, rounded up to a word', async (t) => {
+  t.equal(writer().paddedTo(20).length, 20, 'none if it already has the length');
   for (const bytes of [21, 24, 120, 121]) {
     const message = decoded(writer().paddedTo(bytes));
     t.ok(message.bytes.length >= bytes && message.bytes.length < bytes + 4, String(bytes));
@@ -22,7 +22,7 @@ t.test('PADDING brings a message to a length, never beyond the next word', async
   t.strictSame(decoded(writer().paddedTo(120)).unknownRequired(new Set()), [], 'optional');
 });
 
-t.test('every attribute of PROTOCOL.md comes back as it was written', async (t) => {
+t.test('every attribute of PROTOCOL.md decodes to what was written', async (t) => {
   const message = decoded(
     writer()
       .requestedTransport(17)
@@ -73,14 +73,14 @@ t.test('padding is zero (CVE-2020-4067)', async (t) => {
   t.strictSame([...grown.subarray(grown.length - 3)], [0, 0, 0]);
 });
 
-t.test('a message reaches 64 KiB and no further', async (t) => {
+t.test('a message has at most 64 KiB', async (t) => {
   const full = writer().bytes(AttributeType.Software, Buffer.alloc(0xfff8));
   t.equal(decoded(full).get(AttributeType.Software)?.length, 0xfff8);
   refuses(t, () => writer().bytes(AttributeType.Software, Buffer.alloc(0xfff9)), 'one more byte');
   refuses(t, () => full.text(AttributeType.Realm, ''), 'after the end');
 });
 
-t.test('nothing may follow what must come last', async (t) => {
+t.test('no attribute can be written after one that must be last', async (t) => {
   const { Realm } = AttributeType;
   refuses(t, () => writer().integrity('sha1', KEY).text(Realm, 'r'), 'after MESSAGE-INTEGRITY');
   refuses(t, () => writer().integrity('sha256', KEY).text(Realm, 'r'), 'after SHA-256');
@@ -109,14 +109,14 @@ t.test('values that do not fit their attribute are refused', async (t) => {
   for (const code of [299, 700, 400.5]) refuses(t, () => writer().errorCode(code), `code ${code}`);
 });
 
-t.test("an error says the RFC's phrase unless given another", async (t) => {
+t.test("ERROR-CODE has the RFC's reason phrase unless another is given", async (t) => {
   const { code, reason } = decoded(writer().errorCode(446, 'busy')).errorCode() ?? {};
   t.strictSame({ code, reason }, { code: 446, reason: 'busy' });
   for (const known of Object.values(ErrorCode)) t.not(reasonPhrase(known), '', `${known}`);
   t.strictSame(decoded(writer().errorCode(699)).errorCode(), { code: 699, reason: '' });
 });
 
-t.test('length counts what has been written', async (t) => {
+t.test('`length` is the length of the message so far', async (t) => {
   const growing = writer();
   t.equal(growing.length, 20);
   t.equal(growing.text(AttributeType.Realm, 'realm').length, 32);

@@ -63,7 +63,7 @@ const sequence = fc.option(
 
 const key = new Uint8Array(32).fill(7);
 
-t.test('decoding what was encoded gives it back', async (t) => {
+t.test('a decoded control message equals the encoded one', async (t) => {
   holds(
     t,
     fc.property(control, sequence, (given, place) => {
@@ -109,7 +109,7 @@ function sorted(_key: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-t.test('the vectors of PROTOCOL.md section 7', async (t) => {
+t.test('control messages match the vectors of PROTOCOL.md section 7', async (t) => {
   const counting = Uint8Array.from({ length: 32 }, (_, place) => place);
   const [fra, nyc] = ['fra-1', 'nyc-1'].map((id) => relayKeyPair(relaySecret(counting, id)));
   const shared = sharedSecret(fra?.privateKey as KeyObject, nyc?.publicKey as Uint8Array);

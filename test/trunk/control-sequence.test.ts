@@ -17,7 +17,7 @@ const WINDOW = CONTROL_WINDOW;
 const FIRST = incarnation(5);
 const SECOND = incarnation(6);
 
-t.test('each counter is new once, and none below the window is', async (t) => {
+t.test('each counter is new once, and counters below the window are too old', async (t) => {
   holds(
     t,
     fc.property(
@@ -39,10 +39,10 @@ t.test('each counter is new once, and none below the window is', async (t) => {
     { numRuns: 300 },
   );
   const window = new ReplayWindow(WINDOW, 7);
-  t.equal(window.take(7), 'too-old', 'what was before the window');
+  t.equal(window.take(7), 'too-old', 'below the window');
   t.equal(window.take(8), 'new');
   window.forget(8);
-  t.equal(window.take(8), 'new', 'what was taken back');
+  t.equal(window.take(8), 'new', 'after forget()');
   t.equal(window.take(8), 'repeated');
 });
 
@@ -50,7 +50,7 @@ function big(): fc.Arbitrary<number> {
   return fc.integer({ min: -2 * WINDOW, max: 2 * WINDOW });
 }
 
-t.test('a repetition keeps its counter as long as it is far from too old', async (t) => {
+t.test('a repetition keeps its counter until half the window has passed', async (t) => {
   const sequences = new ControlSequences();
   const first = sequences.next('nyc-1', 0);
   t.equal(sequences.next('nyc-1', first), first);
@@ -62,7 +62,7 @@ t.test('a repetition keeps its counter as long as it is far from too old', async
   t.equal(sequences.next('lon-1', 0), 1, 'each receiver has its own');
 });
 
-t.test('nothing is forgotten of a relay that leaves', async (t) => {
+t.test('the counters of relays that leave are kept, up to a bound', async (t) => {
   const sequences = new ControlSequences();
   t.equal(sequences.take('nyc-1', FIRST, 40), 'new');
   const sent = sequences.next('nyc-1', sequences.next('nyc-1', 0) - 1);
@@ -72,12 +72,15 @@ t.test('nothing is forgotten of a relay that leaves', async (t) => {
   t.equal(sequences.take('nyc-1', FIRST, 40), 'too-old');
   t.equal(sequences.take('nyc-1', FIRST, 41), 'new');
   sequences.leave('nyc-1');
-  t.equal(sequences.take('nyc-1', SECOND, 1), 'new', 'unless it has started anew');
+  t.equal(sequences.take('nyc-1', SECOND, 1), 'new', 'after a restart of the sender');
   for (let n = 0; n <= CONTROL_SENDERS_LEFT_MAX + 1; n += 1) {
     sequences.take(`r-${n}`, FIRST, 1);
     sequences.leave(`r-${n}`);
   }
-  t.notOk(sequences.counts('r-0', FIRST), 'but for the one that left longest ago, of thousands');
+  t.notOk(
+    sequences.counts('r-0', FIRST),
+    'not those of the relay that left first, beyond the bound',
+  );
   t.ok(sequences.counts(`r-${CONTROL_SENDERS_LEFT_MAX}`, FIRST));
 });
 

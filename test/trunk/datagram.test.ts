@@ -17,14 +17,14 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
 const counting = (length: number) => Uint8Array.from({ length }, (_, i) => i);
 
-t.test('SipHash-2-4 gives the vectors of the paper and of its reference code', async (t) => {
+t.test('SipHash-2-4 matches the vectors of the paper and of its reference code', async (t) => {
   // Appendix A: key 00…0f, message 00…0e gives a129ca6149be45e5, written low byte first.
   t.equal(hex(sipHash24(counting(16), counting(15))), 'e545be4961ca29a1');
   t.equal(hex(sipHash24(counting(16), counting(0))), '310e0edd47db6f72');
   t.equal(hex(sipHash24(counting(16), counting(8))), '6224939a79f5f593');
 });
 
-t.test('the vector of PROTOCOL.md section 7', async (t) => {
+t.test('a data datagram matches the vector of PROTOCOL.md section 7', async (t) => {
   const [fra, nyc] = ['fra-1', 'nyc-1'].map((id) => relayKeyPair(relaySecret(counting(32), id)));
   const key = trunkDataKey({
     shared: sharedSecret(
@@ -86,7 +86,7 @@ const anyDatagram: fc.Arbitrary<TrunkDatagram> = fc.oneof(
 );
 const anyKey = fc.uint8Array({ minLength: 16, maxLength: 16 });
 
-t.test('the path probes of PROTOCOL.md section 7', async (t) => {
+t.test('path probes match the vectors of PROTOCOL.md section 7', async (t) => {
   const key = bytes('b061b39e3bbaae73e8f5b0764d95dc90');
   const text = readFileSync(join(import.meta.dirname, '../../PROTOCOL.md'), 'utf8');
   const vectors = [
@@ -111,10 +111,10 @@ t.test('the path probes of PROTOCOL.md section 7', async (t) => {
   }
   const novel = encodeTrunkDatagram(datagrams[0], key);
   novel[32] = 7;
-  t.match(decodeTrunkDatagram(novel), { datagram: { heard: 'unknown' } }, 'a number to come');
+  t.match(decodeTrunkDatagram(novel), { datagram: { heard: 'unknown' } }, 'an unassigned number');
 });
 
-t.test('what is encoded decodes to the same and carries its tag', async (t) => {
+t.test('a decoded datagram equals the encoded one, and its tag is valid', async (t) => {
   holds(
     t,
     fc.property(anyDatagram, anyKey, (datagram, key) => {
@@ -126,7 +126,7 @@ t.test('what is encoded decodes to the same and carries its tag', async (t) => {
   );
 });
 
-t.test('a changed header or another key spoils the tag', async (t) => {
+t.test('a datagram with a changed header has no valid tag, or does not decode', async (t) => {
   holds(
     t,
     fc.property(anyDatagram, anyKey, fc.nat(11), fc.nat(7), (datagram, key, at, bit) => {
@@ -138,7 +138,7 @@ t.test('a changed header or another key spoils the tag', async (t) => {
   );
 });
 
-t.test('random bytes never throw, and cut datagrams are no datagrams', async (t) => {
+t.test('random bytes do not throw, and truncated datagrams do not decode', async (t) => {
   holds(
     t,
     fc.property(fc.uint8Array({ maxLength: 200 }), (junk) => {

@@ -2,7 +2,7 @@ import type { Heard } from '../../src/native/types.js';
 import type { TrunkDatagram, TrunkRecord } from '../../src/trunk/datagram.js';
 import { sipHash24 } from '../../src/trunk/sip-hash.js';
 
-/** PROTOCOL.md section 4, written a second time: the decoder and the data plane are held to it. */
+// Encodes by PROTOCOL.md section 4 independently of src, to test the decoder and the data plane.
 const VERSION = 1;
 const HEADER_BYTES = 20;
 /** The part of the header that the tag covers; the tag follows it. */
@@ -19,14 +19,14 @@ const TYPES = {
   'path-probe-reply': 5,
 } as const;
 
-/** In the order of their numbers. */
+/** The values in the order of their numbers. */
 const HEARD: readonly Heard[] = ['unknown', 'answered', 'unanswered'];
 
 /**
  * Encodes a trunk datagram and tags it, as the data plane does.
- * @param datagram - what to send; at least one record
+ * @param datagram - the datagram; if of type `data`, with at least one record
  * @param key - the data key of its direction and epoch, 16 bytes
- * @returns bytes of their own, whose `slice` copies
+ * @returns a Uint8Array, whose `slice` copies; that of a Buffer does not
  */
 export function encodeTrunkDatagram(datagram: TrunkDatagram, key: Uint8Array): Uint8Array {
   const header = Buffer.alloc(TAGGED_HEADER_BYTES);

@@ -23,7 +23,7 @@ const queues = (some: Partial<Record<ProbeClass, Target[]>>) => ({
 });
 const names = (chosen: { target: Target }[]) => chosen.map(({ target }) => target.name);
 
-t.test('what carries connections is asked on time whatever the budget', async (t) => {
+t.test('targets that carry connections are probed on time without a budget', async (t) => {
   const live = targets('live', 100, 0);
   const none = { first: 0, secondary: 0 };
   t.equal(chooseProbes(queues({ live }), 100, none).length, 100);
@@ -32,10 +32,10 @@ t.test('what carries connections is asked on time whatever the budget', async (t
   t.equal(chooseProbes(queues({ 'live-size': live }), 1_000, none).length, 100);
   t.equal(chooseProbes(queues({ 'live-lane': live }), 1_999, none).length, 0);
   const lanes = chooseProbes(queues({ 'live-lane': live }), 2_000, none);
-  t.equal(lanes.length, PROBE_LANES_AT_ONCE_MAX, 'which are many where there are many workers');
+  t.equal(lanes.length, PROBE_LANES_AT_ONCE_MAX, 'lanes at once are bounded');
 });
 
-t.test('the rest shares the budget: the urgent first, but never all of it', async (t) => {
+t.test('other targets share the budget, of which urgent ones get two thirds at most', async (t) => {
   const all = queues({
     urgent: targets('urgent', 50, 0),
     primary: targets('primary', 50, 0),
@@ -49,7 +49,7 @@ t.test('the rest shares the budget: the urgent first, but never all of it', asyn
     'secondary-1',
   ]);
   const quiet = chooseProbes({ ...all, urgent: [] }, 10_000, { first: 9, secondary: 0 });
-  t.equal(quiet.length, 9, 'what the urgent leave the others have');
+  t.equal(quiet.length, 9, 'without urgent targets primary ones get all');
   t.equal(chooseProbes({ ...all, primary: [] }, 10_000, { first: 9, secondary: 0 }).length, 9);
   const count = (some: object) => {
     const of = chooseProbes({ ...all, ...some }, 10_000, { first: 9, secondary: 0 });
@@ -58,12 +58,12 @@ t.test('the rest shares the budget: the urgent first, but never all of it', asyn
     );
   };
   const lanes = targets('lane', 50, 0);
-  t.same(count({ detail: lanes }), [6, 1, 2], 'many ports keep no relay waiting');
+  t.same(count({ detail: lanes }), [6, 1, 2], 'lanes leave a share to primary targets');
   t.same(count({ detail: lanes, urgent: [] }), [0, 4, 5]);
   t.same(count({ detail: lanes.slice(0, 1) }), [6, 1, 2]);
 });
 
-t.test('nobody is asked more often than its class says', async (t) => {
+t.test('no target is probed before the interval of its class has passed', async (t) => {
   const budget = { first: 100, secondary: 100 };
   for (const [of, interval] of Object.entries({ urgent: 250, primary: 1_000, secondary: 5_000 })) {
     const some = queues({ [of]: targets(of, 3, 0) });
@@ -72,7 +72,7 @@ t.test('nobody is asked more often than its class says', async (t) => {
   }
 });
 
-t.test('the class follows what is known', async (t) => {
+t.test('classOf returns the class of each state of a target', async (t) => {
   const view = (standing: ProbeTarget['standing'], more: object = {}) => {
     const target = new ProbeTarget();
     target.standing = standing;

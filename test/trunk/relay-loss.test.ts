@@ -1,7 +1,7 @@
 import t from 'tap';
 import { RelayLoss } from '../../src/trunk/relay-loss.js';
 
-/** Probes every 100 ms for a while, with a record sent each time if `busy`. */
+/** Probes every 100 ms, with traffic if `busy`. @returns when the relay is gone */
 function run(liveness: RelayLoss, from: number, ms: number, busy: boolean): number | undefined {
   for (let now = from; now < from + ms; now += 100) {
     liveness.probed();
@@ -11,7 +11,7 @@ function run(liveness: RelayLoss, from: number, ms: number, busy: boolean): numb
   return undefined;
 }
 
-t.test('5 s without a reply under traffic, and not before', async (t) => {
+t.test('a relay is gone after 5 s without a reply under traffic', async (t) => {
   t.equal(run(new RelayLoss(0), 0, 10_000, true), 5_000);
 });
 
@@ -19,13 +19,13 @@ t.test('an idle relay is never gone', async (t) => {
   t.equal(run(new RelayLoss(0), 0, 60_000, false), undefined);
 });
 
-t.test('the 5 s begin when traffic does', async (t) => {
+t.test('the 5 s begin with the first traffic', async (t) => {
   const liveness = new RelayLoss(0);
   run(liveness, 0, 20_000, false);
   t.equal(run(liveness, 20_000, 10_000, true), 25_000);
 });
 
-t.test('our own stall is not taken for the other’s silence', async (t) => {
+t.test('a relay is not gone after a stall in which no probes were sent', async (t) => {
   const liveness = new RelayLoss(0);
   liveness.traffic(0, 1);
   liveness.probed();
@@ -33,7 +33,7 @@ t.test('our own stall is not taken for the other’s silence', async (t) => {
   t.notOk(liveness.gone(9_000), 'only one probe went unanswered');
 });
 
-t.test('a reply long after the last traffic makes the relay an idle one', async (t) => {
+t.test('a relay is idle if it replies more than 30 s after the last traffic', async (t) => {
   for (const [idleMs, goneAt] of [
     [30_000, 36_000],
     [30_001, undefined],

@@ -19,7 +19,7 @@ function ids(known: RelayMembership): string {
     .join();
 }
 
-/** Lets time pass as it does while a directory answers each beat. */
+/** Advances the clock while a directory answers each beat. */
 function inContact(known: RelayMembership, clock: FakeClock, ms: number): void {
   for (let passed = 0; passed < ms; passed += 1_500) {
     clock.advance(Math.min(1_500, ms - passed));
@@ -27,33 +27,30 @@ function inContact(known: RelayMembership, clock: FakeClock, ms: number): void {
   }
 }
 
-t.test(
-  'a relay that vanishes stays known for the grace, in contact with a directory',
-  async (t) => {
-    const clock = new FakeClock();
-    const known = new RelayMembership({ clock });
-    t.equal(known.update(registry(fra, nyc)), true);
-    t.equal(known.update(registry(nyc, fra)), false, 'order does not matter');
-    t.equal(known.update(registry(fra)), false, 'nothing is forgotten yet');
-    inContact(known, clock, VANISHED_RELAY_GRACE_MS - 1_500);
-    t.equal(ids(known), 'fra-1,nyc-1');
-    clock.advance(1_500);
-    t.equal(known.contact(), true);
-    t.equal(ids(known), 'fra-1');
-  },
-);
+t.test('a relay that is no longer listed stays known for the grace period', async (t) => {
+  const clock = new FakeClock();
+  const known = new RelayMembership({ clock });
+  t.equal(known.update(registry(fra, nyc)), true);
+  t.equal(known.update(registry(nyc, fra)), false, 'order does not matter');
+  t.equal(known.update(registry(fra)), false, 'not forgotten yet');
+  inContact(known, clock, VANISHED_RELAY_GRACE_MS - 1_500);
+  t.equal(ids(known), 'fra-1,nyc-1');
+  clock.advance(1_500);
+  t.equal(known.contact(), true);
+  t.equal(ids(known), 'fra-1');
+});
 
-t.test('nothing is forgotten while no directory answers', async (t) => {
+t.test('no relay is forgotten while no directory answers', async (t) => {
   const clock = new FakeClock();
   const known = new RelayMembership({ clock });
   known.update(registry(fra, nyc));
   known.update(registry(fra));
   clock.advance(86_400_000);
-  t.equal(known.contact(), false, 'a day away counts as a moment');
+  t.equal(known.contact(), false, 'a day without contact counts as at most relayExpiryMs');
   t.equal(ids(known), 'fra-1,nyc-1');
 });
 
-t.test('a restarted directory lists relays as they come back', async (t) => {
+t.test('relays that a restarted directory lists again are kept', async (t) => {
   const clock = new FakeClock();
   const known = new RelayMembership({ clock });
   known.update(registry(fra, nyc, sin));
@@ -62,7 +59,7 @@ t.test('a restarted directory lists relays as they come back', async (t) => {
   inContact(known, clock, 10_000);
   known.update(registry(fra, nyc));
   inContact(known, clock, VANISHED_RELAY_GRACE_MS);
-  t.equal(ids(known), 'fra-1,nyc-1', 'the one that came back counts anew, the third is gone');
+  t.equal(ids(known), 'fra-1,nyc-1', 'nyc-1 is listed again, sin-1 is not');
 });
 
 t.test('a later start replaces a record, an earlier one does not', async (t) => {
@@ -74,27 +71,30 @@ t.test('a later start replaces a record, an earlier one does not', async (t) => 
   t.equal(known.relays()[0]?.start, 30);
 });
 
-t.test('a start from the future does not outlast the clock that it came from', async (t) => {
-  const clock = new FakeClock();
-  const now = clock.now();
-  const known = new RelayMembership({ clock });
-  const ahead = now + 86_400_000;
-  known.update(registry({ ...fra, start: ahead }));
-  t.equal(known.relays()[0]?.start, ahead);
-  t.equal(known.update(registry({ ...fra, start: ahead - 1 })), false, 'no more likely');
-  t.equal(known.update(registry({ ...fra, start: now })), true, 'its next process');
-  t.equal(known.relays()[0]?.start, now);
-  t.equal(known.update(registry({ ...fra, start: now - 1 })), false);
-});
+t.test(
+  'a record with a start in the future is replaced by one with the present start',
+  async (t) => {
+    const clock = new FakeClock();
+    const now = clock.now();
+    const known = new RelayMembership({ clock });
+    const ahead = now + 86_400_000;
+    known.update(registry({ ...fra, start: ahead }));
+    t.equal(known.relays()[0]?.start, ahead);
+    t.equal(known.update(registry({ ...fra, start: ahead - 1 })), false, 'also in the future');
+    t.equal(known.update(registry({ ...fra, start: now })), true, 'not in the future');
+    t.equal(known.relays()[0]?.start, now);
+    t.equal(known.update(registry({ ...fra, start: now - 1 })), false);
+  },
+);
 
-t.test('an address that a live relay has names no vanished one', async (t) => {
+t.test('a vanished relay is forgotten when a listed relay has its address', async (t) => {
   const known = new RelayMembership({ clock: new FakeClock() });
   known.update(registry(fra, nyc));
   known.update(registry(fra, { ...sin, trunkSources: nyc.trunkSources }));
   t.equal(ids(known), 'fra-1,sin-1');
 });
 
-t.test('relays are bounded: the longest absent go first', async (t) => {
+t.test('beyond the bound the relay that is absent longest is forgotten', async (t) => {
   const clock = new FakeClock();
   const known = new RelayMembership({ clock });
   known.update(registry(fra));
@@ -113,7 +113,7 @@ t.test('relays are bounded: the longest absent go first', async (t) => {
   t.ok(known.relays().some(({ id }) => id === 'nyc-1'));
 });
 
-/** Relays that know each other, one of which may be pretended to be elsewhere. */
+/** Makes a membership with fra-1 and nyc-1, in which relays answer at the addresses given. */
 function contested(options: { readonly answering: Set<string> }) {
   const clock = new FakeClock();
   const known = new RelayMembership({
@@ -133,21 +133,24 @@ const THIEF = relayRecord('evil-1', 9, {
   trunkSources: [...fra.trunkSources, { address: '10.0.0.9', port: 3480 }],
 });
 
-t.test('a relay that answers at its address stays, whoever registers the address', async (t) => {
-  const answering = new Set(['fra-1 10.0.0.1:3480', 'evil-1 10.0.0.9:3480']);
-  const { clock, known } = contested({ answering });
-  t.equal(known.update(registry(THIEF, nyc)), false);
-  t.equal(ids(known), 'fra-1,nyc-1', 'the other one is not worked with');
-  inContact(known, clock, 10 * VANISHED_RELAY_GRACE_MS);
-  t.equal(ids(known), 'fra-1,nyc-1', 'for as long as it answers');
-  answering.delete('fra-1 10.0.0.1:3480');
-  t.equal(known.contact(), true);
-  t.equal(ids(known), 'evil-1,nyc-1', 'then it is replaced');
-  known.update(registry(fra, nyc));
-  t.equal(ids(known), 'fra-1,nyc-1', 'the thief answers nowhere that is in question');
-});
+t.test(
+  'a relay that answers at its address stays when another registers the address',
+  async (t) => {
+    const answering = new Set(['fra-1 10.0.0.1:3480', 'evil-1 10.0.0.9:3480']);
+    const { clock, known } = contested({ answering });
+    t.equal(known.update(registry(THIEF, nyc)), false);
+    t.equal(ids(known), 'fra-1,nyc-1', 'the other one is not used');
+    inContact(known, clock, 10 * VANISHED_RELAY_GRACE_MS);
+    t.equal(ids(known), 'fra-1,nyc-1', 'as long as it answers');
+    answering.delete('fra-1 10.0.0.1:3480');
+    t.equal(known.contact(), true);
+    t.equal(ids(known), 'evil-1,nyc-1', 'then it is replaced');
+    known.update(registry(fra, nyc));
+    t.equal(ids(known), 'fra-1,nyc-1', 'evil-1 does not answer at an address of fra-1');
+  },
+);
 
-t.test('a relay that has proved to be there takes the address at once', async (t) => {
+t.test('a relay that has proved its addresses takes them at once', async (t) => {
   const answering = new Set(['fra-1 10.0.0.1:3480']);
   const { known } = contested({ answering });
   const heir = relayRecord('fra-2', 1);
@@ -155,24 +158,27 @@ t.test('a relay that has proved to be there takes the address at once', async (t
   t.equal(ids(known), 'fra-2,nyc-1');
 });
 
-t.test('a service address goes with a trunk address of its IP', async (t) => {
-  const stolen = relayRecord('evil-1', 9, { serviceAddresses: fra.serviceAddresses });
-  const { known } = contested({ answering: new Set(['fra-1 10.0.0.1:3480']) });
-  known.update(registry(stolen, nyc));
-  t.equal(ids(known), 'fra-1,nyc-1');
-  const elsewhere = contested({ answering: new Set(['fra-1 10.0.0.7:3480']) });
-  elsewhere.known.update(registry(stolen, nyc));
-  t.equal(ids(elsewhere.known), 'evil-1,nyc-1');
-});
+t.test(
+  'a relay keeps its service address if it answers at a trunk address of that IP',
+  async (t) => {
+    const stolen = relayRecord('evil-1', 9, { serviceAddresses: fra.serviceAddresses });
+    const { known } = contested({ answering: new Set(['fra-1 10.0.0.1:3480']) });
+    known.update(registry(stolen, nyc));
+    t.equal(ids(known), 'fra-1,nyc-1');
+    const elsewhere = contested({ answering: new Set(['fra-1 10.0.0.7:3480']) });
+    elsewhere.known.update(registry(stolen, nyc));
+    t.equal(ids(elsewhere.known), 'evil-1,nyc-1');
+  },
+);
 
-t.test('a relay that waits is worked with once the other one is listed elsewhere', async (t) => {
+t.test('a waiting relay is used when the other one is listed with other addresses', async (t) => {
   const { known } = contested({ answering: new Set(['fra-1 10.0.0.1:3480']) });
   known.update(registry(THIEF, nyc));
   known.update(registry(THIEF, nyc, relayRecord('fra-1', 4, { start: fra.start + 1 })));
   t.equal(ids(known), 'evil-1,fra-1,nyc-1');
 });
 
-t.test('no more relays than there can be are kept, whatever they answer', async (t) => {
+t.test('at most relaysMax relays are kept, even if all answer', async (t) => {
   const clock = new FakeClock();
   const known = new RelayMembership({ clock, answersAt: () => true });
   const { publicKey } = fra;

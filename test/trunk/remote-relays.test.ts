@@ -1,7 +1,7 @@
 import t from 'tap';
 import { World } from '../relay/world/index.js';
 
-t.test('a relay that drains names another that it reaches, where there is one', async (t) => {
+t.test('the alternate is a relay that can be reached if there is one', async (t) => {
   const world = new World();
   const fra = world.addRelay('fra-1', '192.0.2.10');
   world.addRelay('apart-1', '192.0.2.20', { trunkIp: '[2001:db8::20]' });
@@ -9,7 +9,7 @@ t.test('a relay that drains names another that it reaches, where there is one', 
   t.equal(
     fra.rules.context.trunk.relays.alternate(4)?.address,
     '192.0.2.20',
-    'better than nothing',
+    'the only one, which cannot be reached',
   );
   world.addRelay('nyc-1', '192.0.2.30');
   world.introduce();

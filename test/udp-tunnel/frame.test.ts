@@ -52,7 +52,7 @@ t.test('decode is the inverse of encode', async (t) => {
   );
 });
 
-t.test('the layout of docs/cli.md', async (t) => {
+t.test('frames have the layout of docs/cli.md', async (t) => {
   const data = { type: 'data', sequence: 258, flow: 772, payload: Uint8Array.of(9) } as const;
   t.strictSame([...encodeFrame(data)], [0x21, 0, 0, 1, 2, 3, 4, 9]);
   const hello = encodeFrame({
@@ -67,7 +67,7 @@ t.test('the layout of docs/cli.md', async (t) => {
   });
 });
 
-t.test('what is no frame tells what sent it', async (t) => {
+t.test('foreignFrame returns what sent bytes that are no frame', async (t) => {
   t.equal(foreignFrame(Uint8Array.of(0x01, 0)), 'stream');
   t.equal(foreignFrame(Uint8Array.of(0x02)), 'stream');
   t.equal(foreignFrame(Uint8Array.of(0x11, 0, 0, 0, 0)), 'version-1');
@@ -77,7 +77,7 @@ t.test('what is no frame tells what sent it', async (t) => {
   t.notOk(isUdpFrame(Uint8Array.of(0x02)));
 });
 
-t.test('anything else is no frame', async (t) => {
+t.test('random bytes are no frame, or decode to a frame with the same encoding', async (t) => {
   holds(
     t,
     fc.property(fc.uint8Array({ maxLength: 30 }), (bytes) => {
@@ -87,12 +87,12 @@ t.test('anything else is no frame', async (t) => {
   );
 });
 
-t.test('a meter sees gaps, not reordering, across a wrap', async (t) => {
+t.test('LossMeter counts gaps and not reordering, also across a wrap', async (t) => {
   const meter = new LossMeter();
   for (const sequence of [2 ** 32 - 2, 0, 2 ** 32 - 1, 3, 2]) meter.add(sequence);
   t.equal(meter.expected, 6);
   t.equal(meter.received, 5, '1 is missing');
   meter.restart();
   meter.add(1_000);
-  t.equal(meter.expected, 7, 'another sender begins where it begins');
+  t.equal(meter.expected, 7, 'any first sequence after restart()');
 });

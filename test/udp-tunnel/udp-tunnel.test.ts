@@ -32,7 +32,7 @@ async function openSocket(t: Test): Promise<Socket> {
   return socket;
 }
 
-/** Joins two modes by a path without faults, and waits until they have agreed. */
+/** Connects two tunnels by a path without faults, and waits for their hellos. */
 async function connect(a: UdpTunnel, b: UdpTunnel): Promise<void> {
   const link = (to: UdpTunnel) =>
     fakeLink({ send: (payload) => setImmediate(() => to.receive(Uint8Array.from(payload))) });
@@ -93,66 +93,76 @@ t.test('each application gets the answers to what it sent, and no other', async 
   t.equal(b.flows, 20);
 });
 
-t.test('an idle flow is forgotten at both sides; a late answer reaches nobody else', async (t) => {
-  const [first, second, service] = [await openSocket(t), await openSocket(t), await openSocket(t)];
-  let nowMs = 0;
-  const clock = { now: Date.now, monotonic: () => nowMs };
-  const a = await openMode(t, 'listen', 0, clock);
-  const b = await openMode(t, 'forward', service.address().port, clock);
-  await connect(a, b);
-  first.send('1', portOf(a), '127.0.0.1');
-  const [, fromFirst] = await once(service, 'message');
-  nowMs = UDP_FLOW_IDLE_MS - 1;
-  service.send('still there', fromFirst.port, fromFirst.address);
-  t.equal(await receivedBy(first), 'still there', 'an answer keeps a flow, too');
-  nowMs += UDP_FLOW_IDLE_MS;
-  a.sweep();
-  while (b.flows > 0) await new Promise(setImmediate);
-  t.equal(a.flows, 0, 'both forget together');
-  second.send('2', portOf(a), '127.0.0.1');
-  await once(service, 'message');
-  const heard: string[] = [];
-  second.on('message', (data) => heard.push(String(data)));
-  service.send('late', fromFirst.port, fromFirst.address);
-  second.send('2', portOf(a), '127.0.0.1');
-  const [, fromSecond] = await once(service, 'message');
-  t.not(fromSecond.port, fromFirst.port, 'it has a socket of its own');
-  service.send('for the second', fromSecond.port, fromSecond.address);
-  while (heard.length === 0) await new Promise(setImmediate);
-  t.strictSame(heard, ['for the second']);
-  nowMs += 2 * UDP_FLOW_IDLE_MS;
-  b.sweep();
-  t.equal(b.flows, 0, 'and each by itself, should the other not say so');
-});
+t.test(
+  'an idle flow ends at both sides, and a late answer reaches no other application',
+  async (t) => {
+    const [first, second, service] = [
+      await openSocket(t),
+      await openSocket(t),
+      await openSocket(t),
+    ];
+    let nowMs = 0;
+    const clock = { now: Date.now, monotonic: () => nowMs };
+    const a = await openMode(t, 'listen', 0, clock);
+    const b = await openMode(t, 'forward', service.address().port, clock);
+    await connect(a, b);
+    first.send('1', portOf(a), '127.0.0.1');
+    const [, fromFirst] = await once(service, 'message');
+    nowMs = UDP_FLOW_IDLE_MS - 1;
+    service.send('still there', fromFirst.port, fromFirst.address);
+    t.equal(await receivedBy(first), 'still there', 'an answer keeps a flow, too');
+    nowMs += UDP_FLOW_IDLE_MS;
+    a.sweep();
+    while (b.flows > 0) await new Promise(setImmediate);
+    t.equal(a.flows, 0, 'ended at both sides');
+    second.send('2', portOf(a), '127.0.0.1');
+    await once(service, 'message');
+    const heard: string[] = [];
+    second.on('message', (data) => heard.push(String(data)));
+    service.send('late', fromFirst.port, fromFirst.address);
+    second.send('2', portOf(a), '127.0.0.1');
+    const [, fromSecond] = await once(service, 'message');
+    t.not(fromSecond.port, fromFirst.port, 'it has a socket of its own');
+    service.send('for the second', fromSecond.port, fromSecond.address);
+    while (heard.length === 0) await new Promise(setImmediate);
+    t.strictSame(heard, ['for the second']);
+    nowMs += 2 * UDP_FLOW_IDLE_MS;
+    b.sweep();
+    t.equal(b.flows, 0, 'ended at the forwarding side without a message');
+  },
+);
 
-t.test('a service that goes on to send keeps no flow of an application that is gone', async (t) => {
-  const [application, service] = [await openSocket(t), await openSocket(t)];
-  let nowMs = 0;
-  const clock = { now: Date.now, monotonic: () => nowMs };
-  const a = await openMode(t, 'listen', 0, clock);
-  const b = await openMode(t, 'forward', service.address().port, clock);
-  await connect(a, b);
-  application.send('1', portOf(a), '127.0.0.1');
-  const [, from] = await once(service, 'message');
-  for (let n = 0; n < 3; n++) {
-    nowMs += UDP_FLOW_IDLE_MS / 2;
-    service.send('one way', from.port, from.address);
-    t.equal(await receivedBy(application), 'one way');
-    for (const mode of [a, b]) mode.sweep();
-    t.strictSame([a.flows, b.flows], [1, 1], 'a stream of the service alone keeps its flow');
-  }
-  // Without a path what the service sends reaches nobody, and the listening side forgets.
-  for (const mode of [a, b]) mode.detach();
-  nowMs += UDP_FLOW_IDLE_MS;
-  service.send('lost', from.port, from.address);
-  while (b.traffic().dropped['no-path'] === undefined) await new Promise(setImmediate);
-  a.sweep();
-  await connect(a, b);
-  t.strictSame([a.flows, b.flows], [0, 1], 'as long as nothing is said');
-  service.send('late', from.port, from.address);
-  while (b.flows > 0) await new Promise(setImmediate);
-  t.match(a.traffic().dropped, { 'application-unknown': 1 });
-});
+t.test(
+  'a service that continues to send does not keep a flow that the listening side has ended',
+  async (t) => {
+    const [application, service] = [await openSocket(t), await openSocket(t)];
+    let nowMs = 0;
+    const clock = { now: Date.now, monotonic: () => nowMs };
+    const a = await openMode(t, 'listen', 0, clock);
+    const b = await openMode(t, 'forward', service.address().port, clock);
+    await connect(a, b);
+    application.send('1', portOf(a), '127.0.0.1');
+    const [, from] = await once(service, 'message');
+    for (let n = 0; n < 3; n++) {
+      nowMs += UDP_FLOW_IDLE_MS / 2;
+      service.send('one way', from.port, from.address);
+      t.equal(await receivedBy(application), 'one way');
+      for (const mode of [a, b]) mode.sweep();
+      t.strictSame([a.flows, b.flows], [1, 1], 'datagrams of the service alone keep the flow');
+    }
+    // Without a path the datagrams of the service are lost, and the listening side ends the flow.
+    for (const mode of [a, b]) mode.detach();
+    nowMs += UDP_FLOW_IDLE_MS;
+    service.send('lost', from.port, from.address);
+    while (b.traffic().dropped['no-path'] === undefined) await new Promise(setImmediate);
+    a.sweep();
+    await connect(a, b);
+    t.strictSame([a.flows, b.flows], [0, 1], 'until a datagram arrives');
+    service.send('late', from.port, from.address);
+    while (b.flows > 0) await new Promise(setImmediate);
+    t.match(a.traffic().dropped, { 'application-unknown': 1 });
+  },
+);
 
 t.test('the 257th application waits until another is idle', async (t) => {
   let nowMs = 0;
@@ -178,7 +188,7 @@ t.test('the 257th application waits until another is idle', async (t) => {
   t.equal(a.flows, 1);
 });
 
-t.test('a listening side that was started anew gets no answer of before', async (t) => {
+t.test('a restarted listening side gets no answers to earlier datagrams', async (t) => {
   const [before, after, service] = [await openSocket(t), await openSocket(t), await openSocket(t)];
   const old = await openMode(t, 'listen');
   const b = await openMode(t, 'forward', service.address().port);
@@ -191,7 +201,7 @@ t.test('a listening side that was started anew gets no answer of before', async 
   await connect(anew, b);
   after.send('2', portOf(anew), '127.0.0.1');
   const [, fromAfter] = await once(service, 'message');
-  t.not(fromBefore.port, fromAfter.port, 'the same number is another flow now');
+  t.not(fromBefore.port, fromAfter.port, 'another flow with the same number');
   const heard: string[] = [];
   after.on('message', (data) => heard.push(String(data)));
   service.send('to the one before', fromBefore.port, fromBefore.address);
@@ -200,7 +210,7 @@ t.test('a listening side that was started anew gets no answer of before', async 
   t.strictSame(heard, ['to the one after']);
 });
 
-t.test('frames that overtake each other reach the applications that they are for', async (t) => {
+t.test('reordered frames reach the right applications', async (t) => {
   const [first, second, service] = [await openSocket(t), await openSocket(t), await openSocket(t)];
   service.on('message', (data, { address, port }) => service.send(data, port, address));
   const a = await openMode(t, 'listen');
@@ -228,7 +238,7 @@ t.test('frames that overtake each other reach the applications that they are for
   t.ok([...heard.second].every((text) => text.startsWith('second')));
 });
 
-t.test('a mistake of both sides ends this one with the reason', async (t) => {
+t.test('a tunnel with an incompatible other side ends with the reason', async (t) => {
   const foreign = async (payload: Uint8Array, message: RegExp, type: 'listen' | 'forward') => {
     const mode = await openMode(t, type);
     const sent: Uint8Array[] = [];
@@ -236,7 +246,7 @@ t.test('a mistake of both sides ends this one with the reason', async (t) => {
     for (let count = 0; count < FOREIGN_FRAMES_MAX; count++) mode.receive(payload);
     t.ok(
       sent.some(([first]) => first === 0x20),
-      'the other side can tell, too',
+      'a hello, by which the other side ends too',
     );
     await t.rejects(mode.finished, { code: 'ERR_TURNPIKE_CONFIG', message });
   };
@@ -255,7 +265,7 @@ t.test('a mistake of both sides ends this one with the reason', async (t) => {
   ]);
 });
 
-t.test('an address that is taken', async (t) => {
+t.test('an address in use rejects with ERR_TURNPIKE_BIND', async (t) => {
   const socket = await openSocket(t);
   await t.rejects(openMode(t, 'listen', socket.address().port), {
     code: 'ERR_TURNPIKE_BIND',
@@ -264,7 +274,7 @@ t.test('an address that is taken', async (t) => {
   });
 });
 
-t.test('bad input is counted and never fatal', async (t) => {
+t.test('dropped datagrams and frames are counted by reason', async (t) => {
   const gone = await openSocket(t);
   const [a, b] = [await openMode(t, 'listen'), await openMode(t, 'forward', gone.address().port)];
   const application = await openSocket(t);
@@ -288,7 +298,7 @@ t.test('bad input is counted and never fatal', async (t) => {
   await dropped(listener, 'before-hello');
 });
 
-t.test('an application that does not listen yet is no failure', async (t) => {
+t.test('datagrams that the application refuses do not end the tunnel', async (t) => {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
   const { port } = socket.address();
@@ -318,7 +328,7 @@ t.test('an application that does not listen yet is no failure', async (t) => {
   t.equal(String((await arrived)[0]), 'x');
 });
 
-t.test('loss is seen on both sides of the path', async (t) => {
+t.test('the receiving side counts lost frames', async (t) => {
   const [a, b] = [await openMode(t, 'listen'), await openMode(t, 'forward', 9)];
   let count = 0;
   const toA = fakeLink({ send: (payload) => a.receive(Uint8Array.from(payload)) });
