@@ -118,7 +118,7 @@ const ReachabilityShape = Type.Object({
 const Checks = Type.Array(Type.Object({ id: Name, address: AddressAndPort }));
 
 /** Unbounded here, as `Checks`. */
-const Challenges = Type.Array(
+const ClaimChallenges = Type.Array(
   Type.Object({
     id: Name,
     publicKey: RelayRecordShape.properties.publicKey,
@@ -162,7 +162,7 @@ export const RegistrationAnswer = Type.Object({
   registryVersion: Type.Optional(RegistryVersion),
   registry: Type.Optional(RegistryShape),
   check: Type.Optional(Checks),
-  challenge: Type.Optional(Challenges),
+  challenge: Type.Optional(ClaimChallenges),
 });
 
 /** Body of a beat. */
@@ -182,7 +182,7 @@ export const BeatAnswer = Type.Object({
   registryVersion: RegistryVersion,
   registry: Type.Optional(RegistryShape),
   check: Type.Optional(Checks),
-  challenge: Type.Optional(Challenges),
+  challenge: Type.Optional(ClaimChallenges),
 });
 
 /** The incarnation that deregisters, in decimal. */
@@ -197,5 +197,5 @@ export const RegistrationProblem = Type.Object({
   checkers: Type.Optional(
     Type.Array(RelayRecordShape, { maxItems: CHECK_LIMITS.claimCheckersMax }),
   ),
-  challenge: Type.Optional(Challenges),
+  challenge: Type.Optional(ClaimChallenges),
 });

@@ -5,7 +5,7 @@ import type { RandomBytes } from '../random.js';
 import { CHECK_LIMITS } from '../registry/check-limits.js';
 import type { ClaimChallenge, ClaimResult } from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
-import { encodeChallenge, isGenuine } from '../trunk/claim-challenge.js';
+import { encodeClaimChallenge, isGenuineClaimMessage } from '../trunk/claim-challenge.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import { transactionKey } from '../trunk/control-message.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
@@ -91,7 +91,7 @@ export class ClaimChecker {
       const transaction = transactionKey(transactionId);
       challenged.transactions.push(transaction);
       this.#byTransaction.set(transaction, challenged);
-      const data = encodeChallenge(local, challenged.keys.sendKey, transactionId);
+      const data = encodeClaimChallenge(local, challenged.keys.sendKey, transactionId);
       const tuple = { ...challenged.from, remote: challenged.address };
       plane.send([{ side: 'trunk', tuple, data }]);
     }
@@ -106,7 +106,7 @@ export class ClaimChecker {
     if (challenged === undefined || !sameAddress(challenged.address, remote)) return false;
     // An error, or a response without integrity, proves nothing; another response may follow.
     const { id, keys } = challenged;
-    if (message.messageClass === 'success' && isGenuine(message, id, keys.receiveKey)) {
+    if (message.messageClass === 'success' && isGenuineClaimMessage(message, id, keys.receiveKey)) {
       this.#found(challenged, true);
     }
     return true;

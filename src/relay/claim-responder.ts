@@ -5,7 +5,7 @@ import { sendsFromHost } from '../registry/record.js';
 import type { RelayRecord } from '../registry/types.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
-import { encodeProof, isGenuine } from '../trunk/claim-challenge.js';
+import { encodeClaimProof, isGenuineClaimMessage } from '../trunk/claim-challenge.js';
 import { type ControlKeys, controlKeysOf } from '../trunk/control-keys.js';
 import type { LocalRelay } from '../trunk/local-relay.js';
 import type { RemoteRelays } from '../trunk/remote-relays.js';
@@ -69,7 +69,7 @@ export class ClaimResponder {
     const verdict = checker ? this.#judge(message, id, checker, tuple) : 'refused';
     this.counts[verdict] += 1;
     if (checker === undefined || verdict !== 'answered') return;
-    const data = encodeProof(local, checker.keys.sendKey, message.transactionId);
+    const data = encodeClaimProof(local, checker.keys.sendKey, message.transactionId);
     if (data.length <= message.bytes.length) plane.send([{ side, tuple, data }]);
   }
 
@@ -87,7 +87,7 @@ export class ClaimResponder {
     const { tries, answers } = sendsFromHost(record, remote.address) ? this.#known : this.#others;
     const now = this.#options.clock.monotonic();
     if (!tries.take(now)) return 'over';
-    if (!isGenuine(message, id, keys.receiveKey)) return 'refused';
+    if (!isGenuineClaimMessage(message, id, keys.receiveKey)) return 'refused';
     return answers.take(now) ? 'answered' : 'over';
   }
 }

@@ -70,7 +70,7 @@ export interface RegistrationClientOptions {
   /** Returns results of challenges. Without it the directory appoints none. */
   readonly claims?: () => readonly ClaimResult[];
   /** Called with the relays' keys to challenge from now on. */
-  readonly onChallenges?: (challenges: readonly ClaimChallenge[]) => void;
+  readonly onClaimChallenges?: (challenges: readonly ClaimChallenge[]) => void;
   /** Called with the relays that challenge this one, because others claim its addresses too. */
   readonly onCheckers?: (checkers: readonly RelayRecord[]) => void;
   /** Returns whether a relay answers authenticated probes at an address. Default: none does. */
@@ -229,7 +229,7 @@ export class RegistrationClient {
     }
     const { checkers, challenge } = problem;
     // A relay that waits for its own addresses may be a checker of another contest.
-    this.#options.onChallenges?.(challenge ?? []);
+    this.#options.onClaimChallenges?.(challenge ?? []);
     this.#refused(answer.status, problem);
     if (checkers === undefined) return challenge === undefined ? 'retry' : 'beat';
     // Checkers ask now, and the next attempt may succeed.
@@ -277,7 +277,7 @@ export class RegistrationClient {
   #appoint({ check, challenge }: Pick<Static<typeof RegistrationAnswer>, 'check' | 'challenge'>) {
     this.#appointed = check !== undefined;
     this.#options.onChecks?.(check ?? []);
-    this.#options.onChallenges?.(challenge ?? []);
+    this.#options.onClaimChallenges?.(challenge ?? []);
   }
 
   /** Takes the registry in a response, or fetches the version that it names. */

@@ -21,7 +21,7 @@ import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import { StunServer } from '../stun-server/stun-server.js';
 import type { Usage } from '../stun-server/usage.js';
-import { CHALLENGE_ATTRIBUTES, isChallenge } from '../trunk/claim-challenge.js';
+import { CLAIM_CHALLENGE_ATTRIBUTES, isClaimChallenge } from '../trunk/claim-challenge.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
@@ -116,7 +116,7 @@ export class RelayCore {
       },
       onForeignResponse: (...of) =>
         this.serviceChecker.receive(...of) || this.claimChecker.receive(...of),
-      onChallenge: (message, tuple) => this.claimResponder.receive('trunk', message, tuple),
+      onClaimChallenge: (message, tuple) => this.claimResponder.receive('trunk', message, tuple),
     });
     const { relays } = trunk;
     const means = { plane, sockets, clock, random, local, relays, onChange };
@@ -224,8 +224,8 @@ export class RelayCore {
 /** Takes other relays' challenges on the client port. */
 function claimUsage(responder: ClaimResponder): Usage {
   return {
-    knownAttributes: CHALLENGE_ATTRIBUTES,
-    owns: isChallenge,
+    knownAttributes: CLAIM_CHALLENGE_ATTRIBUTES,
+    owns: isClaimChallenge,
     receive: ({ message, origin }) => responder.receive('client', message, origin.tuple),
   };
 }

@@ -227,7 +227,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       reachability: () => this.#core.reachability(),
       onChecks: (checks) => this.#core.serviceChecker.appoint(checks),
       claims: () => this.#core.claimChecker.results(),
-      onChallenges: (challenges) => this.#core.claimChecker.appoint(challenges),
+      onClaimChallenges: (challenges) => this.#core.claimChecker.appoint(challenges),
       onCheckers: (checkers) => this.#core.claimResponder.tell(checkers),
       answersAt: (id, at) => this.#core.context.trunk.relays.get(id)?.answersAt(at) ?? false,
       onRegistry: ({ relays }) => {

@@ -12,7 +12,7 @@ import type { ControlSender } from './control-message.js';
 const UNSIGNED_BYTES = 20 + 68 + 12;
 
 /** Comprehension-required attributes of a challenge and of its response. */
-export const CHALLENGE_ATTRIBUTES: ReadonlySet<number> = new Set([
+export const CLAIM_CHALLENGE_ATTRIBUTES: ReadonlySet<number> = new Set([
   AttributeType.Username,
   AttributeType.RelayStart,
   AttributeType.MessageIntegritySha256,
@@ -25,7 +25,7 @@ export const CHALLENGE_ATTRIBUTES: ReadonlySet<number> = new Set([
  * @param key - trunk control key from this relay to the claimant, 32 bytes
  * @param transactionId - 12 bytes
  */
-export function encodeChallenge(
+export function encodeClaimChallenge(
   sender: ControlSender,
   key: Uint8Array,
   transactionId: Uint8Array,
@@ -40,7 +40,7 @@ export function encodeChallenge(
  * Encodes the response to a challenge.
  * @param key - trunk control key from this relay to the challenger, 32 bytes
  */
-export function encodeProof(
+export function encodeClaimProof(
   sender: ControlSender,
   key: Uint8Array,
   transactionId: Uint8Array,
@@ -57,7 +57,7 @@ function named(writer: MessageWriter, { id, incarnation }: ControlSender): Messa
  * Returns whether a message is a challenge, not yet verified: only challenges are Binding requests
  * with RELAY-START and USERNAME.
  */
-export function isChallenge(message: StunMessage): boolean {
+export function isClaimChallenge(message: StunMessage): boolean {
   const { messageClass, method } = message;
   if (messageClass !== 'request' || method !== Method.Binding) return false;
   return message.has(AttributeType.RelayStart) && message.has(AttributeType.Username);
@@ -67,10 +67,10 @@ export function isChallenge(message: StunMessage): boolean {
  * Returns whether a challenge, or a response to one, is from the named relay.
  * @param key - trunk control key from that relay to this one, 32 bytes
  */
-export function isGenuine(message: StunMessage, id: string, key: Uint8Array): boolean {
+export function isGenuineClaimMessage(message: StunMessage, id: string, key: Uint8Array): boolean {
   return (
     message.text(AttributeType.Username) === id &&
-    message.unknownRequired(CHALLENGE_ATTRIBUTES).length === 0 &&
+    message.unknownRequired(CLAIM_CHALLENGE_ATTRIBUTES).length === 0 &&
     integrityKind(message) === 'sha256' &&
     verifyIntegrity(message, 'sha256', key)
   );

@@ -43,5 +43,5 @@ export interface TrunkOptions extends Omit<RemoteRelaysOptions, 'onForgotten'> {
    */
   readonly onForeignResponse?: (message: StunMessage, tuple: FiveTuple) => boolean;
   /** Called with a challenge of this relay's claims, not yet verified. */
-  readonly onChallenge?: (message: StunMessage, tuple: FiveTuple) => void;
+  readonly onClaimChallenge?: (message: StunMessage, tuple: FiveTuple) => void;
 }

@@ -11,7 +11,7 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { integrityKind, verifyIntegrity } from '../stun/integrity.js';
 import { decodeMessage, type StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
-import { isChallenge } from './claim-challenge.js';
+import { isClaimChallenge } from './claim-challenge.js';
 import { ControlChannel } from './control-channel.js';
 import type { ControlMessage } from './control-message.js';
 import type { RemoteRelay } from './remote-relay.js';
@@ -81,8 +81,8 @@ export class Trunk {
       const waited = this.#options.onForeignResponse?.(message, tuple) ?? false;
       return waited ? undefined : 'trunk_control_malformed';
     }
-    if (isChallenge(message)) {
-      this.#options.onChallenge?.(message, tuple);
+    if (isClaimChallenge(message)) {
+      this.#options.onClaimChallenge?.(message, tuple);
       return undefined;
     }
     const id = message.text(AttributeType.Username);

@@ -10,7 +10,11 @@ import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
-import { encodeChallenge, encodeProof, isChallenge } from '../../src/trunk/claim-challenge.js';
+import {
+  encodeClaimChallenge,
+  encodeClaimProof,
+  isClaimChallenge,
+} from '../../src/trunk/claim-challenge.js';
 import { type ControlKeys, controlKeysOf } from '../../src/trunk/control-keys.js';
 import { CLUSTER_SECRET, type Flight, World, type WorldRelay } from './world/index.js';
 
@@ -39,7 +43,7 @@ function world({ introduced = true } = {}) {
 const challengesIn = (flights: readonly Flight[]) =>
   flights.filter(({ data }) => {
     const decoded = decodeMessage(data);
-    return decoded.ok && isChallenge(decoded.message);
+    return decoded.ok && isClaimChallenge(decoded.message);
   });
 
 t.test('a relay proves its service address and its trunk address', async (t) => {
@@ -123,13 +127,13 @@ t.test('a wrong challenge gets no response, and a wrong response proves nothing'
     return w.log.slice(before + 1).length;
   };
   const { sendKey } = keys(nyc, fra);
-  t.equal(ask(encodeChallenge(nyc.local, sendKey, id)), 1);
+  t.equal(ask(encodeClaimChallenge(nyc.local, sendKey, id)), 1);
   const noAnswer: [string, Uint8Array][] = [
-    ['of another key', encodeChallenge(nyc.local, keys(sin, fra).sendKey, id)],
-    ['to another relay', encodeChallenge(nyc.local, keys(nyc, sin).sendKey, id)],
+    ['of another key', encodeClaimChallenge(nyc.local, keys(sin, fra).sendKey, id)],
+    ['to another relay', encodeClaimChallenge(nyc.local, keys(nyc, sin).sendKey, id)],
     [
       'of an unknown relay',
-      encodeChallenge({ id: 'who-1', incarnation: incarnation(1) }, sendKey, id),
+      encodeClaimChallenge({ id: 'who-1', incarnation: incarnation(1) }, sendKey, id),
     ],
     ['with an unknown required attribute', odd(nyc, sendKey, id)],
   ];
@@ -142,10 +146,14 @@ t.test('a wrong challenge gets no response, and a wrong response proves nothing'
   const decoded = decodeMessage(sent?.data ?? new Uint8Array());
   const asked = decoded.ok ? decoded.message.transactionId : id;
   const proofs: [string, TransportAddress, Uint8Array][] = [
-    ['from elsewhere', fra.trunk, encodeProof(fra.local, keys(fra, nyc).sendKey, asked)],
-    ['of another relay', NOWHERE, encodeProof(sin.local, keys(sin, nyc).sendKey, asked)],
-    ['of the challenge itself', NOWHERE, encodeProof(fra.local, keys(nyc, fra).sendKey, asked)],
-    ['of another transaction', NOWHERE, encodeProof(fra.local, keys(fra, nyc).sendKey, id)],
+    ['from elsewhere', fra.trunk, encodeClaimProof(fra.local, keys(fra, nyc).sendKey, asked)],
+    ['of another relay', NOWHERE, encodeClaimProof(sin.local, keys(sin, nyc).sendKey, asked)],
+    [
+      'of the challenge itself',
+      NOWHERE,
+      encodeClaimProof(fra.local, keys(nyc, fra).sendKey, asked),
+    ],
+    ['of another transaction', NOWHERE, encodeClaimProof(fra.local, keys(fra, nyc).sendKey, id)],
     ['without integrity', NOWHERE, new MessageWriter('success', 1, asked).finish()],
     ['that refuses', NOWHERE, new MessageWriter('error', 1, asked).errorCode(420).finish()],
   ];
@@ -154,7 +162,7 @@ t.test('a wrong challenge gets no response, and a wrong response proves nothing'
     w.pump();
     t.same(checker.results(), [], what);
   }
-  const right = encodeProof(fra.local, keys(fra, nyc).sendKey, asked);
+  const right = encodeClaimProof(fra.local, keys(fra, nyc).sendKey, asked);
   w.send({ from: NOWHERE, to: nyc.trunk, data: right });
   w.pump();
   t.match(checker.results(), [{ proved: true }], 'the right response after wrong ones');
@@ -172,7 +180,7 @@ function odd({ local }: WorldRelay, key: Uint8Array, id: Uint8Array): Uint8Array
 
 t.test('a flood of forged challenges does not use the budget of registered hosts', async (t) => {
   const { world: w, fra, nyc, checker, challenge } = world();
-  const forged = encodeChallenge(nyc.local, new Uint8Array(32), new Uint8Array(12));
+  const forged = encodeClaimChallenge(nyc.local, new Uint8Array(32), new Uint8Array(12));
   for (let n = 0; n < 3 * CLAIM_ANSWERS_PER_SECOND; n += 1) {
     w.send({ from: parseAddress(`198.51.100.${n % 250}:999`), to: fra.service, data: forged });
   }
@@ -225,8 +233,8 @@ t.test('a challenge and its proof are encoded as in PROTOCOL.md section 7', asyn
   const asking = controlKeysOf(fra, nyc) as ControlKeys;
   const asked = controlKeysOf(nyc, fra) as ControlKeys;
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
-  t.equal(hex(encodeChallenge(fra, asking.sendKey, id)), CHALLENGE);
-  t.equal(hex(encodeProof(nyc, asked.sendKey, id)), PROOF);
+  t.equal(hex(encodeClaimChallenge(fra, asking.sendKey, id)), CHALLENGE);
+  t.equal(hex(encodeClaimProof(nyc, asked.sendKey, id)), PROOF);
 });
 
 const CHALLENGE =

@@ -7,14 +7,14 @@ import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
 import { hasTrunk } from '../selection/score.js';
 import type { LiveRelay } from '../snapshot.js';
+import { ClaimBackoff } from './claim-backoff.js';
 import {
-  type ChallengePlan,
-  planChallenges,
+  type ClaimChallengePlan,
+  planClaimChallenges,
   type Question,
   type Target,
   targetKey,
-} from './challenge-plan.js';
-import { ClaimBackoff } from './claim-backoff.js';
+} from './claim-challenge-plan.js';
 import { CLAIM_LIMITS } from './claim-limits.js';
 import type { Rival } from './claim-table.js';
 
@@ -44,7 +44,7 @@ export type ClaimNews = {
 
 interface Contest {
   readonly claimant: RelayRecord;
-  readonly plan: ChallengePlan;
+  readonly plan: ClaimChallengePlan;
   readonly checkers: ReadonlyMap<string, RelayRecord>;
   /** Ids of checkers by target key: those that got an answer, and those that got none. */
   readonly proved: Map<string, Set<string>>;
@@ -145,7 +145,7 @@ export class Contests {
     if (running !== undefined) return asking(running);
     if (!this.#pace.mayClaim(record.id)) return { state: 'refused', why: 'unproved' };
     if (this.#contests.size >= CLAIM_LIMITS.contestsMax) return { state: 'busy' };
-    const plan = planChallenges(record, rivals);
+    const plan = planClaimChallenges(record, rivals);
     const { questions, targets } = plan;
     const isHopeless = questions.some(({ anyOf }) => anyOf.length === 0);
     // Counts the claimant's targets only: the incumbent's list must not exceed the claimant's
@@ -171,7 +171,7 @@ export class Contests {
   }
 
   /** Returns the challenges that a checker makes, of all contests. */
-  challengesOf(checker: string): ClaimChallenge[] {
+  claimChallengesOf(checker: string): ClaimChallenge[] {
     const challenges = new Map<string, ClaimChallenge>();
     for (const { checkers, plan } of this.#contests.values()) {
       if (!checkers.has(checker)) continue;
@@ -233,7 +233,7 @@ export class Contests {
   }
 
   /** Refuses a claim that cannot be proved: no target could answer, or too many are contested. */
-  #hopeless(record: RelayRecord, { questions }: ChallengePlan): ClaimAnswer {
+  #hopeless(record: RelayRecord, { questions }: ClaimChallengePlan): ClaimAnswer {
     this.#pace.lost(record.id);
     this.counts.unproved += 1;
     this.#news.push({ kind: 'decided', relay: record.id, questions, result: 'unproved' });
@@ -244,7 +244,7 @@ export class Contests {
    * Decides without checkers: a live incumbent keeps the address, and so does one that expired less
    * than `CLAIM_LIMITS.holdMs` ago.
    */
-  #unchecked(record: RelayRecord, rivals: readonly Rival[], plan: ChallengePlan): ClaimAnswer {
+  #unchecked(record: RelayRecord, rivals: readonly Rival[], plan: ClaimChallengePlan): ClaimAnswer {
     const isOver = ({ silentMs }: Rival) =>
       silentMs !== undefined && silentMs >= CLAIM_LIMITS.holdMs;
     if (rivals.every(isOver)) return { state: 'granted', proved: false };
@@ -277,7 +277,7 @@ export class Contests {
     );
     if (regionsOf(able).size < REGIONS_MIN) return undefined;
     const free = able.filter(({ record: { id } }) => {
-      const load = this.challengesOf(id).length + targets.length;
+      const load = this.claimChallengesOf(id).length + targets.length;
       return load <= CHECK_LIMITS.claimChallengesMax;
     });
     const chosen = this.#ofMostRegions(free);

@@ -146,7 +146,7 @@ function deregisterRoute(scope: App, options: RegistrationRoutesOptions): void {
 
 /** Returns what a relay checks and challenges for the directory. */
 function dutiesOf(id: string, { reachability, contests }: RegistrationRoutesOptions) {
-  const challenge = contests.challengesOf(id);
+  const challenge = contests.claimChallengesOf(id);
   const check = reachability.checksOf(id);
   return challenge.length === 0 ? { check } : { check, challenge };
 }

@@ -44,7 +44,7 @@ function world(...checkers: string[]) {
       for (const id of alive) w.answerBy(id, proved);
     },
     answerBy(id: string, proved: readonly string[]) {
-      const results = contests.challengesOf(id).map(({ id: relay, address }) => ({
+      const results = contests.claimChallengesOf(id).map(({ id: relay, address }) => ({
         id: relay,
         address,
         proved: proved.includes(`${relay} ${address}`),
@@ -97,17 +97,17 @@ t.test(
       'syd-1',
     ]);
     t.same(
-      w.contests.challengesOf('nyc-1').map(({ id, address }) => `${id} ${address}`),
+      w.contests.claimChallengesOf('nyc-1').map(({ id, address }) => `${id} ${address}`),
       PROVED,
     );
-    t.same(w.contests.challengesOf('evil-1'), [], 'a party of the contest is not a checker');
+    t.same(w.contests.claimChallengesOf('evil-1'), [], 'a party of the contest is not a checker');
     w.answerBy('nyc-1', PROVED);
     t.equal(w.state(TRUE), 'contested', 'one region is not enough');
     w.answerBy('sin-1', PROVED);
     const granted = w.register(TRUE);
     t.same(granted, { state: 'granted', proved: true });
     t.equal(w.table.recordOf('evil-1'), undefined);
-    t.same(w.contests.challengesOf('nyc-1'), []);
+    t.same(w.contests.claimChallengesOf('nyc-1'), []);
 
     t.equal(w.state(THIEF), 'contested', 'the evicted relay claims again');
     w.answer();
@@ -145,7 +145,7 @@ t.test(
     t.equal(w.state(relayRecord('sin-2', 3)), 'contested');
     w.pass(CLAIM_LIMITS.waitingMs);
     t.notOk(
-      w.contests.challengesOf('sin-2').length,
+      w.contests.claimChallengesOf('sin-2').length,
       'a claimant that no longer waits gets no challenges',
     );
   },
@@ -196,7 +196,7 @@ t.test('checkers of one region alone prove nothing, however many they are', asyn
   const w = world('nyc-1', 'nyc-2', 'nyc-3', 'sin-1');
   w.register(TRUE);
   w.state(THIEF);
-  const lie = w.contests.challengesOf('nyc-1').map(({ id, address }) => `${id} ${address}`);
+  const lie = w.contests.claimChallengesOf('nyc-1').map(({ id, address }) => `${id} ${address}`);
   for (const liar of ['nyc-1', 'nyc-2', 'nyc-3']) w.answerBy(liar, lie);
   w.answerBy('sin-1', []);
   t.equal(w.state(THIEF), 'unproved');
@@ -298,7 +298,7 @@ t.test('contests are limited in total, and the addresses of one claim in number'
   }
   t.equal(w.contests.size, CLAIM_LIMITS.contestsMax);
   t.equal(w.state(thief(999, '10.0.0.1')), 'busy');
-  t.ok(w.contests.challengesOf('nyc-1').length <= CHECK_LIMITS.claimChallengesMax);
+  t.ok(w.contests.claimChallengesOf('nyc-1').length <= CHECK_LIMITS.claimChallengesMax);
   w.pass(CLAIM_LIMITS.contestMs);
   t.equal(w.contests.size, 0);
 

@@ -28,7 +28,7 @@ export interface Question {
 }
 
 /** The challenges of one contest and the claims that they decide. */
-export interface ChallengePlan {
+export interface ClaimChallengePlan {
   readonly questions: readonly Question[];
   readonly targets: ReadonlyMap<string, Target>;
 }
@@ -44,7 +44,10 @@ export interface ChallengePlan {
  * @param record - the claimant's registration
  * @param rivals - the claims of other relays to its addresses
  */
-export function planChallenges(record: RelayRecord, rivals: readonly Rival[]): ChallengePlan {
+export function planClaimChallenges(
+  record: RelayRecord,
+  rivals: readonly Rival[],
+): ClaimChallengePlan {
   const targets = new Map<string, Target>();
   const challenge = (relay: RelayRecord, address: TransportAddress): string => {
     const { id, publicKey } = relay;
