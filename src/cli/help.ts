@@ -11,28 +11,28 @@ import {
 } from './config/option.js';
 import { EXIT_MEANINGS } from './exit-codes.js';
 
-/** How the sources of an option go together. */
+/** The precedence of the sources of an option. */
 const PRECEDENCE =
   'A flag wins over its environment variable, that over the --config file, that over the ' +
   'default. Keys of the file are the long flags without the dashes in front.';
 
-/** What `reloads` means in the help of an option. */
+/** Explains `reloads` in the help of an option. */
 const RELOADS =
   'SIGHUP reads the file again, and the files that options name: options that reload change at ' +
   'once, all others at a restart.';
 
-/** The list of exit codes. */
+/** Returns the list of exit codes. */
 export function exitCodeHelp(): string {
   const lines = EXIT_MEANINGS.map(({ code, meaning }) => `${String(code).padStart(5)}  ${meaning}`);
   return ['Exit codes:', ...lines].join('\n');
 }
 
-/** All options of a command by name, its own first. */
+/** Returns all options of a command by name, its own first. */
 export function allOptions(command: CommandDefinition): [string, OptionDefinition][] {
   return Object.entries({ ...command.options, ...COMMON_OPTIONS });
 }
 
-/** How help names the values of a kind, where the option says nothing else. */
+/** Default placeholders of the values of a kind. */
 const PLACEHOLDERS: Partial<Record<TextKind, string>> = {
   address: 'A:P',
   file: 'FILE',
@@ -41,18 +41,18 @@ const PLACEHOLDERS: Partial<Record<TextKind, string>> = {
   url: 'URL',
 };
 
-/** A flag as commander and the manual write it: `--listen <A:P>`. */
+/** Returns a flag as commander and the manual write it: `--listen <A:P>`. */
 export function flagText(name: string, { kind, placeholder }: OptionDefinition): string {
   const flag = `--${optionKey(name)}`;
   return kind === 'boolean' ? flag : `${flag} <${placeholder ?? PLACEHOLDERS[kind] ?? 'VALUE'}>`;
 }
 
-/** What the option defaults to, in words; undefined when it has no default. */
+/** Returns the default as text; undefined if there is none. */
 export function defaultText(option: OptionDefinition): string | undefined {
   return option.defaultText ?? option.default?.toString();
 }
 
-/** The right-hand column of an option in help. */
+/** Returns the right-hand column of an option in help. */
 export function optionHelp(
   command: CommandDefinition,
   name: string,
@@ -69,21 +69,15 @@ export function optionHelp(
   return `${option.description} (${facts.join('; ')})`;
 }
 
-/** A rule between options as a sentence. */
+/** Returns a rule between options as a sentence. */
 export function ruleText({ type, options }: OptionRule): string {
   const flags = options.map((name) => `--${optionKey(name)}`);
   const list = `${flags.slice(0, -1).join(', ')} and ${flags.at(-1)}`;
-  switch (type) {
-    case 'one':
-      return `Give exactly one of ${list}.`;
-    case 'at-most-one':
-      return `Give at most one of ${list}.`;
-    case 'together':
-      return `${list} go together.`;
-  }
+  if (type === 'together') return `${list} go together.`;
+  return `Give ${type === 'one' ? 'exactly' : 'at most'} one of ${list}.`;
 }
 
-/** What stands below the options in a command's help. */
+/** Returns the text below the options in a command's help. */
 export function helpFooter(command: CommandDefinition, columns: number): string {
   const wrap = (text: string) => new Help().boxWrap(text, columns);
   const sections = [

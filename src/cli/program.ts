@@ -4,6 +4,7 @@ import { messageOf } from '../errors.js';
 import { packageVersion } from '../version.js';
 import { type CommandDefinition, type CommandIo, isReloaded } from './command.js';
 import { COMMANDS } from './commands/index.js';
+import type { ConfigInput, ResolvedConfig } from './config/resolve.js';
 import { exitProcess, outputTaken } from './exit.js';
 import { EXIT, exitCodeOf, SIGNAL_EXIT } from './exit-codes.js';
 import { allOptions, exitCodeHelp, flagText, helpFooter, optionHelp } from './help.js';
@@ -22,8 +23,8 @@ const GROUPS: Readonly<Record<string, string>> = {
  */
 export async function runProgram(argv: readonly string[], io: CommandIo): Promise<number> {
   let exitCode: number = EXIT.ok;
-  const program = await buildProgram(io, async (command, words, flags) => {
-    exitCode = await runCommand({ command, words, flags, io });
+  const program = buildProgram(io, async (command, words, flags) => {
+    exitCode = await runCommand(io, command, words, flags);
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -35,13 +36,13 @@ export async function runProgram(argv: readonly string[], io: CommandIo): Promis
   }
 }
 
-type Flags = Readonly<Record<string, string | boolean | string[] | undefined>>;
+type Flags = ConfigInput['flags'];
 type Action = (command: CommandDefinition, words: string[], flags: Flags) => Promise<void>;
 
-async function buildProgram(io: CommandIo, action: Action): Promise<Command> {
+function buildProgram(io: CommandIo, action: Action): Command {
   // Wide lines are hard to read, also on a wide terminal.
   const columns = Math.min(io.stdout.columns ?? 80, 100);
-  // Every command below it inherits how it shows help and ends.
+  // Its commands inherit how it shows help and ends.
   const program = new Command('turnpike')
     .description('A relay service for peers behind NATs: two peers talk through two relays.')
     .version(packageVersion(), '--version', 'print the version')
@@ -114,22 +115,19 @@ ${exitCodeHelp()}
 `;
 }
 
-interface CommandRun {
-  readonly command: CommandDefinition;
-  readonly words: readonly string[];
-  readonly flags: Flags;
-  readonly io: CommandIo;
-}
-
-/** Usage errors are plain text, as commander's are; what happens after goes to the log. */
-async function runCommand({ command, words, flags, io }: CommandRun): Promise<number> {
+/** Prints usage errors as text, as commander does; logs everything later. */
+async function runCommand(
+  io: CommandIo,
+  command: CommandDefinition,
+  words: readonly string[],
+  flags: Flags,
+): Promise<number> {
   // Loaded only now, because the schema library would slow down --help.
   const { resolveConfig } = await import('./config/resolve.js');
   const { openLog } = await import('./log.js');
-  const rules = command.rules ?? [];
-  const { path, options } = command;
+  const { path, options, rules = [] } = command;
   const input = { path, options, rules, flags, env: io.env };
-  let config: Awaited<ReturnType<typeof resolveConfig>>;
+  let config: ResolvedConfig;
   try {
     config = await resolveConfig(input);
   } catch (error) {
@@ -172,14 +170,14 @@ async function runCommand({ command, words, flags, io }: CommandRun): Promise<nu
   } finally {
     process.off('uncaughtException', onCrash);
     await log.close();
-    // In a process of its own handlers stay until its end: a signal would kill it meanwhile.
+    // A process of its own keeps the handlers to its end, so that no signal kills it before.
     if (io.stderr !== process.stderr) trap.release();
   }
 }
 
 /**
- * A server reloads. Other commands take SIGHUP for a closed terminal and stop, if they have one;
- * under `nohup` none of their streams is a terminal.
+ * Returns what SIGHUP does. A server reloads. To another command with a terminal it means that the
+ * terminal is closed, so the command stops; under `nohup` none of its streams is a terminal.
  */
 function hangUpOf(command: CommandDefinition, io: CommandIo, reload: Reload): HangUp {
   if (inheritedIgnore('SIGHUP')) return 'ignore';

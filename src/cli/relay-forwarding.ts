@@ -3,7 +3,7 @@ import { FORWARDING_SPECS } from '../native/option-specs.js';
 import type { ForwardingOptions } from '../relay/forwarding-options.js';
 import { RELAY_SETTINGS } from '../relay/option-specs.js';
 import type { CommandContext } from './command.js';
-import { flag, type OptionTable, setting, settingsOf } from './config/option.js';
+import { type OptionTable, option, setting, settingsOf } from './config/option.js';
 
 const { changes } = RELAY_SETTINGS.xdp;
 
@@ -15,14 +15,14 @@ export const FORWARDING_TABLE = {
   busyPoll: setting(RELAY_SETTINGS, 'busyPollUs'),
   cpus: setting(RELAY_SETTINGS, 'cpus'),
   xdp: { ...FORWARDING_SPECS.xdpInterfaces, changes },
-  xdpGeneric: {
-    ...flag("with --xdp: use the kernel's generic XDP, which is slow, where a driver has none"),
-    changes,
-  },
-  xdpStrict: {
-    ...flag('with --xdp: leave to the sockets also what rules of the host may drop or delay'),
-    changes,
-  },
+  xdpGeneric: option(
+    { kind: 'boolean', changes },
+    "with --xdp: use the kernel's generic XDP, which is slow, where a driver has none",
+  ),
+  xdpStrict: option(
+    { kind: 'boolean', changes },
+    'with --xdp: leave to the sockets also what rules of the host may drop or delay',
+  ),
 } as const satisfies OptionTable;
 
 type Given = Pick<CommandContext<typeof FORWARDING_TABLE>, 'options' | 'sourceOf'>;

@@ -67,9 +67,9 @@ export function trapSignals(
   };
   const onMeaningless = (signal: NodeJS.Signals) =>
     logger?.info({ event: 'signal-ignored', signal }, `${signal} means nothing to this program`);
-  const handlers: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = [
-    ...STOPPING.map((signal): [NodeJS.Signals, typeof onStop] => [signal, onStop]),
-    ...MEANINGLESS.map((signal): [NodeJS.Signals, typeof onStop] => [signal, onMeaningless]),
+  const handlers: (readonly [NodeJS.Signals, typeof onStop])[] = [
+    ...STOPPING.map((signal) => [signal, onStop] as const),
+    ...MEANINGLESS.map((signal) => [signal, onMeaningless] as const),
     ['SIGHUP', onHangUp],
   ];
   for (const [signal, handler] of handlers) process.on(signal, handler);

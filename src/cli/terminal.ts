@@ -1,17 +1,14 @@
 import { writeSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
+import type { LogDestination } from '../logging/log-destination.js';
 
 /** Goes to the line's start and clears it (ECMA-48: CR, EL). */
 const CLEAR_LINE = '\r\u001b[K';
 
-/** What a terminal is written by. */
-export interface TerminalOutput {
-  write(text: string): void;
-  /** Whether it takes nothing now, as after Ctrl-S. */
-  readonly behind: boolean;
-}
+/** What writes to a terminal; it is behind after Ctrl-S, for example. */
+export type TerminalOutput = Pick<LogDestination, 'write' | 'behind'>;
 
-/** Its size now; 0 or undefined where it is not known. */
+/** The size of a terminal; 0 or undefined if it is not known. */
 export interface TerminalSize {
   readonly columns: number | undefined;
   readonly rows: number | undefined;

@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.js';
-import { flag, option } from '../config/option.js';
+import { option } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
 
 const NATS = ['port-restricted', 'symmetric', 'full-cone', 'address-restricted'] as const;
@@ -22,11 +22,9 @@ export const demoCommand = defineCommand({
     seconds: option(
       { kind: 'integer', minimum: 1, maximum: 86_400 },
       'duration of the traffic, in seconds',
-      {
-        defaultText: 'until Ctrl-C',
-      },
+      { defaultText: 'until Ctrl-C' },
     ),
-    json: flag('print JSON lines, also on a terminal'),
+    json: option({ kind: 'boolean' }, 'print JSON lines, also on a terminal'),
   },
   examples: [
     { purpose: 'for an ordinary user, until Ctrl-C', line: 'turnpike demo' },

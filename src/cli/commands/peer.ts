@@ -6,7 +6,7 @@ import { readSecretFile } from '../../files/secret-file.js';
 import { SPECS } from '../../options/shared-specs.js';
 import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../../udp-tunnel/flows.js';
 import { type CommandContext, defineCommand } from '../command.js';
-import { type OptionTable, option, required } from '../config/option.js';
+import { type OptionTable, option } from '../config/option.js';
 import type { PeerMode } from '../peer/peer-mode.js';
 import { readApiKey, readSecret } from '../secret-files.js';
 
@@ -14,12 +14,16 @@ import { readApiKey, readSecret } from '../secret-files.js';
 const STREAM_RECONNECT_SECONDS = 60;
 
 const PEER_OPTIONS = {
-  directory: required(SPECS.directoryUrl, 'the directory where both sides meet'),
-  apiKeyFile: required(
+  directory: option(SPECS.directoryUrl, 'the directory where both sides meet', {
+    required: true,
+  }),
+  apiKeyFile: option(
     SPECS.file,
     'the API key of a tenant: one line, the same tenant on both sides',
+    { required: true },
   ),
-  room: required(SPECS.room, 'the name under which the two sides find each other', {
+  room: option(SPECS.room, 'the name under which the two sides find each other', {
+    required: true,
     placeholder: 'NAME',
   }),
   region: option(SPECS.name, "preferred region of this side's relay"),

@@ -4,14 +4,15 @@ import { readSecretFile } from '../../files/secret-file.js';
 import { expectation } from '../../options/option-spec.js';
 import { SPECS } from '../../options/shared-specs.js';
 import { type CommandDefinition, defineCommand } from '../command.js';
-import { type OptionTable, required } from '../config/option.js';
+import { type OptionTable, option } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
 import { readSecret } from '../secret-files.js';
 
 const CLUSTER_SECRET = {
-  clusterSecretFile: required(
+  clusterSecretFile: option(
     SPECS.file,
     'the cluster secret: one line of base64, from `turnpike secret new`',
+    { required: true },
   ),
 } as const satisfies OptionTable;
 

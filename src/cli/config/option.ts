@@ -43,20 +43,6 @@ export function option<const S extends Spec, const M extends More = None>(
   return { ...spec, description, ...(more as M) };
 }
 
-/** As `option`, of one that must be given. */
-export function required<const S extends Spec, const M extends More = None>(
-  spec: S,
-  description: string,
-  more?: M,
-) {
-  return { ...option(spec, description, more), required: true } as const;
-}
-
-/** The line of an option that takes no value. */
-export function flag(description: string) {
-  return { kind: 'boolean', description } as const;
-}
-
 /** The line of an option whose value a setting of a program takes as it is. */
 export function setting<
   const T extends OptionSpecs,

@@ -51,14 +51,14 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
   const table: OptionTable = { ...input.options, ...COMMON_OPTIONS };
   const given = new Map<string, Given>();
   for (const [name, option] of Object.entries(table)) {
-    const value = fromFlag(input, name, option) ?? fromVariable(input, name, option);
+    const value = fromCommandLine(input, name, option);
     if (value !== undefined) given.set(name, value);
   }
   const problems: string[] = [];
   const configPath = given.get('config')?.raw;
   if (typeof configPath === 'string') {
     const entries = await readConfigFile(configPath, input.again);
-    addFile({ table, given, problems, path: configPath }, entries);
+    problems.push(...addFile(table, given, configPath, entries));
   }
   const { values, problems: wrong } = check(input.path, table, given);
   problems.push(...wrong, ...checkRules(input, given));
@@ -72,37 +72,25 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
   };
 }
 
-function fromFlag(input: ConfigInput, name: string, option: OptionDefinition): Given | undefined {
-  const flag = input.flags[name];
-  if (flag === undefined) return undefined;
-  const raw =
-    typeof flag === 'boolean'
-      ? flag
-      : typeof flag === 'string'
-        ? fromText(option, flag)
-        : flag.map((text) => fromText(option, text));
-  return { raw, source: `--${optionKey(name)}` };
-}
-
-/** An empty variable counts as unset, as in most shells' and containers' use. */
-function fromVariable(
-  input: ConfigInput,
+/** What a flag or else a variable gives. As in most shells, an empty variable counts as unset. */
+function fromCommandLine(
+  { path, flags, env }: ConfigInput,
   name: string,
   option: OptionDefinition,
 ): Given | undefined {
-  const variable = optionVariable(input.path, name);
-  const text = input.env[variable];
-  if (text === undefined || text === '') return undefined;
-  const raw =
-    option.repeat === true
-      ? text.split(',').map((part) => fromText(option, part.trim()))
-      : fromText(option, text);
-  return { raw, source: variable };
+  const flag = flags[name];
+  if (flag !== undefined) return { raw: fromText(option, flag), source: `--${optionKey(name)}` };
+  const variable = optionVariable(path, name);
+  const text = env[variable] ?? '';
+  if (text === '') return undefined;
+  const items = option.repeat === true ? text.split(',').map((item) => item.trim()) : text;
+  return { raw: fromText(option, items), source: variable };
 }
 
-/** Text of a flag or variable as the JSON value that it stands for; its spec judges it. */
-function fromText(option: OptionDefinition, text: string): unknown {
-  if (option.kind === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
+/** Returns the JSON value that a flag or variable stands for; its spec judges it. */
+function fromText(option: OptionDefinition, text: string | boolean | readonly string[]): unknown {
+  if (typeof text === 'object') return text.map((item) => fromText(option, item));
+  if (option.kind === 'integer' && /^-?\d{1,15}$/.test(String(text))) return Number(text);
   if (option.kind === 'boolean') {
     if (text === 'true' || text === '1') return true;
     if (text === 'false' || text === '0') return false;
@@ -110,35 +98,33 @@ function fromText(option: OptionDefinition, text: string): unknown {
   return text;
 }
 
-interface FileTarget {
-  readonly table: OptionTable;
-  readonly given: Map<string, Given>;
-  readonly problems: string[];
-  readonly path: string;
-}
-
-function addFile(target: FileTarget, entries: readonly ConfigEntry[]): void {
-  const names = new Map(
-    Object.entries(target.table)
-      .filter(([, option]) => option.notInFile !== true)
-      .map(([name]) => [optionKey(name), name]),
-  );
+/**
+ * Adds what a file gives and nothing before it has given.
+ * @returns a sentence for each unknown option
+ */
+function addFile(
+  table: OptionTable,
+  given: Map<string, Given>,
+  path: string,
+  entries: readonly ConfigEntry[],
+): string[] {
+  const names = Object.keys(table).filter((name) => table[name]?.notInFile !== true);
+  const byKey = new Map(names.map((name) => [optionKey(name), name]));
+  const problems: string[] = [];
   for (const { key, value, line } of entries) {
-    const source = `${target.path}:${line}`;
-    const name = names.get(key);
-    const option = name === undefined ? undefined : target.table[name];
-    if (name === undefined || option === undefined) {
-      const nearest = nearestName(key, names.keys());
-      const hint =
-        nearest === undefined
-          ? `known: ${[...names.keys()].join(', ')}`
-          : `did you mean ${nearest}?`;
-      target.problems.push(`${source}: unknown option ${JSON.stringify(key)}; ${hint}`);
-    } else if (!target.given.has(name)) {
-      const raw = fileValue(target.path, option, value);
-      target.given.set(name, { raw, source: `${source} (${key})` });
+    const source = `${path}:${line}`;
+    const name = byKey.get(key) ?? '';
+    const option = table[name];
+    if (option === undefined) {
+      const nearest = nearestName(key, byKey.keys());
+      const known = `known: ${[...byKey.keys()].join(', ')}`;
+      const hint = nearest === undefined ? known : `did you mean ${nearest}?`;
+      problems.push(`${source}: unknown option ${JSON.stringify(key)}; ${hint}`);
+    } else if (!given.has(name)) {
+      given.set(name, { raw: fileValue(path, option, value), source: `${source} (${key})` });
     }
   }
+  return problems;
 }
 
 /** Paths in a file are relative to that file, so that it can be moved with what it names. */

@@ -4,6 +4,7 @@ import type { Peer, Reconnecting } from '../../client/index.js';
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { PING_MS } from '../../stream/path.js';
+import { aborted } from '../signals.js';
 import { logConnected, logReconnecting } from './peer-log.js';
 import type { Link, PeerMode } from './peer-mode.js';
 
@@ -43,7 +44,8 @@ export interface RunModeOptions {
 export async function runMode(options: RunModeOptions): Promise<number> {
   const { join, mode, stop, onLink } = options;
   const done = new AbortController();
-  const ends = Promise.race([interrupted(mode, stop, done.signal), mode.finished]);
+  const interrupted = aborted(stop).then(() => mode.interrupt(String(stop.reason)));
+  const ends = Promise.race([interrupted, mode.finished]);
   ends.catch(() => {});
   const joining = join(done.signal);
   joining.catch(() => {});
@@ -58,15 +60,6 @@ export async function runMode(options: RunModeOptions): Promise<number> {
     const peer = await joining.catch(() => undefined);
     await peer?.close();
   }
-}
-
-/** Resolves when a signal has come and the mode has told the other side. */
-function interrupted(mode: PeerMode, stop: AbortSignal, done: AbortSignal): Promise<number> {
-  return new Promise((resolve) => {
-    const onStop = () => resolve(mode.interrupt(String(stop.reason)));
-    if (stop.aborted) onStop();
-    stop.addEventListener('abort', onStop, { signal: done });
-  });
 }
 
 /**

@@ -5,18 +5,13 @@ import type { Traffic } from '../../stream/path.js';
 import type { Terminal } from '../terminal.js';
 import type { Link } from './peer-mode.js';
 
-/** What is reported at each interval; the fields of the `status` log line. */
-export interface Status {
-  readonly rttMs: number | undefined;
+/** The fields of the `status` log line: totals, and rates of an interval. */
+export interface Status extends Pick<Traffic, 'rttMs' | 'bytesIn' | 'bytesOut' | 'dropped'> {
   /** Shares of messages lost in the interval, 0 to 1; undefined when none was expected. */
   readonly lossIn: number | undefined;
   readonly lossOut: number | undefined;
   readonly bitsPerSecondIn: number;
   readonly bitsPerSecondOut: number;
-  /** In all. */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly dropped: Readonly<Record<string, number>>;
 }
 
 /**

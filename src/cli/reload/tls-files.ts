@@ -1,10 +1,8 @@
-import { X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
-import { readSmallFile } from '../../files/small-file.js';
-import { WatchedFile } from './watched-file.js';
+import { readTlsPair, type TlsPair, type TlsPaths } from '../../files/tls-pair.js';
+import { WatchedFile, type WatchedFileOptions } from './watched-file.js';
 
 /** An expiring certificate is warned of from this long before. */
 export const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
@@ -12,26 +10,10 @@ export const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
 /** A certificate and a key that do not fit together for this long are reported. */
 export const TLS_SETTLE_MS = 10_000;
 
-/** Where certificate and key are. */
-export interface TlsPaths {
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** Certificate and key that fit together, in PEM, and when they are valid. */
-export interface TlsPair {
-  readonly cert: string;
-  readonly key: string;
-  readonly validFromMs: number;
-  readonly validToMs: number;
-}
-
-export interface TlsFilesOptions {
-  /** Puts a pair to use; throws when it cannot. */
-  readonly take: (pair: TlsPair) => void;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
+export type TlsFilesOptions = Pick<
+  WatchedFileOptions<TlsPaths, TlsPair>,
+  'take' | 'clock' | 'logger'
+>;
 
 const DAY_MS = 86_400_000;
 
@@ -83,14 +65,12 @@ export class TlsFiles {
     this.#sayExpiry();
   }
 
-  /** One that serves nobody is not taken in place of one that serves. */
+  /** Refuses a certificate that is not valid now, unless that in use has expired. */
   #refuseWorse({ validFromMs, validToMs }: TlsPair): void {
     const now = this.#clock.now();
     if (this.#inUse.validToMs <= now) return;
-    if (validToMs <= now) throw unusable('the certificate', 'it has expired');
-    if (validFromMs > now) {
-      throw unusable('the certificate', `it is not valid before ${dateOf(validFromMs)}`);
-    }
+    if (validToMs <= now) throw unusable('it has expired');
+    if (validFromMs > now) throw unusable(`it is not valid before ${dateOf(validFromMs)}`);
   }
 
   /** Once a day from two weeks before. */
@@ -115,42 +95,8 @@ export class TlsFiles {
   }
 }
 
-/**
- * Reads certificate and key.
- * @param again - they were read before (`SmallFile`)
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG naming the file and what is wrong with it
- */
-export async function readTlsPair(paths: TlsPaths, again = false): Promise<TlsPair> {
-  const { cert: certPath, key: keyPath } = paths;
-  const cert = await readPem(certPath, again);
-  const key = await readPem(keyPath, again);
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(cert);
-  } catch (cause) {
-    throw unusable(certPath, 'no certificate', cause);
-  }
-  try {
-    createSecureContext({ cert, key });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw unusable(keyPath, `not the key of ${certPath} (${code ?? message})`, cause);
-  }
-  const { validFrom, validTo } = certificate;
-  return { cert, key, validFromMs: Date.parse(validFrom), validToMs: Date.parse(validTo) };
-}
-
-/** That an empty file holds no PEM is said as of any other. */
-const TLS_FILE = { code: 'ERR_TURNPIKE_CONFIG', mayBeEmpty: true } as const;
-
-async function readPem(path: string, again: boolean): Promise<string> {
-  const text = await readSmallFile({ path, source: 'TLS file', again, ...TLS_FILE });
-  if (!text.includes('-----BEGIN ')) throw unusable(path, 'no PEM text');
-  return text;
-}
-
-function unusable(path: string, what: string, cause?: unknown): TurnpikeError {
-  return new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}: ${what}`, { cause });
+function unusable(fault: string): TurnpikeError {
+  return new TurnpikeError('ERR_TURNPIKE_CONFIG', `the certificate: ${fault}`);
 }
 
 function dateOf(unixMs: number): string {

@@ -2,8 +2,9 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { readTlsPair, TlsFiles, type TlsPair } from '../../../src/cli/reload/tls-files.js';
+import { TlsFiles } from '../../../src/cli/reload/tls-files.js';
 import { RELOAD_WATCH_MS } from '../../../src/cli/reload/watched-file.js';
+import { readTlsPair, type TlsPair } from '../../../src/files/tls-pair.js';
 import { makePem, type Pem } from './pem.js';
 
 const [first, second] = [makePem('first', 400), makePem('second', 400)];
