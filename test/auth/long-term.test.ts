@@ -168,11 +168,11 @@ t.test('bid-down: MESSAGE-INTEGRITY-SHA256 is checked if both kinds are present'
 t.test('a wrong password and an unknown user get 401', async (t) => {
   const server = new TestServer();
   const wrong = { ...CREDENTIAL, password: 'guess' };
-  const nobody = { username: 'nobody', password: CREDENTIAL.password };
+  const unknownUser = { username: 'nobody', password: CREDENTIAL.password };
   for (const preference of ['sha1', 'sha256'] as const) {
     const guess = signed(challengedBy(server, preference, wrong));
     refused(t, server.authenticate(guess), 401, 'wrong-integrity');
-    const stranger = signed(challengedBy(server, preference, nobody));
+    const stranger = signed(challengedBy(server, preference, unknownUser));
     refused(t, server.authenticate(stranger), 401, 'unknown-user');
   }
 });

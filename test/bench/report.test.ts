@@ -69,7 +69,7 @@ t.test('targets are judged by ratios', async (t) => {
   t.ok(missing.every(({ met }) => met === undefined));
 });
 
-t.test('a rival is compared at the rate of its own', async (t) => {
+t.test('turnpike and a rival are compared at the rate of the rival', async (t) => {
   const { workloads } = benchResult('namespaces');
   const [first] = workloads;
   if (first === undefined) throw new Error('no workload');

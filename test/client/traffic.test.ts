@@ -25,7 +25,7 @@ function sayings(peer: Peer): string[] {
 
 const data = (relay: FakeRelay) => encodeChannelData(relay.channel, Buffer.from('data'));
 
-/** Makes a Closed indication without integrity, which anybody can send. */
+/** Makes a Closed indication without integrity, which can be sent without a credential. */
 const hint = () => new MessageWriter('indication', Method.Closed, new Uint8Array(12)).finish();
 
 t.test('a relay that does not answer under traffic closes the peer after 5 s', async (t) => {

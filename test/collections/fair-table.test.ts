@@ -67,7 +67,7 @@ t.test('with `oldest` the largest share loses its own oldest entry', async (t) =
   t.strictSame(new FairTable<number>(0, 'oldest').put('a', 'a1', 1), { kept: false });
 });
 
-t.test('the largest share gives way after any order of calls', async (t) => {
+t.test('after any order of calls an entry of the largest share is removed', async (t) => {
   const table = new FairTable<string>(40, 'oldest');
   const held = new Map<string, string>();
   let state = 7;

@@ -19,22 +19,22 @@ async function scene(t: Test, address: TransportAddress) {
   t.teardown(() => plane.plane.close());
   const endpoint = await plane.plane.openEndpoint({ kind: 'client', address, worker: 0 });
   const closed = await Remote.open(address);
-  const nobody = closed.address;
+  const unbound = closed.address;
   closed.close();
   const peer = await Remote.open(address);
   t.teardown(() => peer.close());
   const send = (remote: TransportAddress, data: Uint8Array) =>
     plane.plane.send([{ side: 'client', tuple: { handle: endpoint.handle, remote }, data }]);
-  return { plane, endpoint, nobody, peer, send };
+  return { plane, endpoint, unbound, peer, send };
 }
 
 t.test('an ICMP error is reported with its endpoint and the remote address', async (t) => {
   for (const { address, icmpType, icmpCode } of UNREACHABLE) {
-    const { plane, endpoint, nobody, send } = await scene(t, address);
-    send(nobody, Buffer.from('x'));
+    const { plane, endpoint, unbound, send } = await scene(t, address);
+    send(unbound, Buffer.from('x'));
     await until(() => plane.events.length > 0);
     const { handle } = endpoint;
-    t.match(plane.events, [{ type: 'icmp-error', handle, remote: nobody, icmpType, icmpCode }]);
+    t.match(plane.events, [{ type: 'icmp-error', handle, remote: unbound, icmpType, icmpCode }]);
     t.equal(plane.count('icmp_errors'), 1);
     await plane.plane.closeEndpoint(handle);
   }
@@ -42,10 +42,10 @@ t.test('an ICMP error is reported with its endpoint and the remote address', asy
 
 t.test('ICMP errors about one peer lose no datagram of another', async (t) => {
   for (const { address } of UNREACHABLE) {
-    const { plane, endpoint, nobody, peer, send } = await scene(t, address);
+    const { plane, endpoint, unbound, peer, send } = await scene(t, address);
     const ROUNDS = 40;
     for (let round = 0; round < ROUNDS; round++) {
-      send(nobody, Buffer.from('lost'));
+      send(unbound, Buffer.from('lost'));
       send(peer.address, Buffer.from(`${round}`));
       peer.send(endpoint.address, bindingRequest());
     }
@@ -60,10 +60,10 @@ t.test('ICMP errors about one peer lose no datagram of another', async (t) => {
 });
 
 t.test('ICMP errors of forwarded data are reported at a limited rate', async (t) => {
-  const { plane, endpoint, nobody, peer } = await scene(t, V4);
+  const { plane, endpoint, unbound, peer } = await scene(t, V4);
   const { handle, address } = endpoint;
   const flow = { worker: 0, tuple: { handle, remote: peer.address }, channel: CHANNEL };
-  const tuple = { handle, remote: nobody };
+  const tuple = { handle, remote: unbound };
   plane.plane.putClientFlow(flow, { type: 'client', tuple, channel: CHANNEL });
   plane.plane.send([{ side: 'client', tuple: flow.tuple, data: Buffer.from('put') }]);
   await peer.receive();

@@ -86,7 +86,7 @@ for (const kind of ['two relays', 'one relay'] as const) {
   });
 
   t.test(
-    `${kind}: a peer that keeps its promise is not judged silent, whatever it sends`,
+    `${kind}: a peer that sends indications or requests within its LIVENESS is not silent`,
     async (t) => {
       const { world, a, b, aSends } = pair(kind, FAST);
       passWith(world, 30_000, () => {

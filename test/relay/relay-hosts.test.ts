@@ -15,7 +15,7 @@ const record = (changes: Partial<RelayRecord>): RelayRecord => ({
 });
 
 t.test(
-  'a relay’s address stands for all its ports, and a loopback address only for the registered one',
+  'a relay’s address counts with any port, and a loopback address only with the registered one',
   async (t) => {
     const hosts = relayHosts([
       record({

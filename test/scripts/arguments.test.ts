@@ -34,7 +34,7 @@ for (const script of [...SCRIPTS, ...CHECKED]) {
     const { status, output } = run(script, '--hlep');
     t.equal(status, 1);
     t.match(output, /^\S+: unknown argument '--hlep'/);
-    t.notMatch(output, /\n/);
+    t.notMatch(output, /\n/, 'in one line');
     const made = folders().filter((name) => !before.includes(name));
     t.strictSame(
       made.filter((name) => name.includes('-h')),
@@ -56,6 +56,6 @@ for (const [script, argument, says] of WRONG) {
     const { status, output } = run(script, argument);
     t.equal(status, 1);
     t.match(output, says);
-    t.notMatch(output, /\n/);
+    t.notMatch(output, /\n/, 'in one line');
   });
 }

@@ -126,7 +126,11 @@ t.test('the hint family is binding, and the family of the hint address is prefer
   const first = select([dual]);
   t.same(first.ok && first.addresses.map(familyOf), [4, 4], 'IPv4 by default');
   t.equal(chosen([four], [{ family: 6 }, {}]), 'none');
-  t.equal(chosen([six], [{ address: '192.0.2.9' }, {}]), 'six,six', 'the preference gives way');
+  t.equal(
+    chosen([six], [{ address: '192.0.2.9' }, {}]),
+    'six,six',
+    'the preferred family is not available',
+  );
 });
 
 t.test('two relays need a trunk family in common', async (t) => {

@@ -248,7 +248,7 @@ export class World {
     this.inboxes.get(formatAddress(to))?.(flight);
   }
 
-  /** Copies a datagram into a batch's buffer, as the data plane hands up views of a shared one. */
+  /** Copies a datagram into a batch's buffer, as the data plane passes views of a shared one. */
   #batchOf(data: Uint8Array): Uint8Array {
     const batch = new Uint8Array(BATCH_BYTES);
     batch.set(data, BATCH_HEAD_BYTES);
