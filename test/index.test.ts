@@ -211,7 +211,7 @@ t.test('exported functions throw only documented TurnpikeErrors', async (t) => {
 });
 
 t.test(
-  'exported functions throw only those also if several members are wrong, at any depth',
+  'exported functions throw only these errors if several members are wrong, at any depth',
   async (t) => {
     // fast-check inspects its values, and inspecting these Proxies throws.
     const garbage = fc.oneof(

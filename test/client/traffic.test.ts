@@ -52,19 +52,22 @@ t.test('a relay that does not answer under traffic closes the peer after 5 s', a
   t.equal(scheduler.armed, 0);
 });
 
-t.test('so does a relay whose data stops, for a peer that only receives', async (t) => {
-  const { relay, establish, scheduler } = await scene(t);
-  const peer = await establish();
-  for (let n = 0; n < 20; n += 1) {
-    relay.send(data(relay));
-    await pass(scheduler, 250);
-  }
-  t.equal(relay.count(Method.Refresh), 0, 'no Refresh while data arrives');
-  relay.handler = () => true;
-  const closed = closeOf(peer);
-  await pass(scheduler, 5_000);
-  t.match(await closed, { reason: 'relay-unresponsive' });
-});
+t.test(
+  'a relay that stops answering and sending closes a peer that only receives after 5 s',
+  async (t) => {
+    const { relay, establish, scheduler } = await scene(t);
+    const peer = await establish();
+    for (let n = 0; n < 20; n += 1) {
+      relay.send(data(relay));
+      await pass(scheduler, 250);
+    }
+    t.equal(relay.count(Method.Refresh), 0, 'no Refresh while data arrives');
+    relay.handler = () => true;
+    const closed = closeOf(peer);
+    await pass(scheduler, 5_000);
+    t.match(await closed, { reason: 'relay-unresponsive' });
+  },
+);
 
 t.test(
   'a short outage emits unresponsive and responsive, and the connection continues',
@@ -202,7 +205,7 @@ t.test('Closed without integrity causes at most one Refresh a second', async (t)
   t.equal(peer.state, 'established');
 });
 
-t.test('the connection ends if that Refresh gets 437', async (t) => {
+t.test('the connection ends if the Refresh after such a Closed gets 437', async (t) => {
   const { relay, establish, scheduler } = await scene(t);
   const peer = await establish();
   relay.handler = (received) => {

@@ -245,7 +245,7 @@ t.test('a repeated refused offer is refused again and does not end a new attempt
   t.equal(b.inbox.length, answered, 'the new attempt waits for the other peer');
 });
 
-t.test('peers that repeat their Connects are joined at 20 % loss between all', async (t) => {
+t.test('peers that repeat their Connects are joined at 20 % loss', async (t) => {
   for (let seed = 0; seed < 40; seed++) {
     const { world, a, b } = allocated(twoRelays());
     let turn = seed;
