@@ -1,18 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { newPrefix, processStart } from '../../src/lab/namespaces.js';
+import { until } from '../client/support/until.js';
 import { leftBehind } from '../setup/left-behind.js';
 
 const mark = `test-${process.pid}`;
 
-function sleeper(env: NodeJS.ProcessEnv) {
+async function sleeper(env: NodeJS.ProcessEnv): Promise<number> {
   // Its parent, a shell, has ended, as the parents of left-behind processes have.
   const child = spawn('sh', ['-c', 'sleep 60 & echo $!'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  return once(child.stdout, 'data').then(([text]) => Number(String(text)));
+  const [text] = await once(child.stdout, 'data');
+  const pid = Number(String(text));
+  // Until it has called exec it is a shell.
+  await until('sleep runs', () => readFileSync(`/proc/${pid}/comm`, 'latin1') === 'sleep\n');
+  return pid;
 }
 
 t.test('leftBehind finds processes of the run and no others', async (t) => {
