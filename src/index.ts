@@ -9,10 +9,10 @@ export * from './client/index.js';
 export { type Clock, systemClock } from './clock.js';
 export {
   type ApiKey,
+  type CertificateAndKey,
   Directory,
   type DirectoryOptions,
   type DirectoryUpdate,
-  type TlsFiles,
 } from './directory/index.js';
 export {
   isTurnpikeError,

@@ -74,7 +74,7 @@ export function relaySecret(clusterSecret: Uint8Array, relayId: string): Uint8Ar
  * Derives the key of the nonces that expire on one day, 32 bytes. It is the same at every server
  * with the secret and after a restart (PROTOCOL.md section 2).
  * @param secret - 32 bytes; at a relay the tenant root
- * @param day - `trunkEpoch` of the nonces' expiry
+ * @param day - `utcDay` of the nonces' expiry
  */
 export function nonceKey(secret: Uint8Array, day: number): Uint8Array {
   const bytes = Buffer.alloc(2);
@@ -141,7 +141,7 @@ export interface TrunkDataKeyInput {
   readonly shared: Uint8Array;
   readonly senderId: string;
   readonly receiverId: string;
-  /** `trunkEpoch` of the day. */
+  /** `utcDay` of the day. */
   readonly epoch: number;
   /** The receiver's RELAY-START, Unix ms. */
   readonly receiverStart: UnixMs;
@@ -166,7 +166,7 @@ export function trunkDataKey(input: TrunkDataKeyInput): Uint8Array {
  * to the 16 bits on the wire.
  * @param unixMs - Unix ms
  */
-export function trunkEpoch(unixMs: UnixMs): number {
+export function utcDay(unixMs: UnixMs): number {
   return Math.min(Math.max(Math.floor((unixMs - EPOCH_ZERO_MS) / EPOCH_MS), 0), EPOCH_MAX);
 }
 

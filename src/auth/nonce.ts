@@ -4,7 +4,7 @@ import { BoundedCache } from '../collections/bounded-cache.js';
 import { TurnpikeError } from '../errors.js';
 import { SECRET_BYTES } from '../secret-bytes.js';
 import { hmac } from '../stun/hmac.js';
-import { nonceKey, trunkEpoch } from './keys.js';
+import { nonceKey, utcDay } from './keys.js';
 
 /** Lifetime of a nonce (PROTOCOL.md section 2). */
 export const NONCE_LIFETIME_SECONDS = 3_600;
@@ -184,7 +184,7 @@ export class NonceIssuer implements Nonces {
 }
 
 function dayOf(unixSeconds: number): number {
-  return trunkEpoch(unixSeconds * 1_000);
+  return utcDay(unixSeconds * 1_000);
 }
 
 function bitsOf({ passwordAlgorithms, usernameAnonymity }: SecurityFeatures): number {

@@ -36,7 +36,7 @@ import {
   type DirectoryUpdate,
 } from './options.js';
 import { Reachability } from './reachability/reachability.js';
-import { type RelayEvent, RelayEvents } from './relay-events.js';
+import { type RelayMessage, RelayMessageHandler } from './relay-messages.js';
 import { RelayTable } from './relay-table.js';
 import { Rooms } from './rendezvous/rooms.js';
 import { UnmadeConnectionLog } from './rendezvous/unmade-connection-log.js';
@@ -120,7 +120,7 @@ export class Directory {
     const contests = new Contests({ clock, random: uniformRandom(random) });
     const snapshots = new Snapshots(relays, reachability);
     const state = { clusterSecret, relays, snapshots, contests, metrics, clock };
-    const relayEvents = new RelayEvents({ ...state, reachability, logger });
+    const relayMessages = new RelayMessageHandler({ ...state, reachability, logger });
     const { localLoad } = relays;
     const broker = new ConnectionBroker({ ...state, localLoad, random, logger });
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
@@ -140,7 +140,7 @@ export class Directory {
     });
     const relayRequests = new RelayRequestQueue(clock);
     app.register(async (scope: App) => {
-      const apply = (event: RelayEvent) => relayEvents.apply(event);
+      const apply = (event: RelayMessage) => relayMessages.apply(event);
       const guards = { nonces: new ReplayFilter(clock), relayRequests, connections };
       registrationRoutes(scope, { ...state, ...guards, reachability, apply });
     });
@@ -153,7 +153,7 @@ export class Directory {
       requestLimiter.sweep();
       sockets.sweep();
       rooms.sweep();
-      relayEvents.sweep(relayRequests.heardUntilMs());
+      relayMessages.sweep(relayRequests.heardUntilMs());
       bounds.check();
     }, SWEEP_MS);
     const scheme = tls === undefined ? 'http' : 'https';

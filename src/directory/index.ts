@@ -1,4 +1,4 @@
 export { Directory } from './directory.js';
 export type { ApiKey } from './http/api-keys.js';
-export type { TlsFiles } from './http/server.js';
+export type { CertificateAndKey } from './http/server.js';
 export type { DirectoryOptions, DirectoryUpdate } from './options.js';

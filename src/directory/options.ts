@@ -4,7 +4,7 @@ import type { Checked, Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import type { Update } from '../options/update.js';
 import type { ApiKey } from './http/api-keys.js';
-import type { TlsFiles } from './http/server.js';
+import type { CertificateAndKey } from './http/server.js';
 
 /** Options of `Directory.open`. */
 export interface DirectoryOptions extends HostOptions {
@@ -15,7 +15,7 @@ export interface DirectoryOptions extends HostOptions {
   /** The API keys of tenants: at least one, at most 1,024. */
   readonly apiKeys: readonly ApiKey[];
   /** Certificate and key. Default none: plain HTTP, for loopback or behind a proxy. */
-  readonly tls?: TlsFiles | undefined;
+  readonly tls?: CertificateAndKey | undefined;
   /**
    * Addresses and prefixes of reverse proxies, such as `10.0.0.0/8`. Limits per source do not apply
    * to their connections. Default none.

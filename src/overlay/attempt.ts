@@ -5,7 +5,7 @@ import type { RemoteRelay } from '../trunk/remote-relay.js';
 /** A Connect in progress. */
 export interface Attempt {
   /** The address that the peer names for the other one: compared, never sent to. */
-  claimed: TransportAddress;
+  peerAddress: TransportAddress;
   /** Transaction of the newest Connect, which gets the response, and how it was signed; a copy. */
   transactionId: Uint8Array;
   signer: Signer;

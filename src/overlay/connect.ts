@@ -28,8 +28,8 @@ export class Connect {
   /** Handles a request, with the leg of its credential. */
   handle({ request, leg }: LegRequest): void {
     const { responses } = this.#context;
-    const claimed = request.message.address(AttributeType.XorPeerAddress);
-    if (claimed === undefined) return responses.refused(request, 'attribute-missing');
+    const peerAddress = request.message.address(AttributeType.XorPeerAddress);
+    if (peerAddress === undefined) return responses.refused(request, 'attribute-missing');
     if (!leg) return responses.refused(request, 'no-such-leg');
     if (!leg.takeTurn('connect', request.transactionId)) return responses.outdated();
     const refusal = leg.state.type === 'reserved' && leg.refusalOf(request.transactionId);
@@ -38,13 +38,13 @@ export class Connect {
     leg.livenessMs = livenessMsOf(request);
     switch (leg.state.type) {
       case 'established':
-        return this.#confirm(request, leg, leg.state, claimed);
+        return this.#confirm(request, leg, leg.state, peerAddress);
       case 'connecting':
-        this.#renew(request, leg, leg.state.attempt, claimed);
+        this.#renew(request, leg, leg.state.attempt, peerAddress);
         break;
       default:
         if (this.#refuseUnreachable(request, leg)) return;
-        if (!this.#begin(request, leg, claimed)) {
+        if (!this.#begin(request, leg, peerAddress)) {
           return responses.refused(request, 'channels-used-up');
         }
     }
@@ -67,27 +67,27 @@ export class Connect {
     return true;
   }
 
-  #confirm(request: PeerRequest, leg: Leg, pairing: Pairing, claimed: TransportAddress): void {
+  #confirm(request: PeerRequest, leg: Leg, pairing: Pairing, peerAddress: TransportAddress): void {
     const { responses } = this.#context;
-    if (!sameAddress(claimed, pairing.claimed)) {
+    if (!sameAddress(peerAddress, pairing.peerAddress)) {
       return responses.refused(request, 'connected-elsewhere');
     }
     responses.connected(request, leg, pairing.channel);
   }
 
   /** Lets the newest Connect's transaction get the response, and its address count. */
-  #renew(request: PeerRequest, leg: Leg, attempt: Attempt, claimed: TransportAddress): void {
+  #renew(request: PeerRequest, leg: Leg, attempt: Attempt, peerAddress: TransportAddress): void {
     attempt.transactionId = copiedTransactionId(request.transactionId);
     attempt.signer = request.signer;
     const { offer } = attempt;
     if (offer) offer.owed = true;
-    if (sameAddress(claimed, attempt.claimed)) return;
-    attempt.claimed = claimed;
+    if (sameAddress(peerAddress, attempt.peerAddress)) return;
+    attempt.peerAddress = peerAddress;
     if (offer) this.#context.sentOffers.renew(leg, offer);
   }
 
   /** Starts an attempt. @returns false if no channel or session index is left */
-  #begin(request: PeerRequest, leg: Leg, claimed: TransportAddress): boolean {
+  #begin(request: PeerRequest, leg: Leg, peerAddress: TransportAddress): boolean {
     const { legs, indexes, clock, closes, sentOffers } = this.#context;
     const now = clock.monotonic();
     closes.cancel(leg);
@@ -103,7 +103,7 @@ export class Connect {
         ? sentOffers.begin(leg, { remote, sessionIndex: leg.sessionIndex })
         : undefined;
     this.#transitions.connect(leg, {
-      claimed,
+      peerAddress,
       transactionId: copiedTransactionId(request.transactionId),
       signer: request.signer,
       since: now,

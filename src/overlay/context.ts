@@ -3,9 +3,9 @@ import type { RandomBytes } from '../random.js';
 import type { Trunk } from '../trunk/trunk.js';
 import type { CloseRequests } from './close-requests.js';
 import type { Forwarding, OverlayPlane } from './forwarding.js';
-import type { LegLog } from './leg-log.js';
 import type { LegNonces } from './leg-nonces.js';
 import type { LegTable } from './leg-table.js';
+import type { OverlayLog } from './overlay-log.js';
 import type { OverlayStats } from './overlay-stats.js';
 import type { ReceivedOffers } from './received-offers.js';
 import type { Responses } from './responses.js';
@@ -29,6 +29,6 @@ export interface OverlayContext {
   readonly closes: CloseRequests;
   readonly responses: Responses;
   readonly stats: OverlayStats;
-  readonly log: LegLog;
+  readonly log: OverlayLog;
   readonly silence: SilenceWatch;
 }

@@ -38,8 +38,8 @@ export class LegPairing {
     const other = this.#context.legs.get(otherEnd(leg));
     if (other?.peerRelay !== 'self' || !isConnecting(other)) return;
     const matches =
-      sameAddress(leg.state.attempt.claimed, other.origin.tuple.remote) &&
-      sameAddress(other.state.attempt.claimed, leg.origin.tuple.remote);
+      sameAddress(leg.state.attempt.peerAddress, other.origin.tuple.remote) &&
+      sameAddress(other.state.attempt.peerAddress, leg.origin.tuple.remote);
     if (matches) return this.#joinHere(leg, other);
     this.#transitions.fail(leg, leg.state.attempt, 'address-mismatch');
     this.#transitions.fail(other, other.state.attempt, 'address-mismatch');
@@ -58,9 +58,9 @@ export class LegPairing {
     }
     for (const [each, attempt, to] of attempts) {
       // Equal to the address that the peer named, but already kept by the other leg: saves memory.
-      const claimed = to.origin.tuple.remote;
+      const peerAddress = to.origin.tuple.remote;
       const none = { remote: undefined, remoteIndex: 0, remoteCounter: 0 };
-      this.#transitions.pair(each, attempt, { claimed, other: to, ...none });
+      this.#transitions.pair(each, attempt, { peerAddress, other: to, ...none });
     }
   }
 
@@ -69,7 +69,7 @@ export class LegPairing {
     const { offers, trunk } = this.#context;
     const { attempt } = leg.state;
     const { transactionId } = theirs;
-    if (!offerMatches(theirs, leg, attempt.claimed)) {
+    if (!offerMatches(theirs, leg, attempt.peerAddress)) {
       offers.refuse(remote.id, theirs);
       this.refuseOffer(remote, theirs);
       return this.#transitions.fail(leg, attempt, 'address-mismatch');
@@ -103,6 +103,9 @@ export class LegPairing {
 }
 
 /** Returns whether each side's named address is the one that the other side's relay observed. */
-export function offerMatches(offer: Offer, leg: Leg, claimed: TransportAddress): boolean {
-  return sameAddress(offer.mapped, claimed) && sameAddress(offer.claimed, leg.origin.tuple.remote);
+export function offerMatches(offer: Offer, leg: Leg, peerAddress: TransportAddress): boolean {
+  return (
+    sameAddress(offer.mapped, peerAddress) &&
+    sameAddress(offer.peerAddress, leg.origin.tuple.remote)
+  );
 }

@@ -29,7 +29,7 @@ export type PeerRelay = RemoteRelay | 'self';
 /** An established connection, from the point of view of one leg. */
 export interface Pairing {
   readonly type: 'established';
-  readonly claimed: TransportAddress;
+  readonly peerAddress: TransportAddress;
   readonly channel: number;
   /** When it was established and when it expires, in whole monotonic ms. */
   readonly since: number;

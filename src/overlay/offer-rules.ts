@@ -69,7 +69,7 @@ export class OfferRules {
   #answerAgain(remote: RemoteRelay, leg: Leg, pairing: Pairing, offer: Offer): boolean {
     if (pairing.remoteIndex !== offer.sessionIndex) return false;
     const { transactionId } = offer;
-    if (offerMatches(offer, leg, pairing.claimed)) {
+    if (offerMatches(offer, leg, pairing.peerAddress)) {
       const sessionIndex = leg.sessionIndex ?? 0;
       this.#context.trunk.send(remote, { type: 'offer-accepted', transactionId, sessionIndex });
     } else {
@@ -116,8 +116,8 @@ export class OfferRules {
     remote.connections += 1;
     // Later responses to it have no effect.
     sentOffers.forget(attempt.offer);
-    const { claimed } = attempt;
-    const to = { claimed, other: undefined, remote, remoteIndex, remoteCounter: counter };
+    const { peerAddress } = attempt;
+    const to = { peerAddress, other: undefined, remote, remoteIndex, remoteCounter: counter };
     this.#transitions.pair(leg, attempt, to);
   }
 

@@ -22,7 +22,6 @@ import { EndingQueue } from './ending-queue.js';
 import { Forwarding, type OverlayPlane } from './forwarding.js';
 import type { Leg } from './leg.js';
 import { legNameOf, OVERLAY_REALM } from './leg-credentials.js';
-import type { LegLog } from './leg-log.js';
 import { LegNonces } from './leg-nonces.js';
 import { LegPairing } from './leg-pairing.js';
 import { isClose, type LegRequest, type PeerRequest } from './leg-request.js';
@@ -30,6 +29,7 @@ import { LegTable } from './leg-table.js';
 import { LegTransitions } from './leg-transitions.js';
 import { OfferRules } from './offer-rules.js';
 import { OVERLAY_LIMITS } from './overlay-limits.js';
+import type { OverlayLog } from './overlay-log.js';
 import { OverlayStats } from './overlay-stats.js';
 import { OverlayTimers } from './overlay-timers.js';
 import { ReceivedOffers } from './received-offers.js';
@@ -57,7 +57,7 @@ export interface OverlayOptions {
   /** What the overlay shares with other usages of the client port. */
   readonly server: ServerContext;
   readonly issuer: Nonces;
-  readonly log: LegLog;
+  readonly log: OverlayLog;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly legsMax: number;

@@ -11,7 +11,7 @@ import type { LegName } from '../trunk/control-message.js';
 import type { OverlayPlane } from './forwarding.js';
 import type { Leg } from './leg.js';
 import type { CloseCode } from './leg-ends.js';
-import type { LegLog } from './leg-log.js';
+import type { OverlayLog } from './overlay-log.js';
 import type { OverlayStats } from './overlay-stats.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
 
@@ -39,7 +39,7 @@ export interface ResponsesOptions {
   readonly plane: Pick<OverlayPlane, 'send'>;
   readonly random: RandomBytes;
   readonly stats: OverlayStats;
-  readonly log: LegLog;
+  readonly log: OverlayLog;
 }
 
 /** Builds and sends responses and indications to authenticated peers. */
@@ -47,7 +47,7 @@ export class Responses {
   readonly #plane: Pick<OverlayPlane, 'send'>;
   readonly #random: RandomBytes;
   readonly #stats: OverlayStats;
-  readonly #log: LegLog;
+  readonly #log: OverlayLog;
 
   constructor({ plane, random, stats, log }: ResponsesOptions) {
     this.#plane = plane;

@@ -102,7 +102,7 @@ export class SentOffers {
   /**
    * Sends the offer if a Connect has arrived since the last transmission and the interval is over.
    */
-  send(leg: Leg, { offer, claimed }: Pick<Attempt, 'offer' | 'claimed'>): void {
+  send(leg: Leg, { offer, peerAddress }: Pick<Attempt, 'offer' | 'peerAddress'>): void {
     const now = this.#clock.monotonic();
     if (!offer?.owed || now < this.nextAt(offer)) return;
     offer.repeats = offer.sent ? offer.repeats + 1 : 0;
@@ -117,7 +117,7 @@ export class SentOffers {
       connectionId: leg.connectionId,
       role: leg.role,
       mapped: leg.origin.tuple.remote,
-      claimed,
+      peerAddress,
       sessionIndex: offer.sessionIndex,
     } as const;
     offer.counter = this.#trunk.send(offer.remote, control, offer.counter);
@@ -125,11 +125,11 @@ export class SentOffers {
   }
 
   /** Sends an offer again at once, because the other relay has discarded it. */
-  anew(leg: Leg, { offer, claimed }: Attempt): void {
+  anew(leg: Leg, { offer, peerAddress }: Attempt): void {
     if (!offer) return;
     offer.owed = true;
     offer.waitMs = 0;
-    this.send(leg, { offer, claimed });
+    this.send(leg, { offer, peerAddress });
   }
 
   /** Forgets an offer whose later responses would have no effect. */

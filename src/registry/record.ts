@@ -44,7 +44,7 @@ export function canonicalRecord(record: RelayRecord): CanonicalRecord {
 }
 
 /** An address that a record claims for its relay alone. */
-export interface Claim {
+export interface AddressClaim {
   /** Map key: no two relays may have the same. */
   readonly key: string;
   /** How the relay uses the address; `source`: it only sends from there. */
@@ -57,9 +57,9 @@ export interface Claim {
  * source identifies the relay that sent it (PROTOCOL.md section 4), and a service address
  * identifies the relay that a peer asks for, so no two relays may have one.
  */
-export function claimsOf(record: RelayRecord): Claim[] {
-  const claims = new Map<string, Claim>();
-  const claim = (kind: Claim['kind'], addresses: readonly TransportAddress[]) => {
+export function addressClaimsOf(record: RelayRecord): AddressClaim[] {
+  const claims = new Map<string, AddressClaim>();
+  const claim = (kind: AddressClaim['kind'], addresses: readonly TransportAddress[]) => {
     for (const address of addresses) {
       const key = `${kind === 'service' ? 'service' : 'trunk'} ${formatAddress(address)}`;
       if (!claims.has(key)) claims.set(key, { key, kind, address });
@@ -71,9 +71,9 @@ export function claimsOf(record: RelayRecord): Claim[] {
   return [...claims.values()];
 }
 
-/** Returns the keys of `claimsOf`. */
+/** Returns the keys of `addressClaimsOf`. */
 export function claimedAddresses(record: RelayRecord): string[] {
-  return claimsOf(record).map(({ key }) => key);
+  return addressClaimsOf(record).map(({ key }) => key);
 }
 
 /** Returns whether a relay sends trunk datagrams from an IP address, whatever the port. */

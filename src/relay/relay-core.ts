@@ -10,9 +10,9 @@ import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { OverlayContext } from '../overlay/context.js';
 import { OVERLAY_REALM } from '../overlay/leg-credentials.js';
-import { LegLog } from '../overlay/leg-log.js';
 import { Overlay } from '../overlay/overlay.js';
 import { OVERLAY_LIMITS } from '../overlay/overlay-limits.js';
+import { OverlayLog } from '../overlay/overlay-log.js';
 import type { RandomBytes } from '../random.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord } from '../registry/types.js';
@@ -96,7 +96,7 @@ export class RelayCore {
     const { onReachability: onChange = () => {}, legsMax = OVERLAY_LIMITS.legsMax } = options;
     this.#clock = clock;
     this.#onFault = options.onFault ?? (() => {});
-    const log = new LegLog(clock, local.id, options.logger);
+    const log = new OverlayLog(clock, local.id, options.logger);
     const sockets = trunkSockets(options);
     this.#sockets = sockets;
     const trunk = new Trunk({

@@ -33,7 +33,7 @@ export class ServerStats {
 }
 
 /** The log of clients' messages. */
-export interface RequestLog {
+export interface ServerLog {
   /** A datagram was dropped without a response. */
   dropped(client: TransportAddress, reason: ClientDrop): void;
   /** An unauthenticated request is challenged or answered 400. */
@@ -52,7 +52,7 @@ export interface ServerContext {
   readonly budgets: StrangerBudgets;
   readonly proven: ProvenClients;
   readonly stats: ServerStats;
-  readonly log: RequestLog;
+  readonly log: ServerLog;
 }
 
 /** Counter and reason of a drop, by budget. */

@@ -23,7 +23,7 @@ export interface Offer extends LegName {
   /** The sender's peer as the sender sees it. */
   readonly mapped: TransportAddress;
   /** The other peer as the sender's peer names it. */
-  readonly claimed: TransportAddress;
+  readonly peerAddress: TransportAddress;
   /** The session index that the receiver writes into records to the sender. */
   readonly sessionIndex: number;
 }
@@ -132,7 +132,7 @@ export function encodeControlMessage(
     case 'offer':
       writeName(writer, control)
         .address(AttributeType.XorMappedAddress, control.mapped)
-        .address(AttributeType.XorPeerAddress, control.claimed)
+        .address(AttributeType.XorPeerAddress, control.peerAddress)
         .u32(AttributeType.SessionIndex, control.sessionIndex);
       break;
     case 'offer-accepted':
@@ -228,11 +228,11 @@ function decodeName(message: StunMessage): LegName | undefined {
 function decodeOffer(message: StunMessage): Offer | undefined {
   const name = decodeName(message);
   const mapped = message.address(AttributeType.XorMappedAddress);
-  const claimed = message.address(AttributeType.XorPeerAddress);
+  const peerAddress = message.address(AttributeType.XorPeerAddress);
   const sessionIndex = message.u32(AttributeType.SessionIndex);
-  if (!name || !mapped || !claimed || sessionIndex === undefined) return undefined;
+  if (!name || !mapped || !peerAddress || sessionIndex === undefined) return undefined;
   const { transactionId } = message;
-  return { type: 'offer', transactionId, ...name, mapped, claimed, sessionIndex };
+  return { type: 'offer', transactionId, ...name, mapped, peerAddress, sessionIndex };
 }
 
 function decodeClose(message: StunMessage): CloseRequest | undefined {

@@ -1,7 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import { incarnationOf, supersedes } from '../registry/incarnation.js';
-import { type Claim, claimedAddresses, claimsOf } from '../registry/record.js';
+import { type AddressClaim, addressClaimsOf, claimedAddresses } from '../registry/record.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { Registry, RelayRecord } from '../registry/types.js';
 
@@ -133,7 +133,7 @@ export class RelayMembership {
       for (const claim of claimedAddresses(known.record)) byClaim.set(claim, known);
     }
     for (const record of absent) {
-      const contested = claimsOf(record).filter(({ key }) => byClaim.has(key));
+      const contested = addressClaimsOf(record).filter(({ key }) => byClaim.has(key));
       if (contested.length === 0) continue;
       const rivals = new Set(contested.flatMap(({ key }) => byClaim.get(key) ?? []));
       const isProved = [...rivals].some((rival) => this.#proved.has(rival.record.id));
@@ -149,7 +149,7 @@ export class RelayMembership {
    * Returns whether a relay answers at a claimed address, or, if that is not probed, at a trunk
    * address of its IP.
    */
-  #holds(id: string, { kind, address }: Claim): boolean {
+  #holds(id: string, { kind, address }: AddressClaim): boolean {
     return this.#answersAt(id, kind === 'trunk' ? address : { address: address.address });
   }
 

@@ -1,4 +1,4 @@
-import { sharedSecret, trunkDataKey, trunkEpoch } from '../auth/keys.js';
+import { sharedSecret, trunkDataKey, utcDay } from '../auth/keys.js';
 import type { UnixMs } from '../clock.js';
 import type { RemoteRelayEntry, TrunkKey } from '../native/types.js';
 import type { Incarnation } from '../registry/incarnation.js';
@@ -14,12 +14,12 @@ export class TrunkKeyRotation {
   #epoch: number;
 
   constructor(now: UnixMs) {
-    this.#epoch = trunkEpoch(now);
+    this.#epoch = utcDay(now);
   }
 
   /** Returns whether the day has changed since the last call. */
   isDue(now: UnixMs): boolean {
-    const epoch = trunkEpoch(now);
+    const epoch = utcDay(now);
     if (epoch === this.#epoch) return false;
     this.#epoch = epoch;
     return true;
@@ -52,7 +52,7 @@ export class TrunkKeys {
    * @param remote - the other relay's incarnation
    */
   dataKeys(now: UnixMs, remote: Incarnation): Pick<RemoteRelayEntry, 'sendKeys' | 'receiveKeys'> {
-    const today = trunkEpoch(now);
+    const today = utcDay(now);
     return {
       sendKeys: [today, today + 1].map((epoch) => this.#sendDataKey(epoch, remote)),
       receiveKeys: [today - 1, today, today + 1]

@@ -9,7 +9,7 @@ import {
   tenantSecret,
   trunkControlKey,
   trunkDataKey,
-  trunkEpoch,
+  utcDay,
 } from '../../src/auth/keys.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { bytesOf, hexOf } from '../stun/hex.js';
@@ -92,15 +92,12 @@ t.test('a public key of another length or of small order is refused', async (t) 
 });
 
 t.test('the trunk epoch counts whole days since 2026-01-01 UTC', async (t) => {
-  t.equal(trunkEpoch(Date.UTC(2026, 0, 1)), 0);
-  t.equal(trunkEpoch(Date.UTC(2026, 0, 1, 23, 59, 59, 999)), 0);
-  t.equal(trunkEpoch(Date.UTC(2026, 0, 2)), 1);
-  t.equal(
-    trunkEpoch(1_795_334_400_123),
-    Math.floor((1_795_334_400_123 - 1_767_225_600_000) / 864e5),
-  );
-  t.equal(trunkEpoch(0), 0, 'a clock before the first day');
-  t.equal(trunkEpoch(Number.MAX_SAFE_INTEGER), 0xffff, 'a clock after the last day');
+  t.equal(utcDay(Date.UTC(2026, 0, 1)), 0);
+  t.equal(utcDay(Date.UTC(2026, 0, 1, 23, 59, 59, 999)), 0);
+  t.equal(utcDay(Date.UTC(2026, 0, 2)), 1);
+  t.equal(utcDay(1_795_334_400_123), Math.floor((1_795_334_400_123 - 1_767_225_600_000) / 864e5));
+  t.equal(utcDay(0), 0, 'a clock before the first day');
+  t.equal(utcDay(Number.MAX_SAFE_INTEGER), 0xffff, 'a clock after the last day');
 });
 
 t.test('isName accepts exactly the names of PROTOCOL.md', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { familyOf, type TransportAddress } from '../../src/address.js';
-import { trunkEpoch } from '../../src/auth/keys.js';
+import { utcDay } from '../../src/auth/keys.js';
 import { listenerHandle } from '../../src/native/transport-handle.js';
 import type { RemoteRelayEntry } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
@@ -10,7 +10,7 @@ import { KEY, Remote, TestPlane, until, V4, V6 } from './planes.js';
 
 const RELAY_INDEX = 3;
 const CHANNEL = 0x4000;
-const today = () => trunkEpoch(Date.now());
+const today = () => utcDay(Date.now());
 
 function relayAt(
   destination: TransportAddress,

@@ -4,7 +4,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf, type TransportAddress, transportAddress } from '../../src/address.js';
-import { trunkEpoch } from '../../src/auth/keys.js';
+import { utcDay } from '../../src/auth/keys.js';
 import type { CounterName } from '../../src/native/counters.js';
 import type { DataPlaneEvent } from '../../src/native/events.js';
 import { openDataPlane } from '../../src/native/index.js';
@@ -64,7 +64,7 @@ export class TestPlane {
 
   /** Puts a trunk peer that sends from and listens on `address`, with a key of today. */
   join(relayIndex: number, address: TransportAddress, sources = [address]): void {
-    const keys = [{ epoch: trunkEpoch(Date.now()), key: KEY }];
+    const keys = [{ epoch: utcDay(Date.now()), key: KEY }];
     this.plane.putRemoteRelay(relayIndex, {
       sources,
       socket: 0,

@@ -8,7 +8,7 @@ t.test('a repeated Allocate succeeds again, and another 5-tuple gets 437', async
   const { world, a, fra, nyc } = twoRelays();
   t.equal(a.allocate(nyc.service)?.messageClass, 'success');
   t.equal(a.allocate(nyc.service)?.messageClass, 'success');
-  t.equal(fra.rules.context.legs.size, 1);
+  t.equal(fra.core.context.legs.size, 1);
   const other = new FakePeer(world, { address: '203.0.113.7:9', relay: fra, role: 0 });
   t.equal(other.allocate(nyc.service)?.errorCode()?.code, 437);
 });
@@ -33,7 +33,7 @@ t.test(
     const v6 = world.addRelay('v6-1', '192.0.2.30', { trunkIp: '[2001:db8::30]' });
     world.introduce();
     t.equal(a.allocate(v6.service)?.errorCode()?.code, 440);
-    t.equal(fra.rules.context.legs.size, 0);
+    t.equal(fra.core.context.legs.size, 0);
   },
 );
 
@@ -112,9 +112,9 @@ t.test('a leg without a Connect ends 30 s after its last Allocate or Refresh', a
   world.pass(29_000);
   t.equal(a.refresh(600)?.messageClass, 'success');
   world.pass(29_000);
-  t.equal(fra.rules.context.legs.size, 1);
+  t.equal(fra.core.context.legs.size, 1);
   world.pass(2_000);
-  t.equal(fra.rules.context.legs.size, 0);
+  t.equal(fra.core.context.legs.size, 0);
   t.equal(a.refresh(600)?.errorCode()?.code, 437, 'unknown leg');
 });
 
@@ -124,12 +124,12 @@ t.test('an established leg lasts while it is refreshed and expires otherwise', a
   t.equal(a.refresh(600)?.lifetimeSeconds(), 600);
   t.equal(b.refresh(600)?.lifetimeSeconds(), 600);
   world.pass(590_000, 1_000);
-  t.equal(fra.rules.context.legs.size, 1);
+  t.equal(fra.core.context.legs.size, 1);
   a.refresh(600);
   world.pass(20_000, 1_000);
   t.same(b.closed, [437], 'b did not refresh');
   t.same(a.closed, [437], 'the other side expired');
-  t.equal(fra.rules.context.legs.size + nyc.rules.context.legs.size, 0);
+  t.equal(fra.core.context.legs.size + nyc.core.context.legs.size, 0);
 });
 
 t.test(
@@ -192,7 +192,7 @@ t.test('a 5-tuple has channels for 4,096 legs, and a Connect of one more gets 50
     last.allocate(fra.service);
     last.connect({ address: '203.0.113.9', port: 1 });
   }
-  t.equal(fra.rules.context.legs.size, 4_097);
+  t.equal(fra.core.context.legs.size, 4_097);
   t.equal(last?.connectAnswer?.errorCode()?.code, 508, 'no channel is left');
 });
 
@@ -262,7 +262,7 @@ t.test(
   'a draining relay answers a new Allocate with 300 and serves its legs until closeAll',
   async (t) => {
     const { world, a, b, fra, nyc } = established();
-    fra.rules.draining = true;
+    fra.core.draining = true;
     const late = new FakePeer(world, {
       address: '203.0.113.50:1',
       relay: fra,
@@ -273,10 +273,10 @@ t.test(
     t.equal(answer?.errorCode()?.code, 300);
     t.same(answer?.address(AttributeType.AlternateServer), nyc.service);
     t.equal(a.refresh(600)?.messageClass, 'success');
-    t.same([...fra.rules.overlay.closeAll()], [], 'all legs are closed in one step');
+    t.same([...fra.core.overlay.closeAll()], [], 'all legs are closed in one step');
     world.pump();
     t.same(a.closed, [300]);
     t.same(b.closed, [437]);
-    t.equal(fra.rules.context.legs.size, 0);
+    t.equal(fra.core.context.legs.size, 0);
   },
 );

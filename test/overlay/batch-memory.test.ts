@@ -9,8 +9,8 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
 /** Returns the transaction id of the only leg's pending Connect. */
-function pendingTransaction({ rules }: WorldRelay): Uint8Array {
-  const [leg] = rules.context.legs.all();
+function pendingTransaction({ core }: WorldRelay): Uint8Array {
+  const [leg] = core.context.legs.all();
   if (leg?.state.type !== 'connecting') throw new Error('no Connect is pending');
   return leg.state.attempt.transactionId;
 }
@@ -24,8 +24,8 @@ t.test(
       a.connect({ ...b.address, port });
       t.equal(pendingTransaction(fra).buffer.byteLength, TRANSACTION_ID_BYTES);
     }
-    const { clock, offers } = nyc.rules.context;
-    const [leg] = fra.rules.context.legs.all();
+    const { clock, offers } = nyc.core.context;
+    const [leg] = fra.core.context.legs.all();
     const offer = leg && offers.get(fra.id, leg, clock.monotonic());
     t.equal(offer?.transactionId.buffer.byteLength, TRANSACTION_ID_BYTES);
   },
@@ -50,5 +50,5 @@ t.test('a relay keeps no reference to a batch of received datagrams', async (t) 
   t.equal(a.connectAnswer?.messageClass, 'success');
   t.equal(b.connectAnswer?.messageClass, 'success');
   t.equal(await held(), 0, 'with the legs established');
-  t.equal(fra.rules.context.legs.size + nyc.rules.context.legs.size, 2);
+  t.equal(fra.core.context.legs.size + nyc.core.context.legs.size, 2);
 });

@@ -42,7 +42,7 @@ t.test(
       if (peer.allocate(nyc.service)?.messageClass === 'success') allocated += 1;
     }
     t.equal(allocated, CROWD);
-    t.equal(fra.rules.context.legs.size, CROWD);
+    t.equal(fra.core.context.legs.size, CROWD);
   },
 );
 
@@ -109,7 +109,7 @@ t.test(
     world.introduce();
     const neighbour = member(world, again, 5_000);
     exhaust(neighbour);
-    const { challenges } = again.rules.server.stats.client;
+    const { challenges } = again.core.server.stats.client;
     const codes = peers.map((peer) => {
       peer.relay = again;
       const refreshed = peer.refresh(600)?.errorCode()?.code;
@@ -120,7 +120,7 @@ t.test(
       peers.map(() => [437, 'success']),
       'Refresh gets 437, then Allocate succeeds',
     );
-    const made = again.rules.server.stats.client.challenges - challenges;
+    const made = again.core.server.stats.client.challenges - challenges;
     t.equal(
       made,
       peers.length,

@@ -120,8 +120,8 @@ t.test(
     world.pass(300_000, 1_000);
     fra.plane.full = true;
     t.equal(a.refresh(600), undefined);
-    t.equal(fra.rules.context.stats.refusals.of('data-plane-full'), 1);
-    const [leg] = fra.rules.context.legs.all();
+    t.equal(fra.core.context.stats.refusals.of('data-plane-full'), 1);
+    const [leg] = fra.core.context.legs.all();
     const left = LIFETIME * 1_000 - 300_000;
     t.match(leg?.state, { expiresAt: Math.round(world.clock.monotonic()) + left });
     fra.plane.full = false;
@@ -137,7 +137,7 @@ t.test('a record on an expired entry does not end a leg that still exists', asyn
   const [relayIndex] = fra.plane.remoteRelays.keys();
   if (sessionIndex === undefined || relayIndex === undefined) throw new Error('no session');
   const event = { type: 'unbound-index', relayIndex, sessionIndex } as const;
-  fra.rules.receive({ datagrams: [], events: [event] });
+  fra.core.receive({ datagrams: [], events: [event] });
   world.pass(1_000);
   t.strictSame([a.closed, b.closed], [[], []]);
   t.equal(a.refresh(600)?.messageClass, 'success');

@@ -20,7 +20,7 @@ function offerOf(tenant: string, n: number): CountedOffer {
     connectionId: idOf(n),
     role: 0,
     mapped: parseAddress('192.0.2.1:1'),
-    claimed: parseAddress('192.0.2.2:2'),
+    peerAddress: parseAddress('192.0.2.2:2'),
     sessionIndex: n,
     counter: 0,
   };
@@ -81,7 +81,7 @@ t.test(
       peer.connect(parseAddress('198.51.100.9:9'));
     }
     world.clock.advance(LEG_LIMITS.connectMs + 200);
-    fra.rules.tick();
+    fra.core.tick();
     world.pump();
     t.equal(victim.connectAnswer?.errorCode()?.code, 447, 'in the first batch of due legs');
     const answered = peers.filter(({ connectAnswer }) => connectAnswer !== undefined).length;
@@ -91,7 +91,7 @@ t.test(
 
 t.test('the 5-tuple of a closed leg without a channel is removed at once', async (t) => {
   const { fra, nyc, world } = twoRelays();
-  const legs = fra.rules.context.legs;
+  const legs = fra.core.context.legs;
   for (let n = 0; n < 50; n++) {
     const address = `203.0.113.7:${10_000 + n}`;
     const peer = new FakePeer(world, { address, relay: fra, role: 0, connectionId: idOf(n) });

@@ -18,16 +18,16 @@ t.test(
   async (t) => {
     const { world, fra, nyc, a } = twoRelays();
     reserve(world, fra, nyc);
-    const { legs } = fra.rules.context;
+    const { legs } = fra.core.context;
     t.equal(legs.size, LEGS);
     world.clock.advance(LEG_LIMITS.reservedMs + 100);
-    t.ok(fra.rules.tick(), 'more legs are due');
+    t.ok(fra.core.tick(), 'more legs are due');
     t.equal(legs.size, LEGS - OVERLAY_LIMITS.endedAtOnce);
     t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a request between two batches');
-    t.ok(fra.rules.goOn());
-    t.notOk(fra.rules.goOn());
+    t.ok(fra.core.goOn());
+    t.notOk(fra.core.goOn());
     t.equal(legs.size, 1);
-    t.notOk(fra.rules.tick());
+    t.notOk(fra.core.tick());
   },
 );
 
@@ -36,8 +36,8 @@ t.test('a Refresh extends a leg that is due but not yet ended', async (t) => {
   reserve(world, fra, nyc);
   a.allocate(nyc.service);
   world.clock.advance(LEG_LIMITS.reservedMs + 100);
-  t.ok(fra.rules.tick());
+  t.ok(fra.core.tick());
   t.equal(a.refresh(600)?.messageClass, 'success');
-  for (let more = true; more; ) more = fra.rules.goOn();
-  t.equal(fra.rules.context.legs.size, 1);
+  for (let more = true; more; ) more = fra.core.goOn();
+  t.equal(fra.core.context.legs.size, 1);
 });

@@ -39,7 +39,7 @@ function state({ a, b, fra, nyc }: System) {
   return {
     peers: [a, b].map(({ closed, connectAnswer }) => [closed, connectAnswer?.messageClass]),
     planes: [fra, nyc].map(({ plane }) => [plane.clientFlows.size, [...plane.sessions.keys()]]),
-    legs: [fra, nyc].map(({ rules }) => rules.context.legs.all().map((leg) => leg.state.type)),
+    legs: [fra, nyc].map(({ core }) => core.context.legs.all().map((leg) => leg.state.type)),
   };
 }
 
@@ -93,7 +93,7 @@ t.test('a replayed refusal of an offer does not affect a later attempt', async (
   world.pass(1_000);
   t.equal(a.connectAnswer?.messageClass, 'success');
   t.equal(b.connectAnswer?.messageClass, 'success');
-  t.equal(nyc.rules.context.stats.legs.mismatched + fra.rules.context.stats.legs.mismatched, 2);
+  t.equal(nyc.core.context.stats.legs.mismatched + fra.core.context.stats.legs.mismatched, 2);
 });
 
 t.test('a replayed offer is neither remembered again nor accepted', async (t) => {
@@ -173,8 +173,8 @@ t.test('a request to an earlier incarnation is answered with the current one', a
   const recorded = trunkFlights(system).filter(({ to }) => sameAddress(to, system.nyc.trunk));
   world.pass(2_000);
   const nyc = world.addRelay('nyc-1', '192.0.2.20');
-  nyc.rules.updateRelays([fra.record, nyc.record]);
-  const { drops } = nyc.rules.context.trunk;
+  nyc.core.updateRelays([fra.record, nyc.record]);
+  const { drops } = nyc.core.context.trunk;
   const before = world.log.length;
   world.replay(recorded);
   t.equal(drops.trunk_control_other_start, recorded.length);
@@ -187,7 +187,7 @@ t.test('a request to an earlier incarnation is answered with the current one', a
   const bytes = (flights: Flight[]) => flights.reduce((sum, { data }) => sum + data.length, 0);
   t.ok(bytes(answers) <= bytes(requests), 'no amplification');
   t.equal(
-    fra.rules.context.trunk.relays.get('nyc-1')?.incarnation,
+    fra.core.context.trunk.relays.get('nyc-1')?.incarnation,
     nyc.local.incarnation,
     'the other relay learns the new incarnation',
   );
@@ -197,7 +197,7 @@ t.test('a request to an earlier incarnation is answered with the current one', a
   t.not(third, nyc);
   world.clock.advance(1_000);
   const newest = world.addRelay('nyc-1', '192.0.2.20');
-  newest.rules.updateRelays([fra.record, newest.record]);
+  newest.core.updateRelays([fra.record, newest.record]);
   a.allocate(newest.service);
   const c = new FakePeer(world, { address: '198.51.100.9:50001', relay: newest, role: 1 });
   c.allocate(fra.service);
@@ -209,14 +209,14 @@ t.test('a request to an earlier incarnation is answered with the current one', a
 
 t.test('an offer that found no room is accepted when it is retransmitted', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
-  const { offers } = nyc.rules.context;
+  const { offers } = nyc.core.context;
   for (let n = 0; n < OFFERS_OF_RELAY_MAX; n += 1) {
     offers.put(
       'fra-1',
       {
         ...{ type: 'offer', transactionId: new Uint8Array(12), tenant: 'default', role: 0 },
         ...{ connectionId: `e${n.toString(16).padStart(31, '0')}`, mapped: a.address },
-        ...{ claimed: b.address, sessionIndex: n, counter: 0 },
+        ...{ peerAddress: b.address, sessionIndex: n, counter: 0 },
       },
       world.clock.monotonic(),
     );
@@ -249,7 +249,7 @@ t.test(
     const name = { tenant: 'default', connectionId: CONNECTION_ID, role: 0 } as const;
     const offer: ControlMessage = {
       ...{ type: 'offer', transactionId: world.random(12), ...name, sessionIndex: 7 },
-      ...{ mapped: a.address, claimed: b.address },
+      ...{ mapped: a.address, peerAddress: b.address },
     };
     b.allocate(fra.service);
     b.connect(a.address);
@@ -262,7 +262,7 @@ t.test(
       ({ type: 'close', transactionId: world.random(12), subject: name }) as const;
     sayAsFra(system, close());
     t.same(b.closed, [437]);
-    const { drops } = nyc.rules.context.trunk;
+    const { drops } = nyc.core.context.trunk;
     sayAsFra(system, close(), 1);
     sayAsFra(system, close());
     t.equal(
@@ -285,10 +285,10 @@ t.test('the counters of a relay that leaves the registry and returns continue', 
   a.refresh(0);
   world.pass(70_000);
   const recorded = trunkFlights(system);
-  for (const { rules, record } of [fra, nyc]) {
-    rules.updateRelays([record]);
+  for (const { core, record } of [fra, nyc]) {
+    core.updateRelays([record]);
     world.pass(1_000);
-    t.equal([...rules.context.trunk.relays.all()].length, 0);
+    t.equal([...core.context.trunk.relays.all()].length, 0);
   }
   world.introduce();
   world.pass(1_000);
@@ -306,11 +306,11 @@ t.test(
   async (t) => {
     const system = established();
     const { world, b, fra, nyc } = system;
-    const { trunk } = nyc.rules.context;
+    const { trunk } = nyc.core.context;
     const records = (start: number) => [{ ...fra.record, start }, nyc.record];
     const ahead = world.clock.now() + 3_600_000;
-    nyc.rules.updateRelays(records(ahead));
-    nyc.rules.updateRelays(records(fra.local.incarnation + 1));
+    nyc.core.updateRelays(records(ahead));
+    nyc.core.updateRelays(records(fra.local.incarnation + 1));
     t.equal(trunk.relays.get(fra.id)?.incarnation, fra.local.incarnation + 1);
     world.clock.advance(3_600_000);
     world.pump();

@@ -26,8 +26,8 @@ function requestsOf({ world }: System, { address, relay }: FakePeer, from = 0): 
 function state({ a, b, fra, nyc }: System) {
   return {
     closed: [a.closed, b.closed],
-    legs: [fra, nyc].map(({ rules }) =>
-      rules.context.legs
+    legs: [fra, nyc].map(({ core }) =>
+      core.context.legs
         .all()
         .map(({ state }) => [state.type, state.type === 'established' ? state.expiresAt : 0]),
     ),
@@ -89,7 +89,7 @@ t.test('recorded requests have no effect after a restart of the relay', async (t
   world.introduce();
   a.relay = again;
   world.replay(recorded);
-  t.same(again.rules.context.legs.all(), []);
+  t.same(again.core.context.legs.all(), []);
   a.allocate(nyc.service);
   b.allocate(fra.service);
   a.connect(b.address);
@@ -97,7 +97,7 @@ t.test('recorded requests have no effect after a restart of the relay', async (t
   t.equal(a.connectAnswer?.messageClass, 'success');
   world.replay(recorded);
   t.same(
-    again.rules.context.legs.all().map((leg) => leg.state.type),
+    again.core.context.legs.all().map((leg) => leg.state.type),
     ['established'],
   );
 });
@@ -146,7 +146,7 @@ t.test(
     world.pass(1_000);
     t.equal(b.connectAnswer?.messageClass, 'success');
     t.equal(a.connectAnswer?.messageClass, 'success');
-    t.equal(fra.rules.context.stats.outdated, 1);
+    t.equal(fra.core.context.stats.outdated, 1);
   },
 );
 
@@ -185,7 +185,7 @@ t.test('a recorded Allocate does not restore the peer relay that it named', asyn
   const recorded = requestsOf(system, a).slice(-1);
   a.allocate(nyc.service);
   world.replay(recorded);
-  const [leg] = fra.rules.context.legs.all();
+  const [leg] = fra.core.context.legs.all();
   t.equal(leg && leg.peerRelay !== 'self' ? leg.peerRelay.id : 'self', 'nyc-1');
 });
 
@@ -248,11 +248,11 @@ t.test('a peer may close its leg from another address, but not refresh it', asyn
 t.test('a recorded Allocate that was refused is not granted later', async (t) => {
   const system = twoRelays();
   const { world, a, fra, nyc } = system;
-  fra.rules.draining = true;
+  fra.core.draining = true;
   t.equal(a.allocate(nyc.service)?.errorCode()?.code, 300);
   const recorded = requestsOf(system, a);
-  fra.rules.draining = false;
+  fra.core.draining = false;
   world.replay(recorded);
-  t.same(fra.rules.context.legs.all(), []);
+  t.same(fra.core.context.legs.all(), []);
   t.equal(a.allocate(nyc.service)?.messageClass, 'success', 'a new Allocate of the peer');
 });

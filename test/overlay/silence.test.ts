@@ -81,7 +81,7 @@ for (const kind of ['two relays', 'one relay'] as const) {
     t.strictSame(b.closed, [437], 'the silent peer gets Closed too');
     const closed = b.inbox.findLast(({ method }) => method === Method.Closed);
     t.equal(closed?.u32(AttributeType.RefusalCause), RefusalCause.peerUnheard);
-    t.equal(relayB.rules.context.stats.legs.closed_silent, 1);
+    t.equal(relayB.core.context.stats.legs.closed_silent, 1);
     t.equal(relayB.plane.clientFlows.size, 0);
   });
 
@@ -218,7 +218,7 @@ t.test('data on one leg is a sign of life for all legs of its 5-tuple', async (t
     bSends();
   };
   passWith(world, 120_000, onFirst);
-  t.equal(fra.rules.context.legs.size, 2, 'the idle leg remains');
+  t.equal(fra.core.context.legs.size, 2, 'the idle leg remains');
 });
 
 t.test('legs that are added and removed do not affect the watch of the others', async (t) => {
@@ -248,7 +248,7 @@ t.test('legs that are added and removed do not affect the watch of the others', 
   }
   world.pass(60_000);
   const living = peers.filter((_, number) => number % 3 !== 0 && number % 7 !== 1);
-  t.equal(fra.rules.context.legs.size, living.length + 1);
+  t.equal(fra.core.context.legs.size, living.length + 1);
   for (const peer of living) t.strictSame(peer.closed, []);
 });
 

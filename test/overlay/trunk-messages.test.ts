@@ -1,5 +1,5 @@
 import t from 'tap';
-import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
+import { sharedSecret, trunkControlKey, trunkDataKey, utcDay } from '../../src/auth/keys.js';
 import { OVERLAY_LIMITS } from '../../src/overlay/overlay-limits.js';
 import { incarnation } from '../../src/registry/incarnation.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
@@ -69,7 +69,7 @@ const close = (world: World): ControlMessage => ({
 
 t.test('a forged control message is dropped and counted by reason', async (t) => {
   const { world, fra, nyc, b } = established();
-  const { drops } = nyc.rules.context.trunk;
+  const { drops } = nyc.core.context.trunk;
   say(world, { as: fra, to: nyc, key: new Uint8Array(32) }, close(world));
   t.equal(drops.trunk_control_bad_integrity, 1);
   say(world, { as: fra, to: nyc, from: { address: '192.0.2.66', port: 3480 } }, close(world));
@@ -88,7 +88,7 @@ t.test(
   'a start in the future is accepted only from the registry, and replaced by the next one',
   async (t) => {
     const { world, fra, nyc, b } = established();
-    const { trunk } = nyc.rules.context;
+    const { trunk } = nyc.core.context;
     const ahead = world.clock.now() + 86_400_000;
     say(world, { as: fra, to: nyc, start: ahead }, close(world));
     t.equal(trunk.drops.trunk_control_old_start, 1, 'in a control message');
@@ -98,15 +98,15 @@ t.test(
       [...trunk.relays.all()].map(({ id, record }) =>
         id === fra.id ? { ...record, start } : record,
       );
-    nyc.rules.updateRelays(records(ahead));
+    nyc.core.updateRelays(records(ahead));
     t.equal(trunk.relays.get(fra.id)?.incarnation, ahead, 'in the registry');
-    nyc.rules.updateRelays(records(fra.local.incarnation + 1));
+    nyc.core.updateRelays(records(fra.local.incarnation + 1));
     t.equal(
       trunk.relays.get(fra.id)?.incarnation,
       fra.local.incarnation + 1,
       'the next start, from a correct clock',
     );
-    nyc.rules.updateRelays(records(fra.local.incarnation));
+    nyc.core.updateRelays(records(fra.local.incarnation));
     t.equal(
       trunk.relays.get(fra.id)?.incarnation,
       fra.local.incarnation + 1,
@@ -121,7 +121,7 @@ t.test('a relay cannot close a leg whose other end is at another relay', async (
   world.introduce();
   say(world, { as: third, to: nyc }, close(world));
   t.same(b.closed, []);
-  const [index] = [...nyc.rules.context.legs.all()].map((leg) => leg.sessionIndex);
+  const [index] = [...nyc.core.context.legs.all()].map((leg) => leg.sessionIndex);
   const subject = { sessionIndex: index ?? 0 };
   say(world, { as: third, to: nyc }, { type: 'close', transactionId: world.random(12), subject });
   t.same(b.closed, []);
@@ -154,7 +154,7 @@ t.test('an offer from another relay than the Allocate named is ignored', async (
       connectionId: CONNECTION_ID,
       role: 0,
       mapped: a.address,
-      claimed: b.address,
+      peerAddress: b.address,
       sessionIndex: 7,
     },
   );
@@ -164,18 +164,18 @@ t.test('an offer from another relay than the Allocate named is ignored', async (
 
 t.test('a record on an unbound index closes the sender’s leg', async (t) => {
   const { world, a, b, fra, nyc } = established();
-  const index = nyc.rules.context.legs.all()[0]?.sessionIndex ?? 0;
-  const relayIndex = nyc.rules.context.trunk.relays.get('fra-1')?.relayIndex ?? 0;
+  const index = nyc.core.context.legs.all()[0]?.sessionIndex ?? 0;
+  const relayIndex = nyc.core.context.trunk.relays.get('fra-1')?.relayIndex ?? 0;
   world.lose = ({ to }) => to.port === 3480;
   b.refresh(0);
   world.lose = () => false;
-  nyc.rules.receive({
+  nyc.core.receive({
     datagrams: [],
     events: [{ type: 'unbound-index', relayIndex, sessionIndex: index }],
   });
   world.pump();
   t.same(a.closed, [437]);
-  t.equal(fra.rules.context.legs.size, 0);
+  t.equal(fra.core.context.legs.size, 0);
 });
 
 t.test('connections with a relay that restarted end with 447, and its keys change', async (t) => {
@@ -186,7 +186,7 @@ t.test('connections with a relay that restarted end with 447, and its keys chang
   t.same(b.closed, [447]);
   t.same(a.closed, []);
   const shared = sharedSecret(nyc.local.privateKey, Buffer.from(fra.record.publicKey, 'base64'));
-  const epoch = trunkEpoch(world.clock.now());
+  const epoch = utcDay(world.clock.now());
   t.same(
     nyc.plane.remoteRelays.get(0)?.sendKeys[0]?.key,
     trunkDataKey({ shared, senderId: 'nyc-1', receiverId: 'fra-1', epoch, receiverStart: start }),
@@ -196,16 +196,16 @@ t.test('connections with a relay that restarted end with 447, and its keys chang
 
 t.test('a restart that the registry shows ends the connections', async (t) => {
   const { fra, nyc, b } = established();
-  nyc.rules.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
+  nyc.core.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
   t.same(b.closed.length, 0, 'the Closed indication has not arrived');
-  t.equal(nyc.rules.context.legs.size, 0);
+  t.equal(nyc.core.context.legs.size, 0);
 });
 
 t.test(
   'a relay with traffic that answers no probe counts as gone after 5 s, and its legs end with 447',
   async (t) => {
     const { world, a, fra } = established();
-    const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
+    const relayIndex = fra.core.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
     const traffic = (ms: number) => {
       for (let passed = 0; passed < ms; passed += 100) {
         fra.plane.recordsSent.set(relayIndex, (fra.plane.recordsSent.get(relayIndex) ?? 0) + 1);
@@ -227,7 +227,7 @@ t.test(
 t.test('a dead relay counts as gone also after sparse or one-way traffic', async (t) => {
   for (const kind of ['sparse', 'only received'] as const) {
     const { world, a, fra } = established();
-    const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
+    const relayIndex = fra.core.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
     for (let n = 1; n <= 3; n += 1) {
       if (kind === 'sparse') fra.plane.recordsSent.set(relayIndex, n);
       else fra.plane.recordsReceived.set(relayIndex, n);
@@ -244,22 +244,22 @@ t.test(
   'a relay that answers again gets a Close for each connection that ended meanwhile',
   async (t) => {
     const { world, a, b, fra, nyc } = established();
-    const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
+    const relayIndex = fra.core.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
     world.answers = ({ from }) => from !== 'fra-1';
     fra.plane.recordsSent.set(relayIndex, 1);
     world.pass(5_300);
     t.same(a.closed, [447]);
-    t.equal(nyc.rules.context.legs.size, 1, 'nyc still has its leg');
+    t.equal(nyc.core.context.legs.size, 1, 'nyc still has its leg');
     world.answers = () => true;
     world.pass(1_000);
     t.same(b.closed, [437]);
-    t.equal(nyc.rules.context.legs.size, 0);
+    t.equal(nyc.core.context.legs.size, 0);
   },
 );
 
 t.test('a relay that restarted gets new replay windows', async (t) => {
   const { fra, nyc } = established();
-  nyc.rules.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
+  nyc.core.updateRelays([{ ...fra.record, start: fra.record.start + 1 }, nyc.record]);
   t.same(nyc.plane.remoteRelaysRemoved, [0], 'removed from the data plane and added again');
   t.ok(nyc.plane.remoteRelays.has(0));
 });
@@ -267,19 +267,19 @@ t.test('a relay that restarted gets new replay windows', async (t) => {
 t.test('a relay that left the registry is kept until its last leg ends', async (t) => {
   const { world, a, b, fra, nyc } = twoRelays();
   a.allocate(nyc.service);
-  fra.rules.updateRelays([fra.record]);
-  const before = fra.rules.context.trunk.relays.get('nyc-1');
+  fra.core.updateRelays([fra.record]);
+  const before = fra.core.context.trunk.relays.get('nyc-1');
   t.ok(before);
-  fra.rules.updateRelays([fra.record, nyc.record]);
-  t.equal(fra.rules.context.trunk.relays.get('nyc-1'), before, 'the same object after its return');
+  fra.core.updateRelays([fra.record, nyc.record]);
+  t.equal(fra.core.context.trunk.relays.get('nyc-1'), before, 'the same object after its return');
   b.allocate(fra.service);
   a.connect(b.address);
   b.connect(a.address);
   t.equal(a.connectAnswer?.messageClass, 'success');
-  fra.rules.updateRelays([fra.record]);
+  fra.core.updateRelays([fra.record]);
   a.refresh(0);
   world.pass(1_000);
-  t.equal(fra.rules.context.trunk.relays.get('nyc-1'), undefined, 'removed with the last leg');
+  t.equal(fra.core.context.trunk.relays.get('nyc-1'), undefined, 'removed with the last leg');
 });
 
 t.test('the connections of a relay that restarted end in batches', async (t) => {
@@ -297,7 +297,7 @@ t.test('the connections of a relay that restarted end in batches', async (t) => 
     pair[1].connect(pair[0].address);
     peers.push(pair[0]);
   }
-  fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
+  fra.core.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pump();
   const some = OVERLAY_LIMITS.endedAtOnce;
   t.equal(peers.filter(({ closed }) => closed.length === 1).length, some);
@@ -307,13 +307,13 @@ t.test('the connections of a relay that restarted end in batches', async (t) => 
 
 t.test('a relay that answers its probes does not count as gone', async (t) => {
   const { world, a, fra } = established();
-  const relayIndex = fra.rules.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
+  const relayIndex = fra.core.context.trunk.relays.get('nyc-1')?.relayIndex ?? 0;
   for (let n = 0; n < 100; n += 1) {
     fra.plane.recordsSent.set(relayIndex, n + 1);
     world.pass(100);
   }
   t.same(a.closed, []);
-  t.equal(Math.round([...fra.rules.context.trunk.relays.all()][0]?.rttNs ?? 0), 1_000_000);
+  t.equal(Math.round([...fra.core.context.trunk.relays.all()][0]?.rttNs ?? 0), 1_000_000);
 });
 
 t.test('at midnight (UTC) the data plane gets the next day’s keys', async (t) => {
@@ -352,12 +352,12 @@ t.test('offers of one relay are limited to 16,384 and forgotten after 30 s', asy
     connectionId: n.toString(16).padStart(32, '0'),
     role: 0,
     mapped: a.address,
-    claimed: b.address,
+    peerAddress: b.address,
     sessionIndex: n,
   });
   for (let n = 0; n < 16_385; n += 1) say(world, { as: fra, to: nyc }, offer(n));
-  t.equal(nyc.rules.context.offers.refused, 1);
+  t.equal(nyc.core.context.offers.refused, 1);
   world.pass(31_000, 1_000);
   say(world, { as: fra, to: nyc }, offer(99_999));
-  t.equal(nyc.rules.context.offers.refused, 1);
+  t.equal(nyc.core.context.offers.refused, 1);
 });

@@ -31,7 +31,7 @@ function world({ introduced = true } = {}) {
   const nyc = world.addRelay('nyc-1', '192.0.2.20', { onReachability });
   const sin = world.addRelay('sin-1', '192.0.2.30');
   if (introduced) world.introduce();
-  const checker = nyc.rules.claimChecker;
+  const checker = nyc.core.claimChecker;
   const challenge = ({ id, record }: WorldRelay, address: TransportAddress) => ({
     id,
     publicKey: record.publicKey,
@@ -58,7 +58,7 @@ t.test('a relay proves its service address and its trunk address', async (t) => 
   t.ok(results() >= 2, 'the result is reported at once');
   w.pass(5_000);
   t.equal(challengesIn(w.log).length, 2, 'no challenge after a proof');
-  t.same(fra.rules.claimResponder.counts, { answered: 2, refused: 0, over: 0 });
+  t.same(fra.core.claimResponder.counts, { answered: 2, refused: 0, over: 0 });
   const lengths = w.log
     .filter(({ to }) => to.port === 3480 && to.address === '192.0.2.20')
     .filter(({ from }) => from.address === '192.0.2.10')
@@ -83,9 +83,9 @@ t.test('a claim is not proved if another relay or none is at the address', async
     [false, false, false],
   );
   t.equal(challengesIn(w.log).length, 3 * CLAIM_CHALLENGES_MAX);
-  t.equal(sin.rules.claimResponder.counts.answered, 0);
-  t.equal(sin.rules.claimResponder.counts.refused, 2 * CLAIM_CHALLENGES_MAX);
-  const text = await new RelayMetrics(sin.rules, sin.plane).text();
+  t.equal(sin.core.claimResponder.counts.answered, 0);
+  t.equal(sin.core.claimResponder.counts.refused, 2 * CLAIM_CHALLENGES_MAX);
+  const text = await new RelayMetrics(sin.core, sin.plane).text();
   t.match(text, 'turnpike_relay_claim_challenges_total{event="refused"} 12');
 });
 
@@ -105,7 +105,7 @@ t.test(
     checker.appoint([challenge(fra, fra.service)]);
     w.pass(1_000);
     t.same(checker.results(), []);
-    fra.rules.claimResponder.tell([
+    fra.core.claimResponder.tell([
       { ...nyc.record, id: 'bad-1', publicKey: Buffer.alloc(32).toString('base64') },
       nyc.record,
     ]);
@@ -138,7 +138,7 @@ t.test('a wrong challenge gets no response, and a wrong response proves nothing'
     ['with an unknown required attribute', odd(nyc, sendKey, id)],
   ];
   for (const [what, data] of noAnswer) t.equal(ask(data), 0, what);
-  t.equal(fra.rules.server.stats.client.challenges, 0);
+  t.equal(fra.core.server.stats.client.challenges, 0);
 
   checker.appoint([challenge(fra, NOWHERE)]);
   w.pass(100);

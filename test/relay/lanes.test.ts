@@ -25,7 +25,7 @@ function fourWorkers(answers: World['answers'] = () => true) {
   };
   world.introduce();
   const remote = () => {
-    const known = fra.rules.context.trunk.relays.get('nyc-1');
+    const known = fra.core.context.trunk.relays.get('nyc-1');
     if (!known) throw new Error('nyc-1 is not known');
     return known;
   };
@@ -53,7 +53,7 @@ t.test('a port that is never answered stays closed', async (t) => {
   t.match(news, [{ type: 'lanes-closed', workers: [1] }]);
   // A restart of the other relay does not open the lane.
   nyc.local.incarnation = incarnation(nyc.local.incarnation + 1);
-  fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
+  fra.core.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pass(20_000);
   t.ok(closed.every((now) => isClosed(now, 1)));
   t.same(entry()?.lanesClosed, [1]);
@@ -75,7 +75,7 @@ t.test('lanes of a new path are closed until its ports are answered', async (t) 
   const moved = { ...nyc.record, trunkAddresses: [address], trunkSources: [address] };
   world.relays.set('nyc-1', { ...nyc, trunk: address, record: moved });
   const before = closed.length;
-  fra.rules.updateRelays([fra.record, moved]);
+  fra.core.updateRelays([fra.record, moved]);
   t.equal(entry()?.destination.address, '192.0.2.21');
   world.pass(20_000);
   t.ok(closed.slice(before).every((now) => now === '0,1,2,3'));

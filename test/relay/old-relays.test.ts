@@ -8,11 +8,11 @@ t.test('a relay that answers only plain probes is measured by those', async (t) 
   const { world, fra, nyc } = twoRelays();
   world.answers = ({ bytes }) => bytes === undefined;
   nyc.local.incarnation = incarnation(nyc.local.incarnation + 1);
-  fra.rules.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
+  fra.core.updateRelays([fra.record, { ...nyc.record, start: nyc.record.start + 1 }]);
   world.pass(20_000);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
+  t.same([...fra.core.context.trunk.relays.unreachable()], []);
   t.equal(fra.plane.remoteRelays.get(0)?.bundleBytesMax, undefined);
-  t.equal([...fra.rules.context.trunk.relays.all()][0]?.rttNs, 1e6);
+  t.equal([...fra.core.context.trunk.relays.all()][0]?.rttNs, 1e6);
   world.answers = () => true;
   world.pass(30_000);
   t.equal(fra.plane.remoteRelays.get(0)?.bundleBytesMax, 1_452, 'path probes once it answers them');
@@ -20,7 +20,7 @@ t.test('a relay that answers only plain probes is measured by those', async (t) 
 
 t.test('such a relay with several paths is judged by the path that is probed', async (t) => {
   const { world, fra, news, entry } = dualStack();
-  const unreachable = () => [...fra.rules.context.trunk.relays.unreachable()];
+  const unreachable = () => [...fra.core.context.trunk.relays.unreachable()];
   world.answers = ({ bytes }) => bytes === undefined;
   world.pass(20_000);
   t.strictSame([unreachable(), entry()?.bundleBytesMax], [[], undefined], 'classified as old');
@@ -53,7 +53,7 @@ t.test('an old relay never counts as unreachable at 30 % loss each way', async (
     world.introduce();
     for (let seconds = 0; seconds < 30; seconds++) {
       world.pass(1_000);
-      const unreachable = [...fra.rules.context.trunk.relays.unreachable()];
+      const unreachable = [...fra.core.context.trunk.relays.unreachable()];
       if (unreachable.length > 0) t.fail(`seed ${seed}, second ${seconds}`);
     }
     t.same(news, []);
@@ -73,11 +73,11 @@ t.test(
       const address = parseAddress(`10.0.0.${n}:3480`);
       return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
     });
-    fra.rules.updateRelays([fra.record, ...others]);
+    fra.core.updateRelays([fra.record, ...others]);
     const held = new Set<string>();
     for (let seconds = 0; seconds < 120; seconds++) {
       world.pass(1_000);
-      for (const { id } of fra.rules.context.trunk.relays.unreachable())
+      for (const { id } of fra.core.context.trunk.relays.unreachable())
         held.add(`${id} at ${seconds} s`);
     }
     t.same([...held], []);
@@ -91,7 +91,7 @@ t.test('connections with an old relay are not ended before it is classified', as
     const { world, fra } = twoRelays();
     let plain = 0;
     world.answers = ({ bytes }) => bytes === undefined && plain++ % 4 < answered;
-    const remote = fra.rules.context.trunk.relays.get('nyc-1');
+    const remote = fra.core.context.trunk.relays.get('nyc-1');
     if (!remote) throw new Error('nyc-1 is not known');
     remote.connections = 1;
     for (let n = 1; n <= 300; n++) {
@@ -108,9 +108,9 @@ t.test('a relay that answers neither kind of probe is unreachable after 5 s', as
   const { world, fra } = twoRelays();
   world.answers = () => false;
   world.pass(4_000);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
+  t.same([...fra.core.context.trunk.relays.unreachable()], []);
   world.pass(2_000);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
+  t.same([...fra.core.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
 });
 
 t.test('a new relay is recognized within a minute at 30 % loss', async (t) => {
@@ -120,6 +120,6 @@ t.test('a new relay is recognized within a minute at 30 % loss', async (t) => {
     world.answers = (probe) => answers({ ...probe, bytes: undefined });
     world.pass(60_000);
     t.not(fra.plane.remoteRelays.get(0)?.bundleBytesMax, undefined);
-    t.same([...fra.rules.context.trunk.relays.unreachable()], []);
+    t.same([...fra.core.context.trunk.relays.unreachable()], []);
   }
 });

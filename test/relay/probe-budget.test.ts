@@ -11,7 +11,7 @@ function fullRegistry() {
     const address = parseAddress(`10.0.${n >> 8}.${n & 255}:3480`);
     return { ...template, id: `r-${n}`, trunkAddresses: [address], trunkSources: [address] };
   });
-  fra.rules.updateRelays([fra.record, ...others]);
+  fra.core.updateRelays([fra.record, ...others]);
   /** Lets a second pass. @returns the number of probes in it */
   const second = () => {
     const before = fra.plane.probes.length;
@@ -51,7 +51,7 @@ t.test(
 t.test('probes stay within their budget when peers name relays that do not answer', async (t) => {
   const { fra, others, second } = fullRegistry();
   for (let n = 0; n < 20; n++) second();
-  const { trunk } = fra.rules.context;
+  const { trunk } = fra.core.context;
   for (let n = 0; n < 20; n++) {
     for (const { id } of others) {
       const remote = trunk.relays.get(id);
@@ -68,7 +68,7 @@ t.test('the ports to a relay with connections are probed first', async (t) => {
   for (let n = 0; n < 20; n++) second();
   // One after the other, because the ports to a relay with connections are soon probed again.
   for (const { id } of others.slice(-3)) {
-    const remote = fra.rules.context.trunk.relays.get(id);
+    const remote = fra.core.context.trunk.relays.get(id);
     if (!remote) throw new Error(`${id} is not known`);
     remote.connections = 1;
     world.pass(700);
@@ -84,12 +84,12 @@ t.test('a relay that joins is probed within a second', async (t) => {
   const [template] = others;
   const address = parseAddress('10.1.0.0:3480');
   const joining = { id: 'joined', trunkAddresses: [address], trunkSources: [address] };
-  fra.rules.updateRelays([
+  fra.core.updateRelays([
     fra.record,
     ...others.slice(1),
     { ...fra.record, ...template, ...joining },
   ]);
-  const relayIndex = fra.rules.context.trunk.relays.get('joined')?.relayIndex;
+  const relayIndex = fra.core.context.trunk.relays.get('joined')?.relayIndex;
   const before = fra.plane.probes.length;
   world.pass(1_000);
   t.ok(fra.plane.probes.slice(before).some((probe) => probe.relayIndex === relayIndex));

@@ -22,7 +22,7 @@ function checking() {
   });
   const nyc = world.addRelay('nyc-1', '192.0.2.20');
   world.introduce();
-  const checker = fra.rules.serviceChecker;
+  const checker = fra.core.serviceChecker;
   return {
     world,
     fra,
@@ -33,7 +33,7 @@ function checking() {
     pass(seconds: number) {
       for (let step = 0; step < seconds * 10; step += 1) {
         world.clock.advance(100);
-        for (const { rules } of world.relays.values()) rules.tick();
+        for (const { core } of world.relays.values()) core.tick();
         world.pump();
       }
     },
@@ -64,7 +64,7 @@ t.test(
     t.equal(answers.length, 10);
     const lengths = sent().map(({ data }) => data.length);
     t.ok(answers.every(({ data }, index) => data.length <= (lengths[index] ?? 0)));
-    t.equal(nyc.rules.server.stats.client.malformed, 0);
+    t.equal(nyc.core.server.stats.client.malformed, 0);
   },
 );
 
@@ -101,12 +101,12 @@ t.test('the reason is nothing-answers if no address and no trunk probe is answer
   const hosts = [20, 30].map((host) => `192.0.2.${host}`);
   const others = hosts.map((ip, index) => world.addRelay(`nyc-${index}`, ip));
   world.introduce();
-  const checker = fra.rules.serviceChecker;
+  const checker = fra.core.serviceChecker;
   checker.appoint(others.map(({ id, service }) => ({ id, address: formatAddress(service) })));
   const pass = (seconds: number) => {
     for (let step = 0; step < seconds * 10; step += 1) {
       world.clock.advance(100);
-      fra.rules.tick();
+      fra.core.tick();
       world.pump();
     }
   };
@@ -128,13 +128,13 @@ t.test('the reason is no-answer if only one relay is checked', async (t) => {
   const fra = world.addRelay('fra-1', '192.0.2.10');
   const nyc = world.addRelay('nyc-1', '192.0.2.20');
   world.introduce();
-  const checker = fra.rules.serviceChecker;
+  const checker = fra.core.serviceChecker;
   checker.appoint([{ id: nyc.id, address: formatAddress(nyc.service) }]);
   world.lose = () => true;
   world.answers = () => false;
   for (let step = 0; step < 80; step += 1) {
     world.clock.advance(100);
-    fra.rules.tick();
+    fra.core.tick();
     world.pump();
   }
   t.match(checker.unanswered(), [{ id: 'nyc-1', reason: 'no-answer' }]);
@@ -197,7 +197,7 @@ t.test(
       new MessageWriter('success', Method.Binding, id)
         .address(AttributeType.XorMappedAddress, fra.trunk)
         .finish();
-    const { drops } = fra.rules.context.trunk;
+    const { drops } = fra.core.context.trunk;
     world.send({
       from: parseAddress('192.0.2.66:3478'),
       to: fra.trunk,
@@ -237,7 +237,7 @@ t.test('checks are counted as answered or unanswered', async (t) => {
   world.lose = () => false;
   pass(2);
   t.match(checker.counts, { asked: 32, answered: 12, unanswered: 20 });
-  const text = await new RelayMetrics(fra.rules, fra.plane).text();
+  const text = await new RelayMetrics(fra.core, fra.plane).text();
   t.match(text, 'turnpike_relay_service_checks_total{event="answered"} 12');
 });
 
@@ -255,5 +255,5 @@ t.test('a response that arrives after the next request counts as an answer', asy
   for (const flight of late) world.send(flight);
   world.pump();
   t.same(checker.counts, { asked: 3, answered: 3, unanswered: 0 });
-  t.equal(fra.rules.context.trunk.drops.trunk_control_malformed, 0);
+  t.equal(fra.core.context.trunk.drops.trunk_control_malformed, 0);
 });

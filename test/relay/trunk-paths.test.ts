@@ -17,13 +17,13 @@ t.test('a Connect to an unreachable relay gets 447 at once, with the reason', as
   a.allocate(nyc.service);
   world.answers = ({ from }) => from !== 'fra-1';
   world.pass(2_000);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], [], 'not yet after 2 s');
+  t.same([...fra.core.context.trunk.relays.unreachable()], [], 'not yet after 2 s');
   world.pass(6_000);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
+  t.same([...fra.core.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'no-answer' }]);
   t.same(phrase(a.connect(b.address)), [447, 'no way to relay nyc-1 answers for 5 s']);
   world.answers = () => true;
   world.pass(3_000);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
+  t.same([...fra.core.context.trunk.relays.unreachable()], []);
   t.equal(a.connect(b.address), undefined, 'pending, since the other peer has not connected');
 });
 
@@ -55,8 +55,8 @@ t.test('a relay that answers probes but gets no answers is unreachable', async (
   // nyc-1's probes are lost and its replies arrive, as behind a NAT that changes source ports.
   world.answers = ({ from }) => from !== 'nyc-1';
   world.pass(9_000);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'not-heard' }]);
-  t.same([...nyc.rules.context.trunk.relays.unreachable()], [{ id: 'fra-1', reason: 'no-answer' }]);
+  t.same([...fra.core.context.trunk.relays.unreachable()], [{ id: 'nyc-1', reason: 'not-heard' }]);
+  t.same([...nyc.core.context.trunk.relays.unreachable()], [{ id: 'fra-1', reason: 'no-answer' }]);
   t.same(phrase(a.connect(b.address)), [447, 'relay nyc-1 gets no answers from here']);
   t.equal(b.connect(a.address)?.errorCode()?.code, 447);
 });
@@ -77,7 +77,7 @@ t.test('connections move to the path that answers, with another lane set', async
   t.equal(remote().path?.destination.address, '2001:db8::20');
   t.match(entry(), { socket: 1, laneSet: 1, destination: { address: '2001:db8::20' } });
   t.match(entry()?.paths, [{ heard: 'unanswered' }, { heard: 'answered' }]);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
+  t.same([...fra.core.context.trunk.relays.unreachable()], []);
   t.equal(remote().connections, 1, 'the connection remains');
   t.match(news, [{ type: 'path' }]);
   world.answers = () => true;
@@ -112,12 +112,12 @@ t.test('one outlier of the round trip changes neither the path nor the metric', 
   world.rttMs = () => (spikes++ === 0 ? 59_000 : 20);
   world.pass(30_000);
   t.equal(remote().path?.socket, 0);
-  t.equal([...fra.rules.context.trunk.relays.all()][0]?.rttNs, 20e6);
+  t.equal([...fra.core.context.trunk.relays.all()][0]?.rttNs, 20e6);
 });
 
 t.test('the round trip is undefined while probes are not answered', async (t) => {
   const { world, fra } = twoRelays();
-  const rtt = () => [...fra.rules.context.trunk.relays.all()][0]?.rttNs;
+  const rtt = () => [...fra.core.context.trunk.relays.all()][0]?.rttNs;
   t.equal(rtt(), undefined);
   world.pass(1_000);
   t.equal(rtt(), 1e6);
@@ -171,12 +171,12 @@ t.test(
     const six = world.addRelay('six-1', '192.0.2.20', { trunkIp: '[2001:db8::20]' });
     world.introduce();
     world.pass(60_000);
-    const { trunk } = fra.rules.context;
+    const { trunk } = fra.core.context;
     t.same([...trunk.relays.unreachable()], []);
     t.match(news, [{ type: 'reachability', reason: 'no-common-family' }], 'reported once');
     t.equal(fra.plane.probes.length, 0);
-    t.same(fra.rules.reachability().trunk, [], 'not reported to the directory');
-    const shown = async () => (await new RelayMetrics(fra.rules, fra.plane).text()).split('\n');
+    t.same(fra.core.reachability().trunk, [], 'not reported to the directory');
+    const shown = async () => (await new RelayMetrics(fra.core, fra.plane).text()).split('\n');
     const row = 'turnpike_relay_trunk_reachable{relay="six-1"}';
     t.notOk(
       (await shown()).some((line) => line.startsWith(row)),
@@ -192,14 +192,14 @@ t.test(
     t.match(lines, [{ level: 20, event: 'relay-no-common-family', relay: 'six-1' }]);
 
     const moved = { ...six.record, trunkAddresses: [parseAddress('192.0.2.20:3480')] };
-    fra.rules.updateRelays([fra.record, moved]);
+    fra.core.updateRelays([fra.record, moved]);
     t.equal(remote.unreachable, undefined);
     world.pass(10_000);
     t.same([...trunk.relays.unreachable()], [{ id: 'six-1', reason: 'no-answer' }]);
     t.ok((await shown()).includes(`${row} 0`));
     for (const each of news.slice(1)) notices.say(remote, each);
     t.match(lines.slice(1), [{ level: 40, event: 'relay-unreachable' }], 'no line about a return');
-    fra.rules.updateRelays([fra.record, six.record]);
+    fra.core.updateRelays([fra.record, six.record]);
     t.equal(remote.unreachable, 'no-common-family');
     t.same([...trunk.relays.unreachable()], []);
   },
@@ -209,8 +209,8 @@ t.test('a Connect gets 447 if the relays have lost their common address family',
   const { world, a, b, fra, nyc } = twoRelays();
   a.allocate(nyc.service);
   const trunkAddresses = [parseAddress('[2001:db8::20]:3480')];
-  fra.rules.updateRelays([fra.record, { ...nyc.record, trunkAddresses }]);
+  fra.core.updateRelays([fra.record, { ...nyc.record, trunkAddresses }]);
   t.same(phrase(a.connect(b.address)), [447, 'no address family in common with relay nyc-1']);
   world.pass(10_000);
-  t.same([...fra.rules.context.trunk.relays.unreachable()], []);
+  t.same([...fra.core.context.trunk.relays.unreachable()], []);
 });

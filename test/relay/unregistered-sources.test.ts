@@ -1,6 +1,6 @@
 import t from 'tap';
 import { parseAddress } from '../../src/address.js';
-import { sharedSecret, trunkControlKey, trunkDataKey, trunkEpoch } from '../../src/auth/keys.js';
+import { sharedSecret, trunkControlKey, trunkDataKey, utcDay } from '../../src/auth/keys.js';
 import { encodeControlMessage } from '../../src/trunk/control-message.js';
 import type { RemoteRelay } from '../../src/trunk/remote-relay.js';
 import { UnregisteredSources } from '../../src/trunk/unregistered-sources.js';
@@ -11,7 +11,7 @@ type System = ReturnType<typeof dualStack>;
 
 /** A probe of nyc-1, with its own key or another one. */
 function probe({ world, fra, nyc }: System, key?: Uint8Array): Uint8Array {
-  const epoch = trunkEpoch(world.clock.now());
+  const epoch = utcDay(world.clock.now());
   const shared = sharedSecret(nyc.local.privateKey, Buffer.from(fra.record.publicKey, 'base64'));
   const ends = { senderId: 'nyc-1', receiverId: 'fra-1', receiverStart: fra.local.incarnation };
   return encodeTrunkDatagram(
@@ -40,10 +40,10 @@ t.test('a relay that sends from an unregistered port is reported once', async (t
     shared: sharedSecret(nyc.local.privateKey, Buffer.from(fra.record.publicKey, 'base64')),
     senderId: 'nyc-1',
     receiverId: 'fra-1',
-    epoch: trunkEpoch(world.clock.now()),
+    epoch: utcDay(world.clock.now()),
     receiverStart: fra.local.incarnation,
   });
-  const epoch = trunkEpoch(world.clock.now());
+  const epoch = utcDay(world.clock.now());
   const record = { sessionIndex: 1, sessionSequence: 0, payload: new Uint8Array(3) };
   const genuine = encodeTrunkDatagram(
     { type: 'data', lane: 0, epoch, sequence: 1n, records: [record] },
@@ -69,7 +69,7 @@ t.test('a relay that sends from an unregistered port is reported once', async (t
 t.test('at most ten datagrams a second are authenticated for this', async (t) => {
   const { world, fra, nyc, news } = dualStack();
   for (let n = 0; n < 50; n++) {
-    const epoch = trunkEpoch(world.clock.now());
+    const epoch = utcDay(world.clock.now());
     const data = encodeTrunkDatagram(
       { type: 'probe', lane: 0, epoch, sequence: 1n, timestampNs: 1n, number: n },
       new Uint8Array(16),
@@ -78,7 +78,7 @@ t.test('at most ten datagrams a second are authenticated for this', async (t) =>
   }
   world.pump();
   t.same(news, []);
-  const { trunk } = fra.rules.context;
+  const { trunk } = fra.core.context;
   t.equal(
     Object.values(trunk.drops).reduce((sum, count) => sum + count),
     0,
@@ -115,7 +115,7 @@ t.test(
     for (const make of [probe, control]) {
       const system = dualStack();
       const { world, fra, nyc, news } = system;
-      const { trunk } = fra.rules.context;
+      const { trunk } = fra.core.context;
       const pass = (seconds: number, from?: string) => {
         for (let n = 0; n < seconds; n++) {
           world.pass(1_000);
@@ -151,7 +151,7 @@ t.test(
 t.test('each relay and each kind of datagram has its own budget', async (t) => {
   const sources = new UnregisteredSources();
   const { fra } = dualStack();
-  const [one] = fra.rules.context.trunk.relays.all();
+  const [one] = fra.core.context.trunk.relays.all();
   const other = Object.create(one ?? null) as RemoteRelay;
   if (one === undefined) throw new Error('no relay is known');
   let tries = 0;

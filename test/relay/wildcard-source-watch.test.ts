@@ -37,8 +37,8 @@ t.test('setTrunkLocals updates every trunk peer of the data plane', async (t) =>
   const { fra } = twoRelays();
   const locals = () => [...fra.plane.remoteRelays.values()].map(({ local }) => local);
   t.same(locals(), [undefined]);
-  fra.rules.setTrunkLocals(['192.0.2.1']);
+  fra.core.setTrunkLocals(['192.0.2.1']);
   t.same(locals(), ['192.0.2.1']);
-  fra.rules.setTrunkLocals([undefined]);
+  fra.core.setTrunkLocals([undefined]);
   t.same(locals(), [undefined]);
 });

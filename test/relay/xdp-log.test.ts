@@ -130,7 +130,7 @@ t.test(
       finding('tc', 'eth1'),
     ];
     const plane = Object.create(fra.plane, { xdp: { value: { ...fra.plane.xdp, leftOut } } });
-    const text = await new RelayMetrics(fra.rules, plane).text();
+    const text = await new RelayMetrics(fra.core, plane).text();
     t.match(text, 'turnpike_relay_xdp_left_out{reason="nat"} 2');
     t.match(text, 'turnpike_relay_xdp_left_out{reason="tc"} 2');
   },

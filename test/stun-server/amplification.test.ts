@@ -165,7 +165,7 @@ const WAYS: Record<string, (system: System) => void> = {
       b.connect(a.address);
       world.pass(500);
     }
-    t.equal(fra.rules.context.legs.size + nyc.rules.context.legs.size, 2);
+    t.equal(fra.core.context.legs.size + nyc.core.context.legs.size, 2);
   },
 };
 

@@ -24,7 +24,7 @@ function scene() {
 
 t.test('a 5-tuple is proven while it holds a leg, and a minute longer', async (t) => {
   const { world, a, fra, nyc } = twoRelays();
-  const { proven } = fra.rules.server;
+  const { proven } = fra.core.server;
   const key = tupleKey({ handle: listenerHandle('client', 0), remote: a.address });
   a.challenge();
   t.notOk(proven.has(key), 'not by a challenge');
@@ -38,7 +38,7 @@ t.test('a 5-tuple is proven while it holds a leg, and a minute longer', async (t
   t.ok(proven.has(key), 'by a leg that is only reserved');
   t.equal(fra.plane.knownClients.size, 1);
   world.pass(LEG_LIMITS.reservedMs + 1_000);
-  t.equal(fra.rules.context.legs.size, 0);
+  t.equal(fra.core.context.legs.size, 0);
   t.ok(proven.has(key));
   t.equal(fra.plane.knownClients.size, 1);
   world.pass(PROVEN_CLIENT_MS + 1_000);
@@ -51,7 +51,7 @@ t.test('an authenticated request proves a 5-tuple without a leg', async (t) => {
   const moved = new FakePeer(world, { address: '203.0.113.8:1', relay: fra, role: 0 });
   const key = tupleKey({ handle: listenerHandle('client', 0), remote: moved.address });
   t.equal(moved.refresh(600)?.errorCode()?.code, 437);
-  t.ok(fra.rules.server.proven.has(key));
+  t.ok(fra.core.server.proven.has(key));
   t.equal(fra.plane.knownClients.size, 2);
   t.equal(a.refresh(600)?.messageClass, 'success');
 });

@@ -62,10 +62,10 @@ t.test('forged Binding requests do not limit set-ups', async (t) => {
   t.equal(made, 60);
   forger.send(Method.Binding, STRANGER_LIMITS.challengesBurst);
   t.ok(
-    fra.rules.server.stats.client.over_binding_budget > 0,
+    fra.core.server.stats.client.over_binding_budget > 0,
     'forged requests exceed their own budget',
   );
-  t.equal(fra.rules.server.stats.client.over_challenge_budget, 0);
+  t.equal(fra.core.server.stats.client.over_challenge_budget, 0);
 });
 
 t.test(
@@ -85,7 +85,7 @@ t.test(
     t.equal(made, 100, 'unpadded ones, now that a peer is proven at the address');
     world.pass(STRANGER_LIMITS.provenSourceMs, 10_000);
     forger.send(Method.Allocate, STRANGER_LIMITS.challengesBurst + 1);
-    t.ok(fra.rules.server.stats.client.over_challenge_budget > 0, 'a proof expires');
+    t.ok(fra.core.server.stats.client.over_challenge_budget > 0, 'a proof expires');
   },
 );
 
@@ -139,7 +139,7 @@ t.test('wrong credentials from a port do not block other clients at its address'
   t.equal(tries, STRANGER_LIMITS.wrongCredentialsOfPortBurst, 'the others are not checked');
   t.ok(sets(), 'an unpadded first request from another port');
   t.equal(
-    fra.rules.server.stats.client.over_wrong_credential_budget,
+    fra.core.server.stats.client.over_wrong_credential_budget,
     3_000 - STRANGER_LIMITS.wrongCredentialsOfPortBurst,
   );
 });

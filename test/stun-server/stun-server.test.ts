@@ -34,7 +34,7 @@ t.test('a challenge has at most 120 bytes and creates no leg', async (t) => {
   const answer = a.challenge();
   t.equal(answer?.errorCode()?.code, 401);
   t.ok(answer && answer.bytes.length <= 120);
-  t.equal(fra.rules.context.legs.size, 0);
+  t.equal(fra.core.context.legs.size, 0);
 });
 
 t.test('over the budget a relay sends no challenges, until the budget has refilled', async (t) => {
@@ -45,7 +45,7 @@ t.test('over the budget a relay sends no challenges, until the budget has refill
   t.ok(b.challenge(), 'another source is not limited');
   world.pass(1_000);
   t.ok(a.challenge());
-  t.equal(fra.rules.server.stats.client.over_challenge_budget, 1);
+  t.equal(fra.core.server.stats.client.over_challenge_budget, 1);
   t.equal(
     a.allocate(nyc.service)?.messageClass,
     'success',
@@ -102,7 +102,7 @@ t.test('a leg can be refreshed when nonces have expired', async (t) => {
     b.refresh(3_600);
     world.pass(1_000_000, 50_000);
   }
-  t.equal(fra.rules.context.legs.size, 1);
+  t.equal(fra.core.context.legs.size, 1);
 });
 
 t.test('CVE-2024-2169: responses and indications are never answered', async (t) => {
@@ -129,7 +129,7 @@ t.test('a request replayed from another address gets 438', async (t) => {
 
 t.test('random datagrams do not throw and are counted as malformed', async (t) => {
   const { world, a, fra } = twoRelays();
-  const before = fra.rules.server.stats.client.malformed;
+  const before = fra.core.server.stats.client.malformed;
   for (let n = 0; n < 2_000; n += 1) {
     const data = world.random(20 + (n % 200)).slice();
     data[0] = n % 2;
@@ -138,6 +138,6 @@ t.test('random datagrams do not throw and are counted as malformed', async (t) =
     world.send({ from: a.address, to: fra.trunk, data });
   }
   world.pump();
-  t.ok(fra.rules.server.stats.client.malformed > before);
-  t.equal(fra.rules.context.trunk.drops.trunk_control_malformed, 2_000);
+  t.ok(fra.core.server.stats.client.malformed > before);
+  t.equal(fra.core.context.trunk.drops.trunk_control_malformed, 2_000);
 });

@@ -3,7 +3,7 @@
  * `ready` when every flow is added, and the counters at the end.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { trunkEpoch } from '../../../src/auth/keys.js';
+import { utcDay } from '../../../src/auth/keys.js';
 import { TurnpikeError } from '../../../src/errors.js';
 import { openDataPlane } from '../../../src/native/index.js';
 import { listenerHandle } from '../../../src/native/transport-handle.js';
@@ -69,7 +69,7 @@ async function main(spec: TurnpikeSpec): Promise<void> {
   } satisfies DataPlaneOptions;
   const plane = openDataPlane(options);
   const key = Buffer.from(TRUNK_KEY, 'hex');
-  const epoch = trunkEpoch(Date.now());
+  const epoch = utcDay(Date.now());
   const keys = [epoch - 1, epoch, epoch + 1].filter((day) => day >= 0);
   await put(() =>
     plane.putRemoteRelay(RELAY_INDEX, {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { TransportAddress } from '../../../src/address.js';
-import { trunkEpoch } from '../../../src/auth/keys.js';
+import { utcDay } from '../../../src/auth/keys.js';
 import type { XdpStatus } from '../../../src/native/types.js';
 import { addonObstacle } from '../addon.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
@@ -213,7 +213,7 @@ function trunkLoad(spec: TurnpikeSpec): Load {
     content: 'trunk',
     source: text(spec.remoteRelaySource),
     destination: text(spec.trunkAddress),
-    extra: { key: TRUNK_KEY, epoch: trunkEpoch(Date.now()) },
+    extra: { key: TRUNK_KEY, epoch: utcDay(Date.now()) },
   };
 }
 

@@ -6,8 +6,8 @@ import { readTlsPair, type TlsPair } from '../../files/tls-pair.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, setting, settingFile, settingsOf } from '../config/option.js';
 import { sayReload } from '../reload/say-reload.js';
-import { TlsFiles } from '../reload/tls-files.js';
 import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
+import { WatchedTlsFiles } from '../reload/watched-tls-files.js';
 import { readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
 
@@ -111,7 +111,8 @@ function tlsFile(
 ) {
   const paths = tlsPathsOf(options);
   const take = (next: TlsPair) => directory.update({ tls: pemOf(next) });
-  const files = paths && pair && new TlsFiles(paths, pair, { take, clock: systemClock, logger });
+  const files =
+    paths && pair && new WatchedTlsFiles(paths, pair, { take, clock: systemClock, logger });
   return {
     check: async (asked?: DirectoryOptions) => {
       const next = asked && tlsPathsOf(asked);

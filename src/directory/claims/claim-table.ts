@@ -1,6 +1,6 @@
 import { parseAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
-import { claimedAddresses, claimsOf } from '../../registry/record.js';
+import { addressClaimsOf, claimedAddresses } from '../../registry/record.js';
 import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { RelayRecord } from '../../registry/types.js';
 
@@ -96,7 +96,7 @@ export class ClaimTable {
 
 /** Returns whether a record lists the claimed address or only sends from it. */
 export function claimKind(record: RelayRecord, claim: string): 'address' | 'source' {
-  const kind = claimsOf(record).find(({ key }) => key === claim)?.kind;
+  const kind = addressClaimsOf(record).find(({ key }) => key === claim)?.kind;
   return kind === 'source' ? 'source' : 'address';
 }
 

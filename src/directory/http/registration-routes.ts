@@ -16,7 +16,7 @@ import { addressOf } from '../claims/claim-table.js';
 import type { ClaimAnswer, Contests } from '../claims/contests.js';
 import type { Reachability } from '../reachability/reachability.js';
 import { RECORD_CHANGE_INTERVAL_MS } from '../record-change-limiter.js';
-import type { RelayEvent } from '../relay-events.js';
+import type { RelayMessage } from '../relay-messages.js';
 import type { RelayRefusal, RelayTable } from '../relay-table.js';
 import type { Snapshots } from '../snapshot.js';
 import type { App } from './app.js';
@@ -34,7 +34,7 @@ export interface RegistrationRoutesOptions extends RelaySigningOptions {
   readonly reachability: Reachability;
   readonly contests: Contests;
   /** Applies an accepted event. */
-  readonly apply: (event: RelayEvent) => void;
+  readonly apply: (event: RelayMessage) => void;
 }
 
 const SECURITY = [{ relaySignature: [] }];
@@ -156,7 +156,7 @@ function claimOf(
   record: RelayRecord,
   results: RegistrationRequest['claims'],
   options: RegistrationRoutesOptions,
-): Claim {
+): ClaimOutcome {
   const { relays, snapshots, contests } = options;
   const rivals = relays.claims.rivals(record);
   const [first] = rivals;
@@ -167,7 +167,7 @@ function claimOf(
   return { ...contests.claim(record, rivals, () => snapshots.current().relays), whose };
 }
 
-type Claim =
+type ClaimOutcome =
   | { readonly state: 'granted'; readonly proved: boolean }
   | (ClaimAnswer & { readonly whose: string });
 
@@ -202,7 +202,7 @@ const WHY = {
 } as const;
 
 function claimProblem(
-  claim: Exclude<Claim, { state: 'granted' }>,
+  claim: Exclude<ClaimOutcome, { state: 'granted' }>,
   { challenge }: { readonly challenge?: readonly ClaimChallenge[] },
 ): Problem {
   const members = challenge === undefined ? {} : { challenge };

@@ -19,14 +19,14 @@ import type { App } from './app.js';
 import { answerParserError, problemOf, sendProblem } from './problem.js';
 
 /** Certificate chain and private key, PEM. */
-export interface TlsFiles {
+export interface CertificateAndKey {
   readonly cert: string | Uint8Array;
   readonly key: string | Uint8Array;
 }
 
 /** Dependencies of the HTTP server. */
 export interface HttpServerOptions {
-  readonly tls: TlsFiles | undefined;
+  readonly tls: CertificateAndKey | undefined;
   readonly logger: Logger;
   readonly metrics: DirectoryMetrics;
   readonly connections: ConnectionLimiter;
@@ -141,7 +141,7 @@ const CROWDED = {
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG if TLS cannot use the files, or the server is plain
  *   HTTP
  */
-export function tlsRenewal(app: App, { cert, key }: TlsFiles): () => void {
+export function tlsRenewal(app: App, { cert, key }: CertificateAndKey): () => void {
   const { server } = app;
   if (!(server instanceof TlsServer)) {
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', 'the directory was opened without TLS');
@@ -151,7 +151,7 @@ export function tlsRenewal(app: App, { cert, key }: TlsFiles): () => void {
 }
 
 /** @throws TurnpikeError ERR_TURNPIKE_CONFIG if TLS cannot use the files */
-function checkTls({ cert, key }: TlsFiles): void {
+function checkTls({ cert, key }: CertificateAndKey): void {
   try {
     createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });
   } catch (cause) {

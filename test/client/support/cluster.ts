@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { transportAddress } from '../../../src/address.js';
 import { relaySecret, tenantRoot } from '../../../src/auth/keys.js';
 import { DirectoryClient } from '../../../src/client/index.js';
-import { Directory, type TlsFiles } from '../../../src/directory/index.js';
+import { type CertificateAndKey, Directory } from '../../../src/directory/index.js';
 import { Relay } from '../../../src/relay/index.js';
 import { until } from './until.js';
 
@@ -18,7 +18,7 @@ export interface Cluster {
 }
 
 /** Opens a directory on loopback without relays; the end of the test closes it. */
-export async function openDirectory(t: Test, tls?: TlsFiles): Promise<Directory> {
+export async function openDirectory(t: Test, tls?: CertificateAndKey): Promise<Directory> {
   const directory = await Directory.open({
     listen: transportAddress('127.0.0.1', 0),
     clusterSecret: CLUSTER_SECRET,

@@ -116,7 +116,7 @@ const control: FuzzTarget = {
           transactionId: ID,
           ...name,
           mapped: parseAddress('203.0.113.7:40000'),
-          claimed: parseAddress('198.51.100.9:50000'),
+          peerAddress: parseAddress('198.51.100.9:50000'),
           sessionIndex: 7,
         },
         { type: 'offer-accepted', transactionId: ID, sessionIndex: 7 },

@@ -14,7 +14,7 @@ export function dualStack() {
   const nyc = world.addRelay('nyc-1', '192.0.2.20', { trunkToo: six(20) });
   world.introduce();
   const remote = () => {
-    const known = fra.rules.context.trunk.relays.get('nyc-1');
+    const known = fra.core.context.trunk.relays.get('nyc-1');
     if (!known) throw new Error('nyc-1 is not known');
     return known;
   };

@@ -40,10 +40,10 @@ export interface ProbeFlight {
   readonly worker: number | undefined;
 }
 
-/** A relay's rules with their fake data plane. */
+/** A relay's core with its fake data plane. */
 export interface WorldRelay {
   readonly id: string;
-  readonly rules: RelayCore;
+  readonly core: RelayCore;
   readonly plane: FakePlane;
   readonly local: LocalRelay & { incarnation: Incarnation };
   readonly service: TransportAddress;
@@ -116,7 +116,7 @@ export class World {
       this.#sent(datagram, datagram.side === 'client' ? service : trunk),
     );
     plane.trunkLanePorts = trunks.map(() => options.lanePorts ?? []);
-    const rules = new RelayCore({
+    const core = new RelayCore({
       local,
       region: 'here',
       serviceAddresses: [service],
@@ -136,7 +136,7 @@ export class World {
       trunkSources: trunks,
       recordsMax: 1,
     };
-    const relay = { id, rules, plane, local, service, trunk, record };
+    const relay = { id, core, plane, local, service, trunk, record };
     this.relays.set(id, relay);
     plane.onProbe = (probe) => this.#probed(relay, probe);
     return relay;
@@ -145,7 +145,7 @@ export class World {
   /** Gives every relay a registry of all relays. */
   introduce(): void {
     const records = [...this.relays.values()].map(({ record }) => record);
-    for (const { rules } of this.relays.values()) rules.updateRelays(records);
+    for (const { core } of this.relays.values()) core.updateRelays(records);
   }
 
   /** Sends a datagram from any address. */
@@ -175,15 +175,15 @@ export class World {
     for (let passed = 0; passed < ms; passed += stepMs) {
       this.clock.advance(stepMs);
       for (const peer of this.living) peer.keepAlive();
-      for (const { rules } of this.relays.values()) {
-        for (let more = rules.tick(); more; more = rules.goOn()) this.pump();
+      for (const { core } of this.relays.values()) {
+        for (let more = core.tick(); more; more = core.goOn()) this.pump();
       }
       this.pump();
     }
   }
 
   #probed(
-    { id: from, rules, trunk, record }: WorldRelay,
+    { id: from, core, trunk, record }: WorldRelay,
     {
       relayIndex,
       number,
@@ -205,7 +205,7 @@ export class World {
     const ours = record.trunkAddresses[socket]?.address;
     const heard = back?.paths?.find((each) => each.remote.address === ours)?.heard;
     this.#replies.push(() =>
-      rules.receive({
+      core.receive({
         datagrams: [],
         events: [
           path.bytes === undefined
@@ -230,7 +230,7 @@ export class World {
 
   #deliver(flight: Flight): void {
     const { from, to, data } = flight;
-    for (const { rules, service, trunk } of this.relays.values()) {
+    for (const { core, service, trunk } of this.relays.values()) {
       const side = sameAddress(to, service)
         ? 'client'
         : sameAddress(to, trunk)
@@ -239,7 +239,7 @@ export class World {
       if (side === undefined) continue;
       const tuple = { handle: listenerHandle('client', 0), remote: from };
       const handed = this.#batchOf(data);
-      rules.receive({
+      core.receive({
         datagrams: [{ side, known: false, worker: 1, tuple, data: handed }],
         events: [],
       });

@@ -9,7 +9,7 @@ import type { RelayBeat, RelayTable } from './relay-table.js';
 import type { Snapshots } from './snapshot.js';
 
 /** An accepted message of a relay. */
-export type RelayEvent =
+export type RelayMessage =
   | {
       readonly kind: 'registered';
       readonly record: RelayRecord;
@@ -26,7 +26,7 @@ export type RelayEvent =
   | { readonly kind: 'deregistered'; readonly id: string };
 
 /** The state to which events are applied. */
-export interface RelayEventsOptions {
+export interface RelayMessageHandlerOptions {
   readonly relays: RelayTable;
   readonly snapshots: Snapshots;
   readonly reachability: Reachability;
@@ -36,15 +36,15 @@ export interface RelayEventsOptions {
 }
 
 /** Applies relays' messages, and their silence, to the directory's state. */
-export class RelayEvents {
-  readonly #options: RelayEventsOptions;
+export class RelayMessageHandler {
+  readonly #options: RelayMessageHandlerOptions;
 
-  constructor(options: RelayEventsOptions) {
+  constructor(options: RelayMessageHandlerOptions) {
     this.#options = options;
   }
 
   /** Applies an accepted event. */
-  apply(event: RelayEvent): void {
+  apply(event: RelayMessage): void {
     const { relays, reachability, contests, logger } = this.#options;
     switch (event.kind) {
       case 'registered': {

@@ -10,7 +10,7 @@ export const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
 /** A certificate and a key that do not fit together for this long are reported. */
 export const TLS_SETTLE_MS = 10_000;
 
-export type TlsFilesOptions = Pick<
+export type WatchedTlsFilesOptions = Pick<
   WatchedFileOptions<TlsPaths, TlsPair>,
   'take' | 'clock' | 'logger'
 >;
@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000;
  * The certificate and key of a server, which are renewed under it. A pair is taken only whole:
  * readable, fitting together, and not worse than the one in use.
  */
-export class TlsFiles {
+export class WatchedTlsFiles {
   readonly #file: WatchedFile<TlsPaths, TlsPair>;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -29,7 +29,7 @@ export class TlsFiles {
   #expirySaidAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param pair - what `readTlsPair` has read from `paths` */
-  constructor(paths: TlsPaths, pair: TlsPair, { take, clock, logger }: TlsFilesOptions) {
+  constructor(paths: TlsPaths, pair: TlsPair, { take, clock, logger }: WatchedTlsFilesOptions) {
     this.#inUse = pair;
     this.#clock = clock;
     this.#logger = logger;

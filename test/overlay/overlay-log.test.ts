@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
-import { LegLog, REFUSAL_LINES_PER_SECOND } from '../../src/overlay/leg-log.js';
+import { OverlayLog, REFUSAL_LINES_PER_SECOND } from '../../src/overlay/overlay-log.js';
 import { RelayMetrics } from '../../src/relay/metrics.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
@@ -124,7 +124,7 @@ t.test('every refusal is logged at level debug and counted by its reason', async
     lines.filter(({ event }) => event === 'refused'),
     reasons().map(() => ({ level: 20, connectionId: CONNECTION_ID, peer: /^203\.0\.113\.7:4/ })),
   );
-  const text = await new RelayMetrics(fra.rules, fra.plane).text();
+  const text = await new RelayMetrics(fra.core, fra.plane).text();
   t.match(text, 'turnpike_relay_refusals_total{code="437",reason="no-such-leg"} 2');
   t.match(text, 'turnpike_relay_refusals_total{code="447",reason="not-connected-in-time"} 1');
 });
@@ -159,7 +159,7 @@ t.test('a failed authentication is logged and counted by its reason', async (t) 
     ],
   );
   t.match(of[2], { username: 'somebody', peer: '203.0.113.7:40000' });
-  const text = await new RelayMetrics(fra.rules, fra.plane).text();
+  const text = await new RelayMetrics(fra.core, fra.plane).text();
   const metric = 'turnpike_relay_authentication_failures_total';
   for (const reason of ['wrong-integrity', 'unknown-user', 'attribute-missing', 'expired']) {
     t.match(text, `${metric}{reason="${reason}"} 1`);
@@ -182,7 +182,7 @@ t.test('a datagram that is dropped without a response is logged', async (t) => {
 t.test('lines are limited per second, and one line has the number of omitted ones', async (t) => {
   const { lines, logger } = capture('debug');
   const clock = new ManualClock();
-  const log = new LegLog(clock, 'fra-1', logger);
+  const log = new OverlayLog(clock, 'fra-1', logger);
   const peer = { address: '203.0.113.7', port: 1 };
   for (let i = 0; i < 10_000; i++) log.refused(peer, 'no-such-leg', undefined);
   const written = lines.length;
@@ -201,7 +201,7 @@ t.test('lines are limited per second, and one line has the number of omitted one
 t.test('a flood of one kind of line does not use the limit of another kind', async (t) => {
   const { lines, logger } = capture('debug');
   const clock = new ManualClock();
-  const log = new LegLog(clock, 'fra-1', logger);
+  const log = new OverlayLog(clock, 'fra-1', logger);
   const peer = { address: '203.0.113.7', port: 1 };
   for (let i = 0; i < 2_000; i++) log.dropped(peer, 'malformed');
   for (let i = 0; i < 2_000; i++) log.trunkDropped(peer, 'trunk_control_malformed');
@@ -234,6 +234,6 @@ t.test('a logger without isLevelEnabled gets every line', async (t) => {
   world.introduce();
   const peer = new FakePeer(world, { address: '203.0.113.7:40000', relay: fra, role: 0 });
   peer.allocate(fra.service);
-  t.equal(fra.rules.faults, 0);
+  t.equal(fra.core.faults, 0);
   t.not(said.length, 0);
 });

@@ -2,7 +2,7 @@ import { type Logger, pino } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import { LineLimiter } from '../logging/line-limiter.js';
-import type { ChallengeReason, ClientDrop, RequestLog } from '../stun-server/server-context.js';
+import type { ChallengeReason, ClientDrop, ServerLog } from '../stun-server/server-context.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
 import type { Carried } from './forwarding.js';
@@ -36,7 +36,7 @@ const NAMES = Object.keys(KINDS) as Kind[];
  * Logs legs and requests: at level info the end of each leg that was established, at level debug
  * each refusal and drop. Each kind is limited in rate, and omitted lines are counted.
  */
-export class LegLog implements RequestLog {
+export class OverlayLog implements ServerLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #relay: string;
@@ -78,7 +78,7 @@ export class LegLog implements RequestLog {
         relay: this.#relay,
         peer: formatAddress(origin.tuple.remote),
         peerRelay: pairing.remote?.id ?? this.#relay,
-        otherPeer: formatAddress(pairing.claimed),
+        otherPeer: formatAddress(pairing.peerAddress),
         reason,
         durationSeconds: Math.round((this.#clock.monotonic() - pairing.since) / 100) / 10,
         packetsFromPeer: fromPeer.packets,

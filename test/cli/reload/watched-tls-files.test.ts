@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { TlsFiles } from '../../../src/cli/reload/tls-files.js';
 import { RELOAD_WATCH_MS } from '../../../src/cli/reload/watched-file.js';
+import { WatchedTlsFiles } from '../../../src/cli/reload/watched-tls-files.js';
 import { readTlsPair, type TlsPair } from '../../../src/files/tls-pair.js';
 import { makePem, type Pem } from './pem.js';
 
@@ -32,7 +32,7 @@ async function scene(t: Test, pem: Pem = first, refuses = false) {
     if (refuses) throw new Error('no');
     taken.push(next);
   };
-  const files = new TlsFiles(paths, await readTlsPair(paths), { take, clock, logger });
+  const files = new WatchedTlsFiles(paths, await readTlsPair(paths), { take, clock, logger });
   const look = async (passedMs: number = RELOAD_WATCH_MS) => {
     clock.ms += passedMs;
     await files.check();
