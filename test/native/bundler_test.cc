@@ -18,7 +18,7 @@ constexpr Now kNow{1'000'000'000'000, 325};
 constexpr uint32_t kMtuBytes = 600;
 const SipKey kKey{3, 4};
 
-// What left: the payloads of each datagram, and on which session.
+// A datagram that left: session and payload of each record, its sequence and length.
 struct Sent {
   std::vector<std::pair<uint32_t, Bytes>> records;
   uint64_t sequence;
@@ -40,7 +40,7 @@ struct BundlerFixture {
     }
   }
 
-  // Sends ChannelData as the worker does; what has to leave meanwhile is in `sent`.
+  // Forwards ChannelData as a worker does. Datagrams that leave are appended to `sent`.
   void Send(uint32_t session, size_t payload_bytes, uint32_t relay_index = 1) {
     const FlowKey key{test::ToTuple(0, "203.0.113.7:4000"),
                       static_cast<uint16_t>(0x4000 + session)};
@@ -113,7 +113,7 @@ TEST(Bundler, RecordsShareADatagramUpToTheMtu) {
   EXPECT_EQ(next, 12);
 }
 
-TEST(Bundler, SequencesRiseInTheOrderOfSending) {
+TEST(Bundler, SequencesIncreaseInSendingOrder) {
   BundlerFixture f;
   for (uint32_t i = 0; i < 40; ++i) f.Send(i % 4, i % 5 == 0 ? 500 : 60, 1 + i % 4 / 2);
   f.CloseAll();
@@ -121,7 +121,7 @@ TEST(Bundler, SequencesRiseInTheOrderOfSending) {
   for (const Sent& datagram : f.sent) EXPECT_EQ(datagram.sequence, expected++);
 }
 
-TEST(Bundler, AConnectionsRecordsLeaveInOrder) {
+TEST(Bundler, RecordsOfAConnectionStayInOrder) {
   BundlerFixture f;
   uint32_t random = 1;
   std::map<uint32_t, std::vector<uint8_t>> given;
@@ -140,14 +140,14 @@ TEST(Bundler, AConnectionsRecordsLeaveInOrder) {
   EXPECT_TRUE(given == left);
 }
 
-TEST(Bundler, RelaysThatSplitNothingGetSingles) {
+TEST(Bundler, RelaysWithRecordsMaxOneGetSingleRecords) {
   BundlerFixture f(1);
   for (int i = 0; i < 5; ++i) f.Send(1, 20);
   EXPECT_EQ(f.sent.size(), 5u);
   EXPECT_TRUE(f.bundler.empty());
 }
 
-TEST(Bundler, ARelaysMostRecordsAreHonoured) {
+TEST(Bundler, ADatagramHasAtMostRecordsMaxRecords) {
   BundlerFixture f(3);
   for (int i = 0; i < 7; ++i) f.Send(1, 4);
   f.CloseAll();
@@ -156,7 +156,7 @@ TEST(Bundler, ARelaysMostRecordsAreHonoured) {
   EXPECT_EQ(f.sent[2].records.size(), 1u);
 }
 
-TEST(Bundler, EmptyPayloadsAreRecordsToo) {
+TEST(Bundler, EmptyPayloadsAreRecords) {
   BundlerFixture f;
   for (int i = 0; i < 100; ++i) f.Send(1, 0);
   f.CloseAll();
@@ -165,7 +165,7 @@ TEST(Bundler, EmptyPayloadsAreRecordsToo) {
   EXPECT_EQ(records, 100u);
 }
 
-TEST(Bundler, MemoryOfClosedBundlesComesBackOnce) {
+TEST(Bundler, MemoryIsReusedAfterRecycle) {
   BundlerFixture f;
   for (uint32_t round = 0; round < 10; ++round) {
     uint32_t opened = 0;

@@ -20,7 +20,7 @@ bool Push(ByteRing& ring, uint32_t length, uint8_t fill, uint64_t limit = 4096) 
   return true;
 }
 
-TEST(ByteRing, RecordsComeOutAsTheyWentIn) {
+TEST(ByteRing, RecordsComeOutUnchangedAndInOrder) {
   ByteRing ring;
   EXPECT_TRUE(ring.Allocate(4096).ok());
   std::deque<std::pair<uint32_t, uint8_t>> model;
@@ -44,7 +44,7 @@ TEST(ByteRing, RecordsComeOutAsTheyWentIn) {
   }
 }
 
-TEST(ByteRing, SkippedRecordsKeepTheirRoomUntilPop) {
+TEST(ByteRing, SkippedRecordsOccupyRoomUntilPop) {
   ByteRing ring;
   EXPECT_TRUE(ring.Allocate(4096).ok());
   while (Push(ring, 504, 1)) {
@@ -56,7 +56,7 @@ TEST(ByteRing, SkippedRecordsKeepTheirRoomUntilPop) {
   EXPECT_TRUE(Push(ring, 504, 2));
 }
 
-TEST(ByteRing, FillLimit) {
+TEST(ByteRing, ReserveRespectsTheFillLimit) {
   ByteRing ring;
   EXPECT_TRUE(ring.Allocate(4096).ok());
   EXPECT_TRUE(Push(ring, 1000, 1, 1024));
@@ -65,7 +65,7 @@ TEST(ByteRing, FillLimit) {
   EXPECT_FALSE(ring.Empty());
 }
 
-TEST(ByteRing, TwoThreads) {
+TEST(ByteRing, TwoThreadsPassAllRecordsInOrder) {
   ByteRing ring;
   EXPECT_TRUE(ring.Allocate(4096).ok());
   constexpr uint32_t kRecords = 20'000;

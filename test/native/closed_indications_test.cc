@@ -1,4 +1,4 @@
-// What data that met no flow earns its sender.
+// Closed indications to the senders of data that matches no flow.
 #include "forward/closed_indications.h"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ using test::ToTuple;
 using Result = ClosedIndications::Result;
 
 const SipKey kKey{3, 4};
-// ChannelData of 16 bytes: 20 with its header, the shortest that earns a hint.
+// ChannelData of 16 bytes, 20 with its header: the shortest that gets an indication.
 const test::Bytes kData(20, 0x40);
 
 struct Scene {
@@ -39,7 +39,7 @@ struct Scene {
   Outgoing out{};
 };
 
-TEST(ClosedIndications, ItIsBareAndGoesToTheSource) {
+TEST(ClosedIndications, IndicationsAreBareAndGoToTheSource) {
   Scene scene(1'000);
   std::set<std::string> ids;
   for (uint64_t i = 0; i < 10; ++i) {
@@ -54,7 +54,7 @@ TEST(ClosedIndications, ItIsBareAndGoesToTheSource) {
   EXPECT_EQ(ids.size(), size_t{10});
 }
 
-TEST(ClosedIndications, NothingIsLongerThanWhatCame) {
+TEST(ClosedIndications, NoIndicationIsLongerThanItsDatagram) {
   Scene scene(1'000);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0, 19), Result::kWithheld);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0, 4), Result::kWithheld);
@@ -66,7 +66,7 @@ TEST(ClosedIndications, WithoutABudgetNothingIsSent) {
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0), Result::kWithheld);
 }
 
-// The number sent of `count` that come at once.
+// Returns how many of `count` simultaneous datagrams get an indication.
 uint32_t Sent(Scene& scene, uint32_t count, uint64_t now_ns,
               std::string (*source)(uint32_t index)) {
   uint32_t sent = 0;
@@ -74,7 +74,7 @@ uint32_t Sent(Scene& scene, uint32_t count, uint64_t now_ns,
   return sent;
 }
 
-TEST(ClosedIndications, OneSourceHasItsShareWhateverItsPort) {
+TEST(ClosedIndications, ASourceHasOneBudgetForAllPorts) {
   Scene scene(1'000'000);
   const auto one_host = [](uint32_t i) { return "203.0.113.7:" + std::to_string(1'024 + i); };
   EXPECT_EQ(Sent(scene, 1'000, 0, one_host), uint32_t{kClosedIndicationsPerSourceBurst});
@@ -83,7 +83,7 @@ TEST(ClosedIndications, OneSourceHasItsShareWhateverItsPort) {
   EXPECT_EQ(scene.Answer("203.0.113.8:4000", kNsPerSecond), Result::kSent);
 }
 
-TEST(ClosedIndications, AnIpv6NetworkOf64BitsIsOneSource) {
+TEST(ClosedIndications, AnIpv6Prefix64IsOneSource) {
   Scene scene(1'000'000);
   const auto one_network = [](uint32_t i) {
     return "[2001:db8::" + std::to_string(i % 10) + "]:" + std::to_string(1'024 + i);
@@ -98,12 +98,12 @@ TEST(ClosedIndications, AllSourcesTogetherHaveABudget) {
     return "198.51." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":4000";
   };
   EXPECT_EQ(Sent(scene, 5'000, kNsPerSecond, anybody), 10u);
-  // What was not used for an hour is not saved up.
+  // A budget that was not used for an hour does not accumulate.
   EXPECT_EQ(Sent(scene, 5'000, 3'600 * kNsPerSecond, anybody), 10u);
   EXPECT_EQ(scene.Answer("192.0.2.99:4000", 3'600 * kNsPerSecond), Result::kOverBudget);
 }
 
-TEST(ClosedIndications, ARelayIsNeverAnswered) {
+TEST(ClosedIndications, RelayHostsGetNoIndication) {
   Scene scene(1'000'000);
   scene.relays.Set({ToTransportAddress("192.0.2.10:0"), ToTransportAddress("127.0.0.1:3478"),
                     ToTransportAddress("[2001:db8::1]:0")});
@@ -118,7 +118,7 @@ TEST(ClosedIndications, ARelayIsNeverAnswered) {
   EXPECT_EQ(scene.Answer("192.0.2.11:3478", 0), Result::kWithheld);
 }
 
-TEST(ClosedIndications, ManyRelaysAreAllKnownAndTooManyStopThemAll) {
+TEST(ClosedIndications, TooManyRelayHostsStopAllIndications) {
   Scene scene(1'000'000);
   std::vector<TransportAddress> hosts;
   for (uint32_t i = 0; i < kRelayHostsMax; ++i) {

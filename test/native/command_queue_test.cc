@@ -5,12 +5,12 @@
 namespace turnpike {
 namespace {
 
-TEST(CommandQueue, FullAtItsLengthAndInOrder) {
+TEST(CommandQueue, HoldsItsLengthAndKeepsOrder) {
   CommandQueue queue;
   EXPECT_TRUE(queue.Allocate().ok());
   Command command{};
   command.kind = Command::Kind::kProbe;
-  // Over the end of the ring and on.
+  // Several times past the end of the ring.
   for (uint32_t round = 0; round < 3; ++round) {
     for (uint32_t i = 0; i < kCommandQueueLength; ++i) {
       EXPECT_TRUE(queue.HasRoom());
@@ -28,8 +28,8 @@ TEST(CommandQueue, FullAtItsLengthAndInOrder) {
   EXPECT_EQ(queue.pushed(), 3u * kCommandQueueLength);
 }
 
-// AddressSanitizer's leak check is the judge.
-TEST(CommandQueue, RelaysThatNoWorkerTookAreFreed) {
+// Under AddressSanitizer a relay that is not freed is a leak, which fails the test.
+TEST(CommandQueue, RelaysInTheQueueAreFreedWithIt) {
   CommandQueue queue;
   EXPECT_TRUE(queue.Allocate().ok());
   Command command{};

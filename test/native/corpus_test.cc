@@ -1,4 +1,4 @@
-// Runs test/corpus/packets.txt, whose head says how it is written, through the forwarder.
+// Runs test/corpus/packets.txt, whose head describes its format, through the forwarder.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -45,7 +45,7 @@ class Corpus {
     return SipKey::FromBytes(test::FromHex(ReadWord(words)).data());
   }
 
-  // `until SECOND` at the end of an entry, or nothing.
+  // Parses an optional `until SECOND` at the end of an entry.
   Expiry ReadUntil(std::istream& words) {
     if (ReadWord(words) != "until") return {};
     return Expiry::After(1, ToNumber(ReadWord(words)) - 2);
@@ -108,7 +108,7 @@ class Corpus {
   }
 
   void RunPacket(bool client, std::istream& words, const std::string& line) {
-    // The relays' lists are complete when the first packet comes.
+    // The relays are complete when the first packet follows.
     for (auto& [relay_index, relay] : relays_)
       fixture_->PutRemoteRelay(relay_index, std::move(relay));
     relays_.clear();

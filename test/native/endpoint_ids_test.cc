@@ -14,7 +14,7 @@ TransportHandle Take(EndpointIds& ids) {
   return handle ? *handle : TransportHandle();
 }
 
-TEST(EndpointIds, AHandleTellsItsWorkerAndIsNoListener) {
+TEST(EndpointIds, AHandleHasItsWorkerAndIsNoListener) {
   EndpointIds ids(3, 2);
   const TransportHandle handle = Take(ids);
   EXPECT_EQ(handle.transport(), Transport::kUdp);
@@ -25,13 +25,13 @@ TEST(EndpointIds, AHandleTellsItsWorkerAndIsNoListener) {
   EXPECT_TRUE(TransportHandle::FromNumber(handle.ToNumber()) == handle);
 }
 
-TEST(EndpointIds, NoneWhereAllAreInUse) {
+TEST(EndpointIds, TakeFailsWhileAllIdsAreInUse) {
   EndpointIds ids(0, 3);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(ids.Take(Transport::kUdp).has_value());
   EXPECT_FALSE(ids.Take(Transport::kUdp).has_value());
 }
 
-TEST(EndpointIds, TheLongestRestedIsTakenAndNeverUsedOnesBeforeIt) {
+TEST(EndpointIds, UnusedIdsComeFirstThenTheLongestFreed) {
   EndpointIds ids(0, 4);
   const TransportHandle first = Take(ids);
   const TransportHandle second = Take(ids);
@@ -45,7 +45,7 @@ TEST(EndpointIds, TheLongestRestedIsTakenAndNeverUsedOnesBeforeIt) {
   EXPECT_EQ(Take(ids).id(), first.id());
 }
 
-TEST(EndpointIds, NoHandleIsGivenTwice) {
+TEST(EndpointIds, NoHandleRepeats) {
   EndpointIds ids(1, 16);
   std::set<uint64_t> given;
   std::deque<TransportHandle> in_use;
@@ -65,7 +65,7 @@ TEST(EndpointIds, NoHandleIsGivenTwice) {
   EXPECT_GT(given.size(), 1'000u);
 }
 
-TEST(EndpointIds, GenerationsStartAnewBehindTheLastOneAndAreNeverTheListeners) {
+TEST(EndpointIds, GenerationsWrapAroundWithoutZero) {
   EndpointIds ids(0, 1);
   uint32_t before = 0;
   for (uint64_t i = 0; i < TransportHandle::kGenerationMask + uint64_t{2}; ++i) {

@@ -1,4 +1,4 @@
-// Sockets that workers open and close while they run.
+// Endpoints: sockets that workers open and close while they run.
 #include <dirent.h>
 #include <errno.h>
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ struct Peer {
     EXPECT_EQ(sendto(socket.fd(), data.data(), data.size(), 0, &address.any, length),
               static_cast<ssize_t>(data.size()));
   }
-  // Waits for a datagram; empty after so long.
+  // Returns the next datagram; empty after the timeout.
   Bytes Receive(int timeout_ms = 10'000) {
     pollfd ready{socket.fd(), POLLIN, 0};
     if (poll(&ready, 1, timeout_ms) != 1) return {};
@@ -43,7 +43,7 @@ struct Peer {
   UdpSocket socket;
 };
 
-// A plane with what it reported.
+// A plane and its reports.
 struct Scene : PlaneFixture {
   using PlaneFixture::PlaneFixture;
 
@@ -66,7 +66,7 @@ struct Scene : PlaneFixture {
     EXPECT_EQ(controller->CloseEndpoint(handle), StatusCode::kOk);
     ReportOf(PuntKind::kEndpointClosed, handle);
   }
-  // Waits for a report and takes it.
+  // Waits for a report, removes it and returns it.
   EndpointReport ReportOf(PuntKind kind, TransportHandle handle) {
     EndpointReport found{};
     WaitFor([&] {
@@ -119,7 +119,7 @@ FlowAction To(const FiveTuple& tuple) {
   return action;
 }
 
-// The descriptor of this process's socket at an address; -1 where there is none.
+// Returns the descriptor of this process's socket at an address, or -1.
 int DescriptorOf(const TransportAddress& address) {
   DIR* const folder = opendir("/proc/self/fd");
   int found = -1;
@@ -134,7 +134,7 @@ int DescriptorOf(const TransportAddress& address) {
   return found;
 }
 
-TEST(Endpoints, AnswersTellThePortOrWhyThereIsNone) {
+TEST(Endpoints, ResponsesHaveThePortOrTheError) {
   Scene scene(2);
   const TransportHandle handle = scene.Open(1);
   EXPECT_NE(scene.AddressOf(handle).port, 0);
@@ -145,7 +145,7 @@ TEST(Endpoints, AnswersTellThePortOrWhyThereIsNone) {
   const TransportHandle nowhere = scene.Ask(0, test::ToTransportAddress("192.0.2.1:0"));
   report = scene.ReportOf(PuntKind::kEndpointOpened, nowhere);
   EXPECT_EQ(report.error_number, static_cast<uint32_t>(EADDRNOTAVAIL));
-  // Neither is there, so there is nothing to close.
+  // An endpoint that was not opened, or is closed, needs no further command.
   EXPECT_EQ(scene.controller->CloseEndpoint(taken), StatusCode::kOk);
   scene.Close(handle);
   EXPECT_EQ(DescriptorOf(scene.AddressOf(handle)), -1);
@@ -154,7 +154,7 @@ TEST(Endpoints, AnswersTellThePortOrWhyThereIsNone) {
   EXPECT_EQ(commands.pushed(), 2u);
 }
 
-TEST(Endpoints, WhatCannotBeAskedIsRefused) {
+TEST(Endpoints, InvalidAndExcessCommandsAreRefused) {
   Scene scene(1);
   TransportHandle handle;
   const TransportAddress address = test::ToTransportAddress("127.0.0.1:0");
@@ -164,18 +164,18 @@ TEST(Endpoints, WhatCannotBeAskedIsRefused) {
             StatusCode::kInvalid);
   EXPECT_EQ(scene.controller->CloseEndpoint(TransportHandle::OfListener(Side::kClient, 0)),
             StatusCode::kInvalid);
-  // So many may be unanswered; the one more is not taken.
+  // A further command is refused while this many wait for a response.
   std::vector<TransportHandle> asked;
   for (uint32_t i = 0; i < kEndpointCommandsMax; ++i) asked.push_back(scene.Ask(0, address));
   EXPECT_EQ(scene.controller->OpenEndpoint(0, EndpointKind::kClient, address, &handle),
             StatusCode::kQueueFull);
-  // Nobody was told of it.
+  // An endpoint cannot be closed before its opening is reported.
   EXPECT_EQ(scene.controller->CloseEndpoint(asked[0]), StatusCode::kInvalid);
   for (const TransportHandle each : asked) scene.ReportOf(PuntKind::kEndpointOpened, each);
   for (const TransportHandle each : asked) scene.Close(each);
 }
 
-TEST(Endpoints, OneWhoseSocketIsTakenEndsAndSaysSo) {
+TEST(Endpoints, AFailedSocketEndsItsEndpointWithAReport) {
   Scene scene(2);
   Peer peer;
   for (int round = 0; round < 3; ++round) {
@@ -187,7 +187,7 @@ TEST(Endpoints, OneWhoseSocketIsTakenEndsAndSaysSo) {
     const EndpointReport report = scene.ReportOf(PuntKind::kEndpointEnded, handle);
     EXPECT_NE(report.error_number, 0u);
     EXPECT_EQ(DescriptorOf(scene.AddressOf(handle)), -1);
-    // Nothing is put for it or sent by it; what it had goes with the close.
+    // It accepts no flows and sends nothing. The close removes its flow.
     EXPECT_EQ(scene.controller->PutClientFlow(kEveryWorker, key, To(key.tuple)),
               StatusCode::kAddress);
     EXPECT_EQ(scene.controller->Send(Side::kClient, key.tuple, kBinding.data(), 20),
@@ -199,14 +199,14 @@ TEST(Endpoints, OneWhoseSocketIsTakenEndsAndSaysSo) {
   }
 }
 
-TEST(Endpoints, WhatCameByAClosedOneIsNotHandedUp) {
+TEST(Endpoints, DatagramsOfAClosedEndpointAreNotHandedUp) {
   Scene scene(1);
   Peer peer;
   const TransportHandle handle = scene.Open(0);
   for (int i = 0; i < 20; ++i) peer.Send(scene.AddressOf(handle), kBinding);
   WaitFor([&] { return scene.Count(Verdict::kClientPunted) == 20; });
   EXPECT_EQ(scene.controller->CloseEndpoint(handle), StatusCode::kOk);
-  // Applied before anything is drained.
+  // The worker applies the close before the datagrams are drained.
   WaitFor([&] { return scene.Count(Counter::kCommandsApplied) == 2; });
   scene.ReportOf(PuntKind::kEndpointClosed, handle);
   scene.Drain();
@@ -214,7 +214,7 @@ TEST(Endpoints, WhatCameByAClosedOneIsNotHandedUp) {
   EXPECT_EQ(scene.Count(Counter::kEndpointGone), 20u);
 }
 
-TEST(Endpoints, AWorkerHandsOverWhatLeavesByAnothers) {
+TEST(Endpoints, DatagramsForAnotherWorkersEndpointAreHandedOver) {
   Scene scene(2);
   Peer peer;
   const TransportHandle in = scene.Open(0);
@@ -235,7 +235,7 @@ TEST(Endpoints, AWorkerHandsOverWhatLeavesByAnothers) {
   EXPECT_TRUE(peer.Receive(20).empty());
 }
 
-TEST(Endpoints, ManyCloseUnderTrafficAndNothingIsLeft) {
+TEST(Endpoints, ClosingUnderTrafficLeavesNoFlowAndNoSocket) {
   constexpr uint32_t kEndpoints = 30;
   Scene scene(2);
   Peer peer;

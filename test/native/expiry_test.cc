@@ -1,4 +1,4 @@
-// Entries that end by themselves, as the forwarder judges them.
+// Expiry of entries in the forwarder.
 #include "table/expiry.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ Verdict SendOn(ForwarderFixture& fixture, uint16_t channel, uint64_t second, Out
   return fixture.ForwardClient(buffer->packet(), At(second), out);
 }
 
-// Two relays: what the left one sends on its only flow comes to session 7 of the right one.
+// Two relays. The only flow of the left one leads to session 7 of the right one.
 struct Pair {
   Pair() {
     left.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
@@ -47,7 +47,7 @@ struct Pair {
     return relay;
   }
 
-  // Sends one record at a second and returns what becomes of it at the right relay.
+  // Sends one record at a given second and returns the right relay's verdict.
   Verdict Deliver(uint64_t second) {
     Outgoing out;
     EXPECT_EQ(SendOn(left, 0x4000, second, &out), Verdict::kClientToTrunk);
@@ -63,8 +63,8 @@ struct Pair {
   ForwarderFixture right{0, 1};
 };
 
-TEST(Expiry, LastsNoShorterThanAskedForAndASecondLongerAtMost) {
-  // Asked for at any moment within second 100.
+TEST(Expiry, LastsItsLifetimeAndAtMostOneSecondMore) {
+  // Put at any time within second 100.
   const Expiry expiry = Expiry::After(5, 100);
   EXPECT_FALSE(expiry.IsOver(100));
   EXPECT_FALSE(expiry.IsOver(105));
@@ -72,7 +72,7 @@ TEST(Expiry, LastsNoShorterThanAskedForAndASecondLongerAtMost) {
   EXPECT_TRUE(expiry.IsOver(kForEver));
 }
 
-TEST(Expiry, NeverIsZeroAndWhatNoSecondReaches) {
+TEST(Expiry, ZeroAndUnreachableSecondsMeanNever) {
   const Expiry zeroed{};
   EXPECT_EQ(zeroed.second(), 0u);
   EXPECT_EQ(Expiry::After(0, 100).second(), 0u);
@@ -84,7 +84,7 @@ TEST(Expiry, NeverIsZeroAndWhatNoSecondReaches) {
   }
 }
 
-TEST(Expiry, AFlowForwardsUntilItsSecondAndCountsNothingFromThenOn) {
+TEST(Expiry, AnExpiredFlowForwardsAndCountsNothing) {
   ForwarderFixture fixture(0, 1);
   fixture.PutFlowToClient(FlowOf(0x4000), FlowOf(0x4000).tuple, 0x4001);
   Flow& flow = *fixture.tables.flows.Find(FlowOf(0x4000));
@@ -99,7 +99,7 @@ TEST(Expiry, AFlowForwardsUntilItsSecondAndCountsNothingFromThenOn) {
   EXPECT_EQ(SendOn(fixture, 0x4005, 1'000, &out), Verdict::kChannelUnknown);
 }
 
-TEST(Expiry, AnExpiredFlowToATrunkUsesUpNoSequence) {
+TEST(Expiry, AnExpiredFlowUsesNoSequence) {
   Pair pair;
   Flow& flow = *pair.left.tables.flows.Find(FlowOf(0x4000));
   flow.expiry = Expiry::After(1, 1'000);
@@ -113,7 +113,7 @@ TEST(Expiry, AnExpiredFlowToATrunkUsesUpNoSequence) {
   EXPECT_EQ(pair.right.traffic[2].records_lost.Get(), 0u);
 }
 
-TEST(Expiry, AnExpiredSessionTakesNoRecordAndCountsNone) {
+TEST(Expiry, AnExpiredSessionForwardsAndCountsNothing) {
   Pair pair;
   Session& session = pair.right.tables.sessions.At(7);
   session.expiry = Expiry::After(3, 1'000);
@@ -121,7 +121,7 @@ TEST(Expiry, AnExpiredSessionTakesNoRecordAndCountsNone) {
   EXPECT_EQ(pair.Deliver(1'004), Verdict::kTrunkExpired);
   EXPECT_EQ(pair.right.traffic[2].records_received.Get(), 1u);
   EXPECT_EQ(pair.right.session_traffic[7].packets(), 1u);
-  // Who may not use the index does not learn that it has expired.
+  // For a relay to which the index is not bound, the verdict is not `expired`.
   session.action.generation += 1;
   EXPECT_EQ(pair.Deliver(1'004), Verdict::kTrunkUnbound);
   session.action.generation -= 1;
@@ -129,8 +129,8 @@ TEST(Expiry, AnExpiredSessionTakesNoRecordAndCountsNone) {
   EXPECT_EQ(pair.Deliver(UINT32_MAX), Verdict::kTrunkToClient);
 }
 
-// Entries put, refreshed and removed at random, compared with a map of when each ends.
-TEST(Expiry, AgreesWithAMapOfEnds) {
+// Entries are put, refreshed and removed at random, and compared with a map of their ends.
+TEST(Expiry, AgreesWithAModel) {
   constexpr uint16_t kChannels = 48;
   std::mt19937 random(20'261'127);
   const auto below = [&random](uint32_t bound) { return random() % bound; };

@@ -23,7 +23,7 @@ FiveTuple TupleOf(const std::string& endpoint) {
   return tuple;
 }
 
-// A ring with a worker's end and a controlling thread's, and how many of each port came through.
+// A punt queue, with the calls of the worker and of the controlling thread.
 class Scene {
  public:
   explicit Scene(uint32_t bytes = 64 * 1024) { EXPECT_TRUE(ring_.Allocate(bytes, kKey).ok()); }
@@ -36,14 +36,14 @@ class Scene {
     return ring_.PushDatagram(Side::kClient, 0, packet, punt_class);
   }
 
-  // How often it is queued until it is not.
+  // Pushes until a datagram is refused. Returns the number of queued ones.
   uint32_t Fill(const FiveTuple& tuple, PuntClass punt_class = PuntClass::kStrangers) {
     uint32_t queued = 0;
     while (Push(tuple, punt_class) == PuntResult::kQueued) ++queued;
     return queued;
   }
 
-  // Returns the number of records.
+  // Returns the number of drained records.
   uint32_t Drain(PuntClass punt_class, uint32_t records_max) {
     uint32_t left = records_max;
     uint32_t skipped = 0;
@@ -61,23 +61,23 @@ class Scene {
   std::vector<uint8_t> drained_ = std::vector<uint8_t>(kDrainedBytes);
 };
 
-TEST(FairShare, OneSenderHoldsItsShareAndOthersGetIn) {
+TEST(FairShare, ASenderIsLimitedToItsShare) {
   Scene scene;
   const uint32_t flood = scene.Fill(TupleOf("192.0.2.1:1"));
   EXPECT_GT(flood, 10u);
   EXPECT_EQ(scene.Push(TupleOf("192.0.2.1:1")), PuntResult::kOverShare);
-  // A neighbour behind the same address, and a thousand others.
+  // Another port of the same address, and 250 other addresses.
   EXPECT_EQ(scene.Push(TupleOf("192.0.2.1:2")), PuntResult::kQueued);
   for (int i = 0; i < 250; ++i) {
     EXPECT_EQ(scene.Push(TupleOf("198.51.100." + std::to_string(i) + ":1")), PuntResult::kQueued);
   }
   EXPECT_TRUE(scene.Drain(PuntClass::kStrangers, flood + 251) == flood + 251);
   EXPECT_EQ(scene.Drain(PuntClass::kStrangers, 1), 0u);
-  // What has left is not held any more.
+  // Drained records no longer count for the share.
   EXPECT_EQ(scene.Fill(TupleOf("192.0.2.1:1")), flood);
 }
 
-TEST(FairShare, OneSourceHoldsItsShareFromHoweverManyPorts) {
+TEST(FairShare, ASourceIsLimitedToItsShareOverAllPorts) {
   for (const std::string source : {"192.0.2.1:", "[2001:db8::1]:"}) {
     Scene scene;
     uint32_t queued = 0;
@@ -85,14 +85,14 @@ TEST(FairShare, OneSourceHoldsItsShareFromHoweverManyPorts) {
       if (scene.Push(TupleOf(source + std::to_string(port))) == PuntResult::kQueued) ++queued;
     }
     EXPECT_GT(queued, 10u);
-    // A record of 20 bytes takes 88 of the ring: less than a third of it is taken.
+    // A record of 20 bytes takes 88 bytes of the ring: less than a third of it is used.
     EXPECT_TRUE(queued * 88 < 64 * 1024 / 3);
     EXPECT_EQ(scene.Push(TupleOf("192.0.2.2:1")), PuntResult::kQueued);
     EXPECT_EQ(scene.Push(TupleOf("[2001:db8:0:1::1]:1")), PuntResult::kQueued);
   }
 }
 
-TEST(FairShare, AnIpv6SourceIsItsPrefixOf64Bits) {
+TEST(FairShare, AnIpv6Prefix64IsOneSource) {
   Scene scene;
   for (int host = 1; host < 5'000; ++host) {
     char address[64];
@@ -103,7 +103,7 @@ TEST(FairShare, AnIpv6SourceIsItsPrefixOf64Bits) {
   EXPECT_EQ(scene.Push(TupleOf("[2001:db8:0:1::1]:1")), PuntResult::kQueued);
 }
 
-TEST(FairShare, AFewFloodsLeaveRoom) {
+TEST(FairShare, FloodsOfFortySourcesLeaveRoom) {
   Scene scene;
   for (int round = 0; round < 50; ++round) {
     for (int source = 1; source <= 40; ++source) {
@@ -115,7 +115,7 @@ TEST(FairShare, AFewFloodsLeaveRoom) {
   }
 }
 
-TEST(FairShare, InventedSourcesFillTheStrangersQueueAlone) {
+TEST(FairShare, SpoofedSourcesFillOnlyTheStrangersQueue) {
   Scene scene;
   bool full = false;
   for (uint32_t i = 0; i < 100'000; ++i) {
@@ -158,7 +158,7 @@ TEST(FairShare, TheLongestDatagramFitsTheSmallestQueue) {
   EXPECT_EQ(ring.PushDatagram(Side::kTrunk, 0, packet, PuntClass::kRelays), PuntResult::kQueued);
 }
 
-TEST(FairShare, WhatIsHeldIsWhatWaits) {
+TEST(FairShare, SharesCountOnlyWaitingRecords) {
   FairShare shares;
   EXPECT_TRUE(shares.Allocate(kKey).ok());
   std::deque<FairShare::Ticket> waiting;
@@ -173,11 +173,11 @@ TEST(FairShare, WhatIsHeldIsWhatWaits) {
     }
   }
   for (const FairShare::Ticket& ticket : waiting) shares.GiveBack(ticket);
-  // Nothing is held, so even what is larger than any share gets in.
+  // With nothing held, even a record that is larger than any share is admitted.
   for (uint32_t i = 0; i < 64; ++i) EXPECT_TRUE(shares.Admits(shares.SenderOf(i), 1'000'000, 0));
 }
 
-TEST(FairShare, TwoThreadsKeepCount) {
+TEST(FairShare, TwoThreadsLoseNoRecord) {
   constexpr uint32_t kRecords = 200'000;
   Scene scene;
   std::atomic<bool> done{false};

@@ -8,7 +8,7 @@
 namespace turnpike {
 namespace {
 
-TEST(FixedTable, AgreesWithAModelThroughChurn) {
+TEST(FixedTable, AgreesWithAModel) {
   FixedTable<uint32_t, uint32_t> table;
   EXPECT_TRUE(table.Allocate(200, SipKey{1, 2}).ok());
   std::unordered_map<uint32_t, uint32_t> model;
@@ -33,7 +33,7 @@ TEST(FixedTable, AgreesWithAModelThroughChurn) {
   }
 }
 
-TEST(FixedTable, FullTableRefusesNewKeysOnly) {
+TEST(FixedTable, AFullTableRefusesOnlyNewKeys) {
   FixedTable<uint32_t, uint32_t> table;
   EXPECT_TRUE(table.Allocate(3, SipKey{}).ok());
   for (uint32_t key : {1, 2, 3}) *table.FindOrInsert(key) = key;
@@ -44,7 +44,7 @@ TEST(FixedTable, FullTableRefusesNewKeysOnly) {
   EXPECT_EQ(*table.FindOrInsert(4), 0u);
 }
 
-TEST(FixedTable, TablesThatAreChangedAlikeNumberAlike) {
+TEST(FixedTable, EqualChangesGiveEqualNumbers) {
   FixedTable<uint32_t, uint32_t> one;
   FixedTable<uint32_t, uint64_t> other;
   EXPECT_TRUE(one.Allocate(64, SipKey{1, 2}).ok());

@@ -1,4 +1,4 @@
-// What the corpus cannot say: state that changes between packets.
+// State that changes between packets, which the corpus cannot describe.
 #include "forward/forwarder.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ Verdict SendOne(ForwarderFixture& fixture, Outgoing* out = nullptr, const Now& n
   return fixture.ForwardClient(buffer->packet(), now, out == nullptr ? &ignored : out);
 }
 
-// Gives what `sender` made to `receiver`, as arriving from the sender's address.
+// Delivers a datagram to `receiver`, from the address `source`.
 Verdict Deliver(ForwarderFixture& receiver, const Outgoing& out, const std::string& source,
                 OpenedTrunk* opened, std::unique_ptr<PacketBuffer>* buffer) {
   *buffer =
@@ -43,7 +43,7 @@ Verdict Deliver(ForwarderFixture& receiver, const Outgoing& out, const std::stri
   return receiver.forwarder.OpenTrunk((*buffer)->packet(), kNow, opened, &reply);
 }
 
-TEST(Forwarder, SequencesOfLaneAndSessionCountUp) {
+TEST(Forwarder, LaneAndSessionSequencesIncreaseByOne) {
   ForwarderFixture sender(5, 1'000);
   sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   sender.PutFlowToTrunk(MakeFlow(), 1, 77);
@@ -59,7 +59,7 @@ TEST(Forwarder, SequencesOfLaneAndSessionCountUp) {
   EXPECT_EQ(sender.traffic[1].records_sent.Get(), 70'000u);
 }
 
-TEST(Forwarder, ARelayIndexsNextRelayGetsNothingOfTheLast) {
+TEST(Forwarder, FlowsOfARemovedRelayDoNotReachItsSuccessor) {
   ForwarderFixture fixture(0, 1);
   fixture.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   fixture.PutFlowToTrunk(MakeFlow(), 1, 77);
@@ -73,7 +73,7 @@ TEST(Forwarder, ARelayIndexsNextRelayGetsNothingOfTheLast) {
   EXPECT_EQ(SendOne(fixture), Verdict::kTrunkNoRelay);
 }
 
-TEST(Forwarder, RemovalForgetsSourcesAndWindows) {
+TEST(Forwarder, RemovingARelayForgetsItsSourcesAndWindows) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
   sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
@@ -94,7 +94,7 @@ TEST(Forwarder, RemovalForgetsSourcesAndWindows) {
   EXPECT_EQ(deliver(), Verdict::kTrunkData);
 }
 
-TEST(Forwarder, TheNewestPutOwnsASourceAddress) {
+TEST(Forwarder, TheRelayPutLastOwnsASourceAddress) {
   ForwarderFixture fixture(0, 1);
   fixture.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   fixture.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.1:3480"));
@@ -106,7 +106,7 @@ TEST(Forwarder, TheNewestPutOwnsASourceAddress) {
               nullptr);
 }
 
-TEST(Forwarder, KeyOfTheDay) {
+TEST(Forwarder, TheNewestKeyNotOfAFutureDayIsFound) {
   TrunkKeyring<kSendKeysMax> keys;
   EXPECT_FALSE(keys.NewestUntil(400));
   for (uint16_t day : {326, 324, 325}) EXPECT_TRUE(keys.Add(day, SipKey{day, 0}));
@@ -118,7 +118,7 @@ TEST(Forwarder, KeyOfTheDay) {
   EXPECT_TRUE(keys.Find(327) == nullptr);
 }
 
-TEST(Forwarder, UnboundEventsAreRationed) {
+TEST(Forwarder, UnboundEventsAreRateLimited) {
   RemoteRelayShared shared;
   uint32_t taken = 0;
   for (int i = 0; i < 100; ++i) taken += shared.TakeUnboundEvent(5 * kNsPerSecond + i);
@@ -126,7 +126,7 @@ TEST(Forwarder, UnboundEventsAreRationed) {
   EXPECT_TRUE(shared.TakeUnboundEvent(6 * kNsPerSecond));
 }
 
-TEST(Forwarder, EachLegsTrafficIsCountedInBothDirections) {
+TEST(Forwarder, TrafficOfALegIsCountedInBothDirections) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
   sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
@@ -159,7 +159,7 @@ TEST(Forwarder, EachLegsTrafficIsCountedInBothDirections) {
   EXPECT_EQ(from_peer.packets(), 3u);
 }
 
-TEST(Forwarder, LossIsSeenFromSessionSequences) {
+TEST(Forwarder, GapsOfSessionSequencesCountAsLoss) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
   sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
@@ -182,7 +182,7 @@ TEST(Forwarder, LossIsSeenFromSessionSequences) {
   EXPECT_EQ(receiver.traffic[2].records_lost.Get(), 10u);
 }
 
-TEST(Forwarder, AnIndexUsedBeforeDoesNotMeetItsPlacesNextUse) {
+TEST(Forwarder, AnOldSessionIndexDoesNotReachItsPlacesNewSession) {
   ForwarderFixture sender(0, 500);
   ForwarderFixture receiver(0, 1);
   sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
@@ -206,7 +206,7 @@ TEST(Forwarder, AnIndexUsedBeforeDoesNotMeetItsPlacesNextUse) {
   EXPECT_EQ(verdict(7 + 5 * kPlaces), Verdict::kTrunkToClient);
 }
 
-TEST(Forwarder, ProbeAndReply) {
+TEST(Forwarder, AProbeReplyHasTheNumberAndTheRoundTrip) {
   ForwarderFixture a(0, 500);
   ForwarderFixture b(0, 900);
   a.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.2:3480"));

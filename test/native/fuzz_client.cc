@@ -11,10 +11,10 @@ using turnpike::RemoteRelay;
 
 namespace {
 
-// The channel of a flow whose lifetime is over.
+// The channel of an expired flow.
 constexpr uint16_t kExpired = 0x4003;
 
-// What data that met no flow earns is a STUN indication no longer than the data.
+// Checks that a Closed indication is STUN and not longer than the data that caused it.
 void CheckClosedIndication(const turnpike::Packet& packet) {
   static turnpike::RelayHosts relays;
   static ClosedIndications* const hints = [] {
@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Now now{10 * turnpike::kNsPerSecond, 325};
   const auto verdict = fixture->ForwardClient(buffer.packet(), now, &out);
   if (verdict == turnpike::Verdict::kClientToTrunk) {
-    // What leaves must be what another relay takes.
+    // The datagram must be valid for another relay.
     if (!turnpike::RecordsFill(out.data, out.length)) __builtin_trap();
   }
   const bool expired = verdict == turnpike::Verdict::kChannelExpired;

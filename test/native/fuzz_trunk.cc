@@ -1,5 +1,5 @@
 // libFuzzer: any bytes to the trunk side of a forwarder. Half of the inputs get the right tag and a
-// fresh sequence, since no fuzzer guesses those and the records behind them would stay untried.
+// fresh sequence, because a fuzzer cannot guess these and would not reach the records otherwise.
 #include "forwarder_fixture.h"
 
 using turnpike::Now;
@@ -15,7 +15,7 @@ namespace {
 
 constexpr SipKey kKey{1, 2};
 constexpr uint32_t kSessions = 32;
-// From this index on their lifetimes are over.
+// Sessions from this index on have expired.
 constexpr uint32_t kExpired = 16;
 
 turnpike::test::ForwarderFixture* MakeFixture() {
@@ -60,7 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Outgoing out{};
   const Now now{uint64_t{1} << 60, 325};
   const Verdict verdict = fixture->forwarder.OpenTrunk(buffer.packet(), now, &opened, &out);
-  // No reply is longer than what it answers.
+  // A reply is not longer than its probe.
   if (verdict == Verdict::kTrunkProbe && out.length > size - 1) __builtin_trap();
   if (verdict != Verdict::kTrunkData) return 0;
   while (RecordHeader* record = opened.records.Next()) {

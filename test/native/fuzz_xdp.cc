@@ -1,5 +1,6 @@
-// libFuzzer: any frame to the fast path. Half of the inputs become the payload of a frame with
-// right headers, and every other of those a right tag, since no fuzzer guesses those.
+// libFuzzer: any frame to the fast path. Three of four inputs become the payload of a frame with
+// valid headers, one of these with a valid tag, because a fuzzer cannot guess these. Half of all
+// frames get one wrong bit.
 #include <algorithm>
 
 #include "wire/trunk_datagram.h"
@@ -28,9 +29,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (data[0] % 4 == 3) frame = scene.FromRelay(sequence++, input);
   if (data[0] % 8 >= 4 && !frame.empty()) frame[data[0] / 8 % frame.size()] ^= 1;
   const Passage passage = path.Run(frame);
-  // Only the sockets see what has expired.
+  // Packets of expired entries are passed up.
   if (expired && passage.action != XDP_PASS) __builtin_trap();
-  // What is passed up is untouched, and what leaves is a frame that a receiver takes.
+  // A passed frame is unchanged. A sent frame is valid, but a wrong UDP checksum may stay wrong.
   if (passage.action == XDP_PASS && passage.frame != frame) __builtin_trap();
   if (passage.action == XDP_TX) {
     const std::string fault = ReadFrame(passage.frame).fault;

@@ -36,10 +36,10 @@ inline bool Ip(const std::string& arguments) {
 // The reason for skipping a test if Host::Make fails.
 inline constexpr char kNoNamespaces[] = "network namespaces need root";
 
-// A namespace. While an Inside lives, this thread is in it.
+// A host: a network namespace.
 class Host {
  public:
-  // False where namespaces cannot be made.
+  // Creates the namespace. Returns false without the rights for it.
   bool Make() {
     const int before = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     const bool made = before >= 0 && unshare(CLONE_NEWNET) == 0;
@@ -68,6 +68,7 @@ class Host {
   int fd_ = -1;
 };
 
+// Moves this thread into a host's namespace while it lives.
 class Inside {
  public:
   explicit Inside(const Host& host)

@@ -1,4 +1,4 @@
-// Whole planes over loopback sockets; under TSan this is the test of every shared variable.
+// Planes over loopback sockets. Under TSan these tests cover the variables that threads share.
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <netinet/udp.h>
@@ -24,7 +24,7 @@ class Remote {
  public:
   Remote() {
     EXPECT_TRUE(socket_.OpenFirst(test::ToTransportAddress("127.0.0.1:0"), 1 << 20).ok());
-    // One datagram for each call, as peers receive.
+    // Each call receives one datagram, as peers' calls do.
     const int off = 0;
     EXPECT_EQ(setsockopt(socket_.fd(), SOL_UDP, UDP_GRO, &off, sizeof(off)), 0);
   }
@@ -75,7 +75,8 @@ void Join(PlaneFixture& plane, uint32_t relay_index, const PlaneFixture& other) 
   Join(plane, relay_index, other.trunk_address(), std::move(sources));
 }
 
-// A STUN request, which the plane hands up; tells the worker that receives this socket.
+// Returns the worker that receives the datagrams of a socket. Sends a STUN request, which the plane
+// hands up.
 uint32_t WorkerOf(PlaneFixture& plane, Remote& remote) {
   remote.Send(plane.client_address(), test::FromHex("000100002112a4420102030405060708090a0b0c"));
   uint8_t buffer[4096];
@@ -95,8 +96,8 @@ FlowKey FlowOf(const Remote& remote) {
   return key;
 }
 
-// Two relays that know each other: the right one has index 1 at the left, the left one has index 2
-// of the right.
+// Two relays, each a remote relay of the other: the right one has index 1 at the left one, the left
+// one index 2 at the right one.
 struct Pair {
   Pair() {
     Join(left, 1, right);
@@ -127,7 +128,7 @@ void FillFlows(PlaneFixture& plane, uint32_t worker, FlowKey* key, const FlowAct
   }
 }
 
-TEST(Plane, TwoRelaysTwoWorkersManyPeers) {
+TEST(Plane, TwoRelaysForwardBetweenManyPeers) {
   Pair pair;
   PlaneFixture& left = pair.left;
   PlaneFixture& right = pair.right;
@@ -171,7 +172,7 @@ TEST(Plane, TwoRelaysTwoWorkersManyPeers) {
   EXPECT_EQ(left.Count(Verdict::kTrunkToClient), 50u * kPairs);
 }
 
-TEST(Plane, ADatagramWaitsForTheCommandsBeforeIt) {
+TEST(Plane, ASentDatagramWaitsForEarlierCommands) {
   PlaneFixture plane(3);
   Join(plane, 0, test::ToTransportAddress("127.0.0.1:9"));
   Remote remote;
@@ -194,7 +195,7 @@ TEST(Plane, ADatagramWaitsForTheCommandsBeforeIt) {
   }
 }
 
-TEST(Plane, ProbesTellTheRoundTrip) {
+TEST(Plane, ProbeRepliesHaveTheRoundTrip) {
   Pair pair;
   PlaneFixture& left = pair.left;
   PlaneFixture& right = pair.right;
@@ -211,7 +212,7 @@ TEST(Plane, ProbesTellTheRoundTrip) {
   EXPECT_TRUE(event.rtt_ns > 0);
 }
 
-TEST(Plane, LimitsAreKnownAtOnce) {
+TEST(Plane, CallsReportLimitsAtOnce) {
   PlaneFixture plane(1);
   auto [key, action] = LocalFlow();
   FillFlows(plane, 0, &key, action);
@@ -230,11 +231,11 @@ TEST(Plane, LimitsAreKnownAtOnce) {
   EXPECT_EQ(plane.controller->PutClientFlow(0, key, FlowAction{}), StatusCode::kAddress);
 }
 
-TEST(Plane, AFlowInEveryWorkerIsThereBeforeItsFirstPacket) {
+TEST(Plane, AFlowIsPutIntoEveryWorkerOrIntoNone) {
   PlaneFixture plane(3);
   EXPECT_TRUE(plane.status.ok());
   auto [key, action] = LocalFlow();
-  // The table of one worker is full: the others must not have got what it could not take.
+  // One worker's table is full, so no other worker may have the flow either.
   FillFlows(plane, 2, &key, action);
   key.tuple.remote.port = 65;
   EXPECT_EQ(plane.controller->PutClientFlow(kEveryWorker, key, action), StatusCode::kLimit);
@@ -263,7 +264,7 @@ TEST(Plane, APortInUseIsAnError) {
   EXPECT_EQ(second.status.address, address);
 }
 
-TEST(Plane, WhatWasSentBeforeTheCloseStillLeaves) {
+TEST(Plane, DatagramsSentBeforeTheCloseStillLeave) {
   for (int round = 0; round < 20; ++round) {
     PlaneFixture plane(3);
     Join(plane, 0, test::ToTransportAddress("127.0.0.1:9"));
@@ -281,7 +282,7 @@ TEST(Plane, WhatWasSentBeforeTheCloseStillLeaves) {
   }
 }
 
-TEST(Plane, WhatTheKernelDropsIsCounted) {
+TEST(Plane, DropsOfTheKernelAreCounted) {
   PlaneFixture plane(1, "127.0.0.1:0", "127.0.0.1:0", 2'048);
   Remote remote;
   const Bytes datagram(1'000, 0xff);
@@ -295,7 +296,7 @@ TEST(Plane, WhatTheKernelDropsIsCounted) {
   EXPECT_TRUE(plane.Count(Counter::kReceiveDropped) < sent);
 }
 
-TEST(Plane, ClosingUnderTrafficCountsAllItTookAndFreesItsPorts) {
+TEST(Plane, ClosingUnderTrafficCountsAllReceivedAndFreesPorts) {
   uint64_t received = 0;
   for (int round = 0; round < 20; ++round) {
     PlaneFixture plane(2);

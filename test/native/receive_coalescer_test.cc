@@ -7,7 +7,7 @@ namespace {
 
 constexpr uint64_t kLimitNs = 50'000;
 
-// Turns of `messages` each, `apart_ns` from one to the next; returns how many paused before.
+// Runs turns of `messages` each at intervals of `apart_ns`. Returns the number of pauses.
 int Pauses(ReceiveCoalescer& coalescer, int turns, uint32_t messages, uint64_t apart_ns,
            uint64_t* now_ns) {
   int pauses = 0;
@@ -36,25 +36,25 @@ TEST(ReceiveCoalescer, UnderLoadEveryTurnPausesForTheLimit) {
   EXPECT_EQ(Pauses(coalescer, 100, 20, kLimitNs, &now_ns), 100);
 }
 
-TEST(ReceiveCoalescer, APauseThatBringsNextToNothingEndsIt) {
+TEST(ReceiveCoalescer, AnAlmostEmptyTurnEndsThePauses) {
   ReceiveCoalescer coalescer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   Pauses(coalescer, 1'000, 20, kLimitNs, &now_ns);
   EXPECT_EQ(Pauses(coalescer, 1, 1, kLimitNs, &now_ns), 0);
 }
 
-TEST(ReceiveCoalescer, APauseThatBringsNothingIsTheLast) {
+TEST(ReceiveCoalescer, AnEmptyPauseIsTheLast) {
   ReceiveCoalescer coalescer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   // The last turn of the load paused, and nothing was counted after it.
   EXPECT_TRUE(Pauses(coalescer, 1'000, 20, kLimitNs, &now_ns) > 0);
   EXPECT_EQ(coalescer.TakePause(), 0u);
   EXPECT_EQ(coalescer.TakePause(), 0u);
-  // What comes next is met as by an idle worker.
+  // For the next message the worker counts as idle.
   EXPECT_EQ(Pauses(coalescer, 1, 1, 1'000'000, &now_ns), 0);
 }
 
-TEST(ReceiveCoalescer, ABurstAloneIsNoLoad) {
+TEST(ReceiveCoalescer, IsolatedBurstsAreNoLoad) {
   ReceiveCoalescer coalescer(kLimitNs);
   uint64_t now_ns = 1'000'000'000;
   for (int i = 0; i < 100; ++i) {
@@ -64,7 +64,7 @@ TEST(ReceiveCoalescer, ABurstAloneIsNoLoad) {
   }
 }
 
-TEST(ReceiveCoalescer, ALimitOfZeroMeansNever) {
+TEST(ReceiveCoalescer, ALimitOfZeroMeansNoPause) {
   ReceiveCoalescer coalescer(0);
   uint64_t now_ns = 1'000'000'000;
   EXPECT_EQ(Pauses(coalescer, 1'000, 64, 1'000, &now_ns), 0);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kStart = uint64_t{1'795'334'400} << 32;
 
-TEST(ReplayWindow, AcceptsEachOnceInOrder) {
+TEST(ReplayWindow, AcceptsEachNumberOnce) {
   std::atomic<uint64_t> highest{0};
   ReplayWindow window{};
   for (uint64_t i = 0; i < 10'000; ++i) {
@@ -34,7 +34,7 @@ TEST(ReplayWindow, AcceptsReorderingInTheWindow) {
   EXPECT_EQ(window.Accept(highest, kStart - kReplayWindowBits), ReplayVerdict::kTooOld);
 }
 
-TEST(ReplayWindow, ZeroAndTheLargestNumber) {
+TEST(ReplayWindow, AcceptsTheLargestNumberButNotZero) {
   std::atomic<uint64_t> highest{0};
   ReplayWindow window{};
   EXPECT_EQ(window.Accept(highest, 0), ReplayVerdict::kTooOld);
@@ -45,8 +45,8 @@ TEST(ReplayWindow, ZeroAndTheLargestNumber) {
   EXPECT_EQ(window.Accept(highest, 1), ReplayVerdict::kTooOld);
 }
 
-// Numbers that jump, step back and repeat, of any size around the window's.
-TEST(ReplayWindow, AgreesWithASetOfNumbers) {
+// Numbers jump, go back and repeat, within and beyond the window.
+TEST(ReplayWindow, AgreesWithAModel) {
   std::atomic<uint64_t> highest{0};
   ReplayWindow window{};
   std::set<uint64_t> accepted;
@@ -64,7 +64,7 @@ TEST(ReplayWindow, AgreesWithASetOfNumbers) {
   }
 }
 
-// Any interleaving of two workers: never twice, and nothing lost but what changed worker late.
+// Numbers go to two workers at random. None is accepted twice, and all new highest ones are.
 TEST(ReplayWindow, TwoWorkersNeverAcceptTwice) {
   std::mt19937_64 random(11);
   std::atomic<uint64_t> highest{0};

@@ -15,12 +15,12 @@ EndpointReport ReportOf(PuntKind kind, uint64_t number) {
   return report;
 }
 
-TEST(ReportRing, EventsLeaveRoomForEveryAnswer) {
+TEST(ReportRing, EventsLeaveRoomForAllResponses) {
   ReportRing ring;
   EXPECT_TRUE(ring.Allocate().ok());
   EndpointReport report;
   EXPECT_FALSE(ring.Pop(&report));
-  // Over the end of the ring and on.
+  // Several times past the end of the ring.
   for (int round = 0; round < 3; ++round) {
     for (uint32_t i = 0; i < kEndpointEventsMax; ++i) {
       EXPECT_TRUE(ring.PushEvent(ReportOf(PuntKind::kIcmpError, i)));
@@ -44,11 +44,11 @@ TEST(ReportRing, EventsLeaveRoomForEveryAnswer) {
   }
 }
 
-TEST(ReportRing, TwoThreadsLoseNoAnswer) {
+TEST(ReportRing, TwoThreadsLoseNoResponse) {
   constexpr uint64_t kAnswers = 100'000;
   ReportRing ring;
   EXPECT_TRUE(ring.Allocate().ok());
-  // As the controller bounds the commands without an answer.
+  // Bounds the commands that wait for a response, as the controller does.
   std::atomic<uint64_t> taken{0};
   std::atomic<uint64_t> events{0};
   std::thread worker([&] {

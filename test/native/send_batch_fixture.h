@@ -1,4 +1,4 @@
-// A batch with its own socket, and sockets that receive from it.
+// A batch with a socket, and sockets that receive from it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ struct Socket : UdpSocket {
     EXPECT_EQ(setsockopt(fd(), SOL_UDP, UDP_GRO, &value, sizeof(value)), 0);
   }
 
-  // Waits for so many datagrams, and briefly for more; returns all, each with its source port.
+  // Waits for `expected` datagrams, then briefly for more. Returns all with their source ports.
   std::vector<std::pair<uint16_t, Bytes>> ReceiveAllFrom(size_t expected) {
     std::vector<std::pair<uint16_t, Bytes>> datagrams;
     for (pollfd ready{fd(), POLLIN, 0};
@@ -43,7 +43,7 @@ struct Socket : UdpSocket {
     }
     return datagrams;
   }
-  // Waits for so many datagrams, and briefly for more; returns all.
+  // Waits for `expected` datagrams, then briefly for more. Returns all.
   std::vector<Bytes> ReceiveAll(size_t expected) {
     std::vector<Bytes> datagrams;
     for (auto& each : ReceiveAllFrom(expected)) datagrams.push_back(std::move(each.second));

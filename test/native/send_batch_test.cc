@@ -12,7 +12,7 @@ using test::BatchFixture;
 using test::Bytes;
 using test::Socket;
 
-TEST(SendBatch, ManyDestinationsEachInOrder) {
+TEST(SendBatch, EachDestinationReceivesInOrder) {
   BatchFixture f;
   std::vector<std::unique_ptr<Socket>> to;
   for (int i = 0; i < 5; ++i) to.push_back(std::make_unique<Socket>());
@@ -34,8 +34,8 @@ TEST(SendBatch, ManyDestinationsEachInOrder) {
   EXPECT_TRUE(f.Count(Counter::kSegmentedSends) > 0);
 }
 
-// Every socket to every destination, the sockets taking turns.
-TEST(SendBatch, ManySocketsShareABatchAndEachKeepsItsOrder) {
+// Every socket sends to every destination, the sockets in turn.
+TEST(SendBatch, SocketsThatShareABatchKeepTheirOrder) {
   constexpr size_t kSockets = 4;
   BatchFixture f;
   std::vector<std::unique_ptr<Socket>> from;
@@ -72,7 +72,7 @@ TEST(SendBatch, ManySocketsShareABatchAndEachKeepsItsOrder) {
   EXPECT_EQ(f.Count(Counter::kClientTxPackets), 2 * kSendBatchDatagrams / kSockets * 3);
 }
 
-TEST(SendBatch, EqualDatagramsTravelAsOne) {
+TEST(SendBatch, EqualDatagramsAreSentAsSegments) {
   BatchFixture f;
   Socket to(false);
   for (int i = 0; i < 16; ++i) f.Add(to.address(), Bytes(1'200, static_cast<uint8_t>(i)));
@@ -94,7 +94,7 @@ TEST(SendBatch, EqualDatagramsTravelAsOne) {
   EXPECT_EQ(received.NextChunk(), 0u);
 }
 
-TEST(SendBatch, CopiesThatLieInARowLeaveInARow) {
+TEST(SendBatch, AdjacentCopiesAreSentAsSegments) {
   constexpr uint32_t kBytes = 1'228;
   BatchFixture f;
   Socket to;
@@ -112,7 +112,7 @@ TEST(SendBatch, CopiesThatLieInARowLeaveInARow) {
   EXPECT_TRUE(f.Count(Counter::kSegmentedSends) > 0);
 }
 
-TEST(SendBatch, RoomEndsAndComesBackWithTheFlush) {
+TEST(SendBatch, TheFlushFreesTheRoom) {
   BatchFixture f;
   uint32_t taken = 0;
   while (f.batch.TakeRoom(kDatagramBytesMax) != nullptr) ++taken;
@@ -121,7 +121,7 @@ TEST(SendBatch, RoomEndsAndComesBackWithTheFlush) {
   EXPECT_TRUE(f.batch.TakeRoom(kDatagramBytesMax) != nullptr);
 }
 
-TEST(SendBatch, LongRunsAreCutAtTheKernelsLimits) {
+TEST(SendBatch, LongRunsAreSplitAtTheKernelsLimits) {
   BatchFixture f;
   Socket to;
   for (uint32_t i = 0; i < kSendBatchDatagrams; ++i) {
@@ -133,7 +133,7 @@ TEST(SendBatch, LongRunsAreCutAtTheKernelsLimits) {
   EXPECT_EQ(f.Count(Counter::kSendErrors), 0u);
 }
 
-TEST(SendBatch, EmptyAndLargeDatagramsGoAlone) {
+TEST(SendBatch, EmptyAndLargeDatagramsAreNotSegmented) {
   BatchFixture f;
   Socket to;
   std::vector<Bytes> expected;
@@ -146,7 +146,7 @@ TEST(SendBatch, EmptyAndLargeDatagramsGoAlone) {
   EXPECT_EQ(f.Count(Counter::kSegmentsRefused), 0u);
 }
 
-TEST(SendBatch, APoisonedDestinationStopsNothing) {
+TEST(SendBatch, ARefusedDestinationDoesNotStopOthers) {
   BatchFixture f;
   Socket to;
   for (int i = 0; i < 3; ++i) {

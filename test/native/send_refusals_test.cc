@@ -1,4 +1,4 @@
-// What becomes of segments that the kernel refuses, each refusal a real one.
+// Segmented sends that the kernel refuses. Every refusal is the kernel's own.
 #include <unistd.h>
 
 #include <memory>
@@ -18,10 +18,10 @@ using test::kNoNamespaces;
 using test::Socket;
 using test::Udp;
 
-// Two hosts, the second with two addresses. IPv4 sockets ask nobody how wide a path is, so paths
-// that are narrower than the devices are IPv6's.
+// Two hosts, the second with two addresses. IPv4 sockets ignore the path MTU (IP_PMTUDISC_OMIT), so
+// the narrow path is an IPv6 path.
 struct Link {
-  // False where the rights for it are missing.
+  // Returns false without the rights for it.
   bool Make() {
     if (!here.Make() || !there.Make()) return false;
     {
@@ -43,7 +43,7 @@ struct Link {
     return Carries();
   }
 
-  // Until the kernel has noticed both ends' carrier it drops what is sent.
+  // Waits until a datagram arrives. The kernel drops datagrams until it detects both ends' carrier.
   bool Carries() const {
     Udp probe("[fd78::1]:9");
     for (int waited_ms = 0; waited_ms < Socket::kWaitMs; waited_ms += Socket::kMoreMs) {
@@ -54,7 +54,7 @@ struct Link {
     return false;
   }
 
-  // Sends a run of equal datagrams; returns how many of so many arrived as they were.
+  // Sends a run of datagrams of equal length. Returns how many of `expected` arrived unchanged.
   size_t Run(Socket& to, size_t bytes, size_t expected = 20, const IpAddress& local = {}) {
     for (uint8_t i = 0; i < 20; ++i) batch->Add(to.address(), Bytes(bytes, i), local);
     batch->batch.Flush(batch->counters);
@@ -74,8 +74,8 @@ struct Link {
   std::unique_ptr<Socket> narrow;
 };
 
-// EIO: what cannot be checksummed cannot be segmented. UDP-Lite's datagrams are an instance.
-TEST(SendRefusals, WhereNoSegmentsCanBeMadeNoneIsTriedAgain) {
+// EIO: the kernel segments only datagrams whose checksum a device may complete, unlike UDP-Lite's.
+TEST(SendRefusals, ASocketThatCannotSegmentIsNotTriedAgain) {
   BatchFixture f;
   const int lite = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE);
   if (lite < 0) GTEST_SKIP() << "this kernel has no UDP-Lite";
@@ -91,7 +91,7 @@ TEST(SendRefusals, WhereNoSegmentsCanBeMadeNoneIsTriedAgain) {
   EXPECT_EQ(f.Count(Counter::kClientTxPackets), 60u);
 }
 
-TEST(SendRefusals, ANarrowPathTakesSegmentsFromNobodyElse) {
+TEST(SendRefusals, ANarrowPathLeavesSegmentsToOtherPaths) {
   Link link;
   if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   {
@@ -102,14 +102,14 @@ TEST(SendRefusals, ANarrowPathTakesSegmentsFromNobodyElse) {
   EXPECT_EQ(link.refused(), 1u);
   EXPECT_EQ(link.Run(*link.wide, 1'400), 20u);
   EXPECT_EQ(link.segmented(), 1u);
-  // There, no run as long is tried for a while; shorter ones are.
+  // On the narrow path, runs of this length are not tried for a while; shorter ones are.
   EXPECT_EQ(link.Run(*link.narrow, 1'400), 20u);
   EXPECT_EQ(link.refused(), 1u);
   EXPECT_EQ(link.Run(*link.narrow, 500), 20u);
   EXPECT_EQ(link.segmented(), 2u);
 }
 
-TEST(SendRefusals, APathThatWidenedGetsSegmentsAgain) {
+TEST(SendRefusals, AWidenedPathGetsSegmentsAgain) {
   Link link;
   if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   {
@@ -124,7 +124,7 @@ TEST(SendRefusals, APathThatWidenedGetsSegmentsAgain) {
   EXPECT_EQ(link.segmented(), 1u);
 }
 
-TEST(SendRefusals, WhatIsRefusedOneByOneTooSaysNothingOfSegments) {
+TEST(SendRefusals, RefusedSingleDatagramsDoNotDisableSegments) {
   Link link;
   if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   // EINVAL, as this host has no such address to send from.
@@ -134,7 +134,7 @@ TEST(SendRefusals, WhatIsRefusedOneByOneTooSaysNothingOfSegments) {
   EXPECT_EQ(link.segmented(), 1u);
 }
 
-TEST(SendRefusals, WhatTheSocketHasNoRoomForIsDroppedAndCounted) {
+TEST(SendRefusals, AFullSendBufferDropsAndCounts) {
   Link link;
   if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
   {

@@ -8,7 +8,7 @@
 namespace turnpike {
 namespace {
 
-// Loss as the traffic with a relay counts it.
+// Returns the lost records, counted as in the traffic with a relay.
 int Lost(SessionSequence& session, std::initializer_list<uint16_t> sequences) {
   int lost = 0;
   for (uint16_t sequence : sequences) {
@@ -35,18 +35,18 @@ TEST(Session, ReorderingIsNoLoss) {
   EXPECT_EQ(Lost(session, {8, 7, 6, 5, 9}), 0);
 }
 
-TEST(Session, AJumpStartsAnew) {
+TEST(Session, ALargeJumpIsANewStart) {
   SessionSequence session;
   EXPECT_EQ(Lost(session, {5, 30'000, 30'001}), 0);
   EXPECT_EQ(Lost(session, {30'003}), 1);
 }
 
-TEST(Session, TheFirstMayBeAnything) {
+TEST(Session, TheFirstSequenceMayBeAnyNumber) {
   SessionSequence session;
   EXPECT_EQ(Lost(session, {40'000, 40'001}), 0);
 }
 
-TEST(Session, ASharedCellCountsAsTheWorkersAndTheProgramDo) {
+TEST(Session, ASharedCellAgreesWithWorkersAndProgram) {
   SessionSequence own;
   uint64_t memory[2] = {};
   const SharedSequences cells{nullptr, reinterpret_cast<uint8_t*>(memory)};
@@ -67,7 +67,7 @@ TEST(Session, ASharedCellCountsAsTheWorkersAndTheProgramDo) {
   }
 }
 
-TEST(Session, AFlowsSharedCellCountsOn) {
+TEST(Session, ASharedCellContinuesTheSequenceOfAFlow) {
   uint64_t memory[3] = {0, 0, 0xffff};
   const SharedSequences cells{reinterpret_cast<uint8_t*>(memory), nullptr};
   EXPECT_EQ(cells.NextSequence(2), 0xffff);

@@ -87,7 +87,7 @@ TEST(Wire, RecordsFillExactly) {
 }
 
 // The vectors of PROTOCOL.md section 7.
-TEST(Wire, PathProbesOfTheProtocol) {
+TEST(Wire, PathProbesMatchTheProtocolsVectors) {
   const auto key_bytes = FromHex("b061b39e3bbaae73e8f5b0764d95dc90");
   const SipKey key = SipKey::FromBytes(key_bytes.data());
   for (const char* text :

@@ -1,5 +1,5 @@
-// BPF programs of others in the way of the sockets' packets: each kind is attached for real, where
-// the rules were looked at before and where they are looked at first, and taken away again.
+// Other BPF programs that affect the sockets' packets. Each kind is attached, must be found by host
+// rules opened before and after, and is detached.
 #include <linux/bpf.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -13,7 +13,7 @@
 namespace turnpike::test {
 namespace {
 
-// Since Linux 6.6; headers of an older one lack them.
+// Attach types of Linux 6.6, which older headers lack.
 constexpr uint32_t kTcxIngress = 46;
 constexpr uint32_t kTcxEgress = 47;
 
@@ -21,7 +21,7 @@ int Bpf(int command, bpf_attr* attributes) {
   return static_cast<int>(syscall(__NR_bpf, command, attributes, sizeof(*attributes)));
 }
 
-// A program that lets everything pass, or -1.
+// Loads a program that passes everything. Returns its descriptor, or -1.
 int LoadPass(uint32_t type, uint32_t attach_type) {
   const bpf_insn instructions[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1},
                                    {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
@@ -34,8 +34,8 @@ int LoadPass(uint32_t type, uint32_t attach_type) {
   return Bpf(BPF_PROG_LOAD, &attributes);
 }
 
-// A link of a program to a device, a namespace or a control group; -1 where this kernel has no such
-// place. It goes when it is closed.
+// Attaches such a program to a device, a namespace or a control group. Returns the link, whose
+// closing detaches it; -1 if this kernel lacks the attach type.
 int Attach(uint32_t program_type, uint32_t attach_type, int target) {
   const int program = LoadPass(program_type, attach_type);
   bpf_attr attributes{};
@@ -66,7 +66,7 @@ class Scene {
     return true;
   }
 
-  // What a look finds that comes more than a second after the one before.
+  // Returns the findings of a look five seconds after the last one.
   Found Look(HostRules* rules) {
     seconds_ += 5;
     rules->Look(scope_, seconds_ * kNsPerSecond);
@@ -79,7 +79,7 @@ class Scene {
     return found;
   }
 
-  // Attaches, expects to find it now and at the start, detaches and expects nothing.
+  // Expects that earlier and new rules find an attached program. Detaches it and expects nothing.
   void Expect(const char* what, int link, const Found& expected) {
     if (link < 0) GTEST_SKIP() << "this kernel cannot attach " << what;
     HostRules others;
@@ -108,7 +108,7 @@ class Scene {
 constexpr uint32_t kIpv4 = 1;
 constexpr uint32_t kIpv6 = 2;
 
-TEST(XdpBpfHooks, ProgramsOfTrafficControlAreFoundByDevice) {
+TEST(XdpBpfHooks, TrafficControlProgramsAreFoundByDevice) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const uint32_t where : {kTcxIngress, kTcxEgress}) {
@@ -118,7 +118,7 @@ TEST(XdpBpfHooks, ProgramsOfTrafficControlAreFoundByDevice) {
   }
 }
 
-TEST(XdpBpfHooks, AProgramThatChoosesSocketsIsFound) {
+TEST(XdpBpfHooks, ASocketLookupProgramIsFound) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -127,7 +127,7 @@ TEST(XdpBpfHooks, AProgramThatChoosesSocketsIsFound) {
   close(here);
 }
 
-// A control group of version 2 that this process is in for a while, with all its threads.
+// A control group of version 2. This process is in it while it lives.
 class ControlGroup {
  public:
   ControlGroup() {
@@ -176,7 +176,7 @@ class ControlGroup {
   int fd_ = -1;
 };
 
-TEST(XdpBpfHooks, ProgramsOfTheControlGroupAreFoundByFamily) {
+TEST(XdpBpfHooks, ControlGroupProgramsAreFoundByFamily) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const ControlGroup group;

@@ -1,4 +1,4 @@
-// One connection through the fast path, with sockets at both ends.
+// A connection through the fast path, with sockets at both ends.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// How the fast path comes to its devices, and what becomes of it when they or its process go.
+// Attachment of the fast path to devices, and its end with a device or with the process.
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -16,7 +16,7 @@ void ExpectAttached(XdpPlane* plane, const std::vector<std::string>& names) {
   EXPECT_TRUE(plane->AttachedDevices() == names);
 }
 
-TEST(XdpDevices, ItGoesWithItsProcessAndReplacesNobody) {
+TEST(XdpDevices, TheProgramEndsWithItsProcessAndReplacesNoOther) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
@@ -42,7 +42,7 @@ TEST(XdpDevices, ItGoesWithItsProcessAndReplacesNobody) {
   waitpid(child, nullptr, 0);
   close(ready[0]);
   close(ready[1]);
-  // The kernel detaches as the process ends, perhaps a moment later.
+  // The kernel detaches the program at the end of the process, or shortly after it.
   bool opened = false;
   for (int i = 0; i < 50 && !opened; ++i) {
     XdpPlane plane;
@@ -52,7 +52,7 @@ TEST(XdpDevices, ItGoesWithItsProcessAndReplacesNobody) {
   EXPECT_TRUE(opened);
 }
 
-TEST(XdpDevices, ADeviceThatIsMadeAnewHasTheProgramAgain) {
+TEST(XdpDevices, ARecreatedDeviceGetsTheProgramAgain) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
@@ -74,7 +74,7 @@ TEST(XdpDevices, ADeviceThatIsMadeAnewHasTheProgramAgain) {
   ExpectAttached(&connection.plane, {"r0"});
 }
 
-TEST(XdpDevices, TablesThatCannotBeMappedAreAReason) {
+TEST(XdpDevices, AFailedMappingOfTablesIsReported) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
@@ -84,7 +84,7 @@ TEST(XdpDevices, TablesThatCannotBeMappedAreAReason) {
   });
 }
 
-TEST(XdpDevices, TheSlowEmulationIsUsedOnlyWhenAllowed) {
+TEST(XdpDevices, GenericXdpIsUsedOnlyIfAllowed) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
@@ -107,11 +107,11 @@ TEST(XdpDevices, TheSlowEmulationIsUsedOnlyWhenAllowed) {
   EXPECT_EQ(other.Open(options).message, std::string("there is no network device none"));
 }
 
-TEST(XdpDevices, WithOneDeviceThatNeedsTheEmulationAllUseIt) {
+TEST(XdpDevices, AllDevicesUseGenericXdpIfOneNeedsIt) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   {
-    // What r0's driver would redirect to a bridge is lost.
+    // Frames that r0's driver redirects to a bridge are lost.
     const Inside inside(world.relay_host);
     EXPECT_TRUE(Ip("link add bridge1 type bridge"));
     EXPECT_TRUE(Ip("addr flush dev r1"));

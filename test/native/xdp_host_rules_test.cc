@@ -1,4 +1,4 @@
-// What is found in a host's rules: each kind is set up for real, looked at, and taken away again.
+// Findings in a host's rules. Each kind of rule is set up, must be found, and is removed.
 #include <sstream>
 
 #include "xdp/host/host_rules.h"
@@ -41,7 +41,7 @@ class Scene {
 
   const HostScope& scope() const { return scope_; }
 
-  // A command makes rules that may touch these sockets' packets, and another one removes them.
+  // Runs a command whose rules must touch these sockets, and a command that removes the rules.
   void Expect(const std::string& set, const std::string& unset, uint32_t sockets, int line) const {
     if (!Shell(set)) ADD_FAILURE_AT(__FILE__, line) << "cannot run: " + set;
     const Found found = Look();
@@ -62,7 +62,7 @@ class Scene {
 
 #define EXPECT_OUT(set, unset, sockets) scene.Expect(set, unset, sockets, __LINE__)
 
-TEST(XdpHostRules, RulesOfNftablesTouchWhatTheyMayMatch) {
+TEST(XdpHostRules, NftablesRulesTouchSocketsThatTheyMayMatch) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const uint32_t both = kClients | kTrunks;
@@ -72,7 +72,7 @@ TEST(XdpHostRules, RulesOfNftablesTouchWhatTheyMayMatch) {
   EXPECT_OUT(Nft(kPostrouting, "masquerade"), kNoTable, both);
   EXPECT_OUT(Nft(kPostrouting, "ip saddr 10.77.2.0/24 snat ip to 10.77.2.9"), kNoTable, kTrunks);
   EXPECT_OUT(Nft(kPostrouting, "udp sport 3480 masquerade"), kNoTable, kTrunks);
-  // What comes to another port becomes the socket's, and its answers are to be turned back.
+  // Packets to another port are redirected to the socket, so its responses are translated.
   EXPECT_OUT(Nft(kPrerouting, "udp dport 443 redirect to :3478"), kNoTable, kClients);
   EXPECT_OUT(Nft(kPrerouting, "ip daddr 192.0.2.7 dnat ip to 10.77.1.1"), kNoTable, kClients);
   EXPECT_OUT(Nft("type filter hook prerouting priority -150",
@@ -85,7 +85,7 @@ TEST(XdpHostRules, RulesOfNftablesTouchWhatTheyMayMatch) {
       "{ type filter hook ingress device r0 priority 0; }; "
       "add rule netdev t c udp dport 3478 fwd to r1'",
       "nft delete table netdev t", kClients);
-  // By a chain of its own, and by a map of verdicts.
+  // Through another chain, and through a verdict map.
   EXPECT_OUT(
       "nft 'add table ip t; add chain ip t d; add rule ip t d meta l4proto udp redirect to :9; "
       "add chain ip t c { type nat hook prerouting priority -100; }; "
@@ -98,7 +98,7 @@ TEST(XdpHostRules, RulesOfNftablesTouchWhatTheyMayMatch) {
       "nft delete table ip t", both);
 }
 
-TEST(XdpHostRules, RulesOfNftablesThatCannotMatchTouchNothing) {
+TEST(XdpHostRules, NftablesRulesThatCannotMatchTouchNoSocket) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string& rule :
@@ -115,7 +115,7 @@ TEST(XdpHostRules, RulesOfNftablesThatCannotMatchTouchNothing) {
   }
 }
 
-TEST(XdpHostRules, WhatCannotBeReadIsReadAgain) {
+TEST(XdpHostRules, UnreadableRulesAreReadAgain) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   HostRules rules;
@@ -131,7 +131,7 @@ TEST(XdpHostRules, WhatCannotBeReadIsReadAgain) {
   for (const Finding& finding : rules.findings()) ADD_FAILURE() << finding.what;
 }
 
-TEST(XdpHostRules, WhereConntrackCannotBeAskedTimeTells) {
+TEST(XdpHostRules, WithoutConntrackRemovedRulesTouchUntilItsTimeout) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   EXPECT_TRUE(Shell("sysctl -w net.netfilter.nf_conntrack_udp_timeout_stream=30"));
@@ -150,21 +150,21 @@ TEST(XdpHostRules, WhereConntrackCannotBeAskedTimeTells) {
   EXPECT_TRUE(Shell(Nft(kPrerouting, "udp dport 3478 redirect to :4000")));
   EXPECT_EQ(touched_at(5), kClients);
   EXPECT_TRUE(Shell(kNoTable));
-  // The question that conntrack is asked, by its length.
+  // The request to conntrack, by its length.
   const RefusedCall question{__NR_sendto, 2, 36};
   WhileRefused(question, [&] {
     EXPECT_EQ(touched_at(10), kClients);
     EXPECT_EQ(touched_at(39), kClients);
     EXPECT_EQ(touched_at(41), 0u);
   });
-  // Where it can be asked, it remembers nothing of rules that had no packets.
+  // If conntrack can be read, it has no translations by rules without packets.
   EXPECT_TRUE(Shell(Nft(kPrerouting, "udp dport 3478 redirect to :4000")));
   EXPECT_EQ(touched_at(50), kClients);
   EXPECT_TRUE(Shell(kNoTable));
   EXPECT_EQ(touched_at(60), 0u);
 }
 
-TEST(XdpHostRules, RulesOfIptablesTouchWhatTheyMayMatch) {
+TEST(XdpHostRules, IptablesRulesTouchSocketsThatTheyMayMatch) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string& program : {std::string("iptables-legacy"), std::string("iptables-nft")}) {
@@ -197,7 +197,7 @@ TEST(XdpHostRules, RulesOfIptablesTouchWhatTheyMayMatch) {
   }
 }
 
-TEST(XdpHostRules, PoliciesOfIpsecTouchWhatTheySelect) {
+TEST(XdpHostRules, IpsecPoliciesTouchSocketsThatTheySelect) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const std::string tunnel = " tmpl src 10.77.1.1 dst 10.77.1.2 proto esp reqid 1 mode transport";
@@ -217,7 +217,7 @@ TEST(XdpHostRules, PoliciesOfIpsecTouchWhatTheySelect) {
              kClients | kTrunks);
 }
 
-TEST(XdpHostRules, RoutingRulesTouchWhatTheyMayTake) {
+TEST(XdpHostRules, RoutingRulesTouchSocketsThatTheyMayMatch) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const auto expect = [&](const std::string& rule, uint32_t sockets, int line) {
@@ -230,18 +230,18 @@ TEST(XdpHostRules, RoutingRulesTouchWhatTheyMayTake) {
   expect("dport 5000 lookup 100", both, __LINE__);
   expect("ipproto tcp fwmark 1 lookup 100", 0, __LINE__);
   expect("iif nothing fwmark 1 lookup 100", 0, __LINE__);
-  // The kernel says where these lead, when it is asked.
+  // The kernel's route lookup takes these into account.
   expect("from 10.77.1.1 lookup 100", 0, __LINE__);
   expect("to 10.77.3.0/24 lookup 100", 0, __LINE__);
   expect("uidrange 77-78 lookup 100", 0, __LINE__);
-  // Before the rule that delivers to this host.
+  // Rules before and after the rule that delivers to this host.
   EXPECT_TRUE(Shell("ip rule add pref 30000 lookup local && ip rule del pref 0"));
   expect("pref 5 iif r0 lookup 100", both, __LINE__);
   expect("pref 5 to 10.77.1.1 lookup 100", kClients, __LINE__);
   expect("pref 31000 iif r0 lookup 100", 0, __LINE__);
 }
 
-TEST(XdpHostRules, FiltersAreFoundAndTouchNothing) {
+TEST(XdpHostRules, FiltersAreFoundAndTouchNoSocket) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const auto expect = [&](const std::string& set, const std::string& unset, uint32_t sockets) {
@@ -266,7 +266,7 @@ TEST(XdpHostRules, FiltersAreFoundAndTouchNothing) {
   }
 }
 
-TEST(XdpHostRules, AVirtualServiceIsReadByItsAddress) {
+TEST(XdpHostRules, VirtualServicesTouchSocketsOfTheirAddress) {
   HostScope scope;
   scope.sockets = {SocketAt(3, "10.77.1.1:3478")};
   const auto found = [&scope](const std::string& text) {

@@ -1,5 +1,5 @@
-// What the host's own rules do to a packet, the fast path leaves them to do: each kind is set up
-// for real, and taken away again.
+// The fast path leaves packets that the host's rules affect to the sockets. Each kind of rule is
+// set up and removed.
 
 #include "xdp_host_commands.h"
 
@@ -27,7 +27,7 @@ Found Look(XdpPlane* plane) {
   return found;
 }
 
-// A connection by the fast path, and commands in the relay's host.
+// A connection through the fast path, and commands in the relay's host.
 struct Scene {
   bool Make() {
     if (!world.Make()) return false;
@@ -43,7 +43,7 @@ struct Scene {
     const Inside inside(world.relay_host);
     return Shell(command);
   }
-  // Waits until so many sockets are left out.
+  // Waits until exactly these sockets (a bit set) are left out.
   void ExpectLeftOut(uint32_t sockets, int line) {
     Found found;
     for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += 10) {
@@ -54,7 +54,7 @@ struct Scene {
     ADD_FAILURE_AT(__FILE__, line)
         << "left out is " + std::to_string(found.sockets) + ": " + found.text;
   }
-  // A command takes them out of the fast path, and another one lets them back in.
+  // Runs a command that leaves these sockets out, and a command that ends this.
   void Expect(const std::string& set, const std::string& unset, uint32_t sockets, int line) {
     Do(set);
     ExpectLeftOut(sockets, line);
@@ -65,7 +65,7 @@ struct Scene {
     connection->client->Drain();
     connection->ExpectBothWays();
   }
-  // What the client sends is not forwarded any more.
+  // Expects that the fast path no longer forwards the client's data.
   void ExpectUp() {
     usleep(20'000);
     connection->other->Drain();
@@ -81,10 +81,10 @@ struct Scene {
 
 #define EXPECT_OUT(set, unset, sockets) scene.Expect(set, unset, sockets, __LINE__)
 
-TEST(XdpHost, ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
+TEST(XdpHost, ARedirectionLastsUntilConntrackForgetsItsFlows) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
-  // Of this namespace alone.
+  // The setting applies to this namespace only.
   scene.Do("sysctl -w net.netfilter.nf_conntrack_udp_timeout=2");
   std::unique_ptr<Udp> elsewhere;
   {
@@ -102,7 +102,7 @@ TEST(XdpHost, ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
   const Bytes message = XdpScene::ChannelData(0x4000, kHello);
   scene.connection->client->Send(scene.connection->service->address(), message);
   EXPECT_TRUE(elsewhere->Receive(&bytes, &from, kWaitMs) && bytes == message);
-  // Conntrack goes on translating the flow, as long as it has packets.
+  // Conntrack continues to translate the flow while it has packets.
   scene.Do("nft flush chain inet t c");
   for (int i = 0; i < 8; ++i) {
     scene.connection->client->Send(scene.connection->service->address(), message);
@@ -114,7 +114,7 @@ TEST(XdpHost, ARedirectedPortReallyGoesThereUntilItsFlowsAreForgotten) {
   scene.connection->ExpectBothWays();
 }
 
-TEST(XdpHost, TranslationsOfTheLastProcessAreFoundAtTheStart) {
+TEST(XdpHost, TranslationsThatConntrackRemembersAreFoundAtTheStart) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);
@@ -128,7 +128,7 @@ TEST(XdpHost, TranslationsOfTheLastProcessAreFoundAtTheStart) {
   EXPECT_TRUE(Look(&plane).text.find("conntrack remembers") != std::string::npos);
 }
 
-TEST(XdpHost, WhatTheRulesTouchLeavesTheFastPathAndComesBack) {
+TEST(XdpHost, TouchedSocketsLeaveTheFastPathAndReturn) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   EXPECT_OUT(Nft(kPostrouting, "ip saddr 10.77.2.0/24 snat ip to 10.77.2.9"), kNoTable, kTrunks);
@@ -136,13 +136,13 @@ TEST(XdpHost, WhatTheRulesTouchLeavesTheFastPathAndComesBack) {
              "ip xfrm policy delete src 10.77.1.1 dst 0.0.0.0/0 dir out", kClients);
   EXPECT_OUT("ip rule add fwmark 1 lookup 100", "ip rule del fwmark 1 lookup 100",
              kClients | kTrunks);
-  // It makes no news.
+  // The kernel sends no notification about legacy iptables rules.
   if (!scene.Can("iptables-legacy -t nat -L")) GTEST_SKIP() << "needs iptables-legacy";
   EXPECT_OUT("iptables-legacy -t nat -A PREROUTING -p udp --dport 3478 -j REDIRECT --to-ports 9",
              "iptables-legacy -t nat -F", kClients);
 }
 
-TEST(XdpHost, FiltersLeaveOutOnlyWhereAsked) {
+TEST(XdpHost, FiltersLeaveOutSocketsOnlyIfStrict) {
   for (const bool strict : {false, true}) {
     World world;
     if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
@@ -152,18 +152,18 @@ TEST(XdpHost, FiltersLeaveOutOnlyWhereAsked) {
     options.strict = strict;
     XdpPlane plane;
     EXPECT_TRUE(plane.Open(options).ok());
-    // Known before the first packet.
+    // Found at the start, before the first packet.
     const Found found = Look(&plane);
     EXPECT_EQ(found.sockets, strict ? kClients : 0);
     EXPECT_EQ(found.filters, strict ? 0 : kClients);
   }
 }
 
-TEST(XdpHost, ARuleBySourceOrProtocolIsFollowed) {
+TEST(XdpHost, RoutingRulesBySourceOrProtocolAreFollowed) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string rule : {"from 10.77.2.1", "ipproto udp", "to 10.77.2.2"}) {
-    // Into nothing: what the trunk would send the kernel would refuse.
+    // A blackhole: the kernel would refuse what the trunk socket sends.
     scene.Do("ip route add blackhole default table 100 && ip rule add " + rule + " lookup 100");
     scene.connection->service->Drain();
     Bytes bytes;
@@ -181,7 +181,7 @@ TEST(XdpHost, ARuleBySourceOrProtocolIsFollowed) {
   }
 }
 
-TEST(XdpHost, ADeviceWithHooksOfItsOwnIsLeftOut) {
+TEST(XdpHost, ADeviceWithOtherHooksIsLeftOut) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   const auto expect = [&](const std::string& set, const std::string& unset, int line) {
@@ -217,7 +217,7 @@ TEST(XdpHost, ADeviceWithHooksOfItsOwnIsLeftOut) {
   }
 }
 
-TEST(XdpHost, AnAddressThatIsGoneIsLeftOut) {
+TEST(XdpHost, ASocketWithoutItsAddressIsLeftOut) {
   Scene scene;
   if (!scene.Make()) GTEST_SKIP() << kNoNamespaces;
   scene.Do("ip addr del 10.77.1.1/24 dev r0 && ip addr add 10.77.1.9/24 dev r0");

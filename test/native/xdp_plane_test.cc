@@ -1,4 +1,4 @@
-// The fast path attached to devices: real sockets at both ends receive what it forwarded.
+// The fast path attached to devices, with sockets at both ends.
 #include "xdp/xdp_plane.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace turnpike::test {
 namespace {
 
-TEST(XdpPlane, RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
+TEST(XdpPlane, ForwardedDataReachesSocketsInAllMixesOfFamilies) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string client : {"10.77.1.", "fd77:1::"}) {
@@ -22,7 +22,7 @@ TEST(XdpPlane, RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
         Connection connection(world, client, trunk);
         connection.ExpectBothWays();
       }
-      // Of this connection alone, and all of it.
+      // The counters have all traffic of this connection and no other.
       const LegTraffic& from_peer = world.flow_traffic[kPlace];
       const LegTraffic& to_peer = world.session_traffic[5];
       EXPECT_EQ(from_peer.packets(), world.traffic[kRelayIndex].records_sent.Get() - sent_before);
@@ -33,7 +33,7 @@ TEST(XdpPlane, RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
       EXPECT_EQ(to_peer.payload_bytes(), to_peer.packets() * kHello.size());
     }
   }
-  // Counted by the time it is closed.
+  // The counters are complete when the plane is closed.
   EXPECT_TRUE(world.Count(static_cast<Counter>(Verdict::kClientToTrunk)) >= 4);
   EXPECT_TRUE(world.Count(static_cast<Counter>(Verdict::kTrunkToClient)) >= 4);
   EXPECT_TRUE(world.Count(Counter::kClientRxPackets) >= 4);
@@ -42,7 +42,7 @@ TEST(XdpPlane, RealSocketsReceiveWhatItForwardsInAllMixesOfFamilies) {
   EXPECT_EQ(world.Count(Counter::kSendErrors), 0u);
 }
 
-TEST(XdpPlane, TrunkDataLeavesFromThePortsThatAreAnnounced) {
+TEST(XdpPlane, TrunkDataLeavesFromTheLanePorts) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   for (const std::string net : {"10.77.2.", "fd77:2::"}) {
@@ -53,12 +53,12 @@ TEST(XdpPlane, TrunkDataLeavesFromThePortsThatAreAnnounced) {
     EXPECT_TRUE(connection.ToOther(&bytes, &from));
     EXPECT_TRUE(from.ip == connection.trunk->address().ip);
     EXPECT_TRUE(std::count(ports.begin(), ports.end(), from.port) == 1);
-    // What comes back goes to the trunk address, as ever.
+    // The other relay still sends to the trunk address.
     EXPECT_TRUE(connection.ToClient(&bytes, &from));
   }
 }
 
-TEST(XdpPlane, AnotherWayTakesAnotherLaneOfEachCpu) {
+TEST(XdpPlane, AnotherPathUsesAnotherLaneOfEachCpu) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
@@ -73,7 +73,7 @@ TEST(XdpPlane, AnotherWayTakesAnotherLaneOfEachCpu) {
     EXPECT_EQ((header->lane - TP_LANE_FIRST) / PossibleCpus(), set);
   };
   expect_set(0);
-  // What is put again for another reason keeps its lane.
+  // A relay that is put again without another offset keeps its lane.
   connection.plane.PutRemoteRelay(kRelayIndex, connection.relay);
   expect_set(0);
   uint32_t changes = 0;
@@ -84,7 +84,7 @@ TEST(XdpPlane, AnotherWayTakesAnotherLaneOfEachCpu) {
   }
 }
 
-TEST(XdpPlane, WhatItDoesNotKnowReachesTheSockets) {
+TEST(XdpPlane, PacketsWithoutAnEntryReachTheSockets) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
@@ -98,14 +98,14 @@ TEST(XdpPlane, WhatItDoesNotKnowReachesTheSockets) {
     const bool came = connection.service->Receive(&bytes, &from, kWaitMs);
     EXPECT_TRUE(came && bytes == data && from == connection.client->address());
   };
-  // STUN, another channel, padding, and ChannelData that came in fragments.
+  // STUN, another channel, padding, and ChannelData in IP fragments.
   client_sends(Bytes(20, 0));
   client_sends(XdpScene::ChannelData(0x4001, kHello));
   Bytes padded = XdpScene::ChannelData(0x4000, kHello);
   padded.resize(padded.size() + 3);
   client_sends(padded);
   client_sends(XdpScene::ChannelData(0x4000, Bytes(4'000)));
-  // Too large for the trunk's device with its headers.
+  // Too long for the trunk's device with trunk headers.
   client_sends(XdpScene::ChannelData(0x4000, Bytes(1'460)));
   // A bundle.
   Bytes bundle = MakeTrunk(1'000, kHello);
@@ -123,7 +123,7 @@ TEST(XdpPlane, WhatItDoesNotKnowReachesTheSockets) {
   EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs));
 }
 
-TEST(XdpPlane, WhatHasExpiredReachesTheSocketsUntilItIsRefreshed) {
+TEST(XdpPlane, PacketsOfExpiredEntriesReachTheSocketsUntilTheRefresh) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
@@ -140,7 +140,7 @@ TEST(XdpPlane, WhatHasExpiredReachesTheSocketsUntilItIsRefreshed) {
     connection.other->Send(connection.trunk->address(), datagram);
     EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == datagram);
   };
-  // Two seconds ago.
+  // Expired two seconds ago.
   const uint64_t second = ReadClock().monotonic_second;
   connection.plane.RefreshFlow(connection.flow, Expiry::After(1, second - 4));
   connection.plane.RefreshSession(5, Expiry::After(1, second - 4));
@@ -150,12 +150,12 @@ TEST(XdpPlane, WhatHasExpiredReachesTheSocketsUntilItIsRefreshed) {
   connection.other->Drain();
   connection.client->Drain();
   connection.ExpectBothWays();
-  // By the program's own clock, whoever put it does nothing.
+  // The program judges the expiry by its own clock, without a further call.
   connection.plane.RefreshFlow(connection.flow, ExpiryAfter(1));
   connection.plane.RefreshSession(5, ExpiryAfter(1));
   usleep(2'500'000);
   reach_sockets();
-  // What is not there stays so.
+  // A refresh does not restore removed entries.
   connection.plane.RemoveFlow(connection.flow);
   connection.plane.RemoveSession(5);
   connection.plane.RefreshFlow(connection.flow, ExpiryAfter(600));
@@ -163,7 +163,7 @@ TEST(XdpPlane, WhatHasExpiredReachesTheSocketsUntilItIsRefreshed) {
   reach_sockets();
 }
 
-TEST(XdpPlane, WhatAMapHasNoRoomForGoesToTheSockets) {
+TEST(XdpPlane, AFailedMapUpdateLeavesPacketsToTheSockets) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
@@ -188,7 +188,7 @@ TEST(XdpPlane, WhatAMapHasNoRoomForGoesToTheSockets) {
   EXPECT_TRUE(connection.service->Receive(&bytes, &from, kWaitMs) && bytes == message);
 }
 
-TEST(XdpPlane, ReplaysAreDroppedAndCounted) {
+TEST(XdpPlane, ReplaysAndForgeriesAreDroppedAndCounted) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   {
@@ -207,7 +207,7 @@ TEST(XdpPlane, ReplaysAreDroppedAndCounted) {
   EXPECT_EQ(world.Count(static_cast<Counter>(Verdict::kTrunkWrongTag)), 1u);
 }
 
-TEST(XdpPlane, ANeighbourThatChangesIsFollowed) {
+TEST(XdpPlane, AChangedNeighbourIsFollowed) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
@@ -223,7 +223,7 @@ TEST(XdpPlane, ANeighbourThatChangesIsFollowed) {
   connection.ExpectBothWays();
 }
 
-TEST(XdpPlane, NewsOfRoutesAreLookedAtOnceASecond) {
+TEST(XdpPlane, RouteChangesAreReadOnceASecond) {
   constexpr uint64_t kSecond = 1'000'000'000;
   uint64_t now = 5 * kSecond;
   RefreshThrottle pace;
@@ -238,17 +238,17 @@ TEST(XdpPlane, NewsOfRoutesAreLookedAtOnceASecond) {
     looks += pace.Due(now + ms * (kSecond / 1'000));
   }
   EXPECT_EQ(looks, 10u);
-  // The last news of a burst is not forgotten.
+  // The last change of a burst is read too.
   EXPECT_TRUE(pace.Due(now + 10 * kSecond));
 }
 
-TEST(XdpPlane, ARouteThatChangesIsFollowed) {
+TEST(XdpPlane, AChangedRouteIsFollowed) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
   connection.ExpectBothWays();
   connection.service->Drain();
-  // Into nothing: the fast path leaves the packets to the sockets.
+  // A blackhole: the fast path leaves the packets to the sockets.
   const Inside inside(world.relay_host);
   EXPECT_TRUE(Ip("route add blackhole 10.77.2.2/32"));
   Bytes bytes;
@@ -265,7 +265,7 @@ TEST(XdpPlane, ARouteThatChangesIsFollowed) {
   connection.ExpectBothWays();
 }
 
-TEST(XdpPlane, ALinkThatGoesAndComesIsFollowed) {
+TEST(XdpPlane, ALinkThatGoesDownAndUpIsFollowed) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Connection connection(world, "10.77.1.", "10.77.2.");
@@ -283,7 +283,7 @@ TEST(XdpPlane, ALinkThatGoesAndComesIsFollowed) {
   connection.ExpectBothWays();
 }
 
-TEST(XdpPlane, ARouteIntoATunnelIsNone) {
+TEST(XdpPlane, ARouteIntoATunnelIsNotUsed) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   const Inside inside(world.relay_host);

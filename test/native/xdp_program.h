@@ -58,7 +58,7 @@ class ProgramPath : public XdpPath {
     Put(program_.destinations, &index, &destination);
   }
   void PutHop(uint32_t index, const tp_hop& hop) override {
-    // BPF_PROG_RUN's frames arrive by the loopback device.
+    // Frames of BPF_PROG_RUN arrive on the loopback device.
     tp_hop real = hop;
     if (real.ifindex == kIngress) real.ifindex = 1;
     Put(program_.hops, &index, &real);

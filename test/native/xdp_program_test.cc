@@ -1,5 +1,5 @@
-// The BPF object and the build for user space make the same of every frame, byte for byte, and both
-// what the corpus says.
+// The BPF object and the user-space build give the same result for every frame, byte for byte, and
+// for the corpus the expected one.
 #include "xdp_program.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@
 namespace turnpike::test {
 namespace {
 
-// Without the rights there is nothing to test; any other refusal is a failure.
+// Skips the test without the rights for BPF. Any other error is a failure.
 #define ASSERT_LOADED(path)                                        \
   if ((path).error() == EPERM || (path).error() == ENOSYS) {       \
     GTEST_SKIP() << "BPF programs need CAP_BPF and CAP_NET_ADMIN"; \
@@ -30,7 +30,7 @@ void CheckSame(const std::string& what, const Passage& program, const Passage& u
                        ToHex(program.frame.data(), program.frame.size());
 }
 
-// Sends a signal to the thread that made it, over and over, while it lives.
+// Sends signals to the thread that created it while it lives.
 class Interruptions {
  public:
   Interruptions() : target_(pthread_self()) {
@@ -54,7 +54,7 @@ class Interruptions {
   std::thread thread_;
 };
 
-TEST(XdpProgram, ItLoadsWhileSignalsCome) {
+TEST(XdpProgram, LoadsWhileSignalsArrive) {
   const Interruptions interruptions;
   for (int i = 0; i < 10; ++i) {
     const ProgramPath program;
@@ -112,7 +112,7 @@ TEST(XdpProgram, EveryKindAndLengthGivesTheSameBytesInTheKernel) {
   EXPECT_TRUE(program.Count(TP_COUNT_TRUNK_TO_CLIENT) > 50);
 }
 
-TEST(XdpProgram, WhatASocketWouldReceiveOrSendIsLeftToIt) {
+TEST(XdpProgram, PacketsOfSocketsLeftOutArePassedUp) {
   constexpr uint32_t kClients = 1;
   constexpr uint32_t kTrunk = 1u << TP_SOCKETS_PER_SIDE;
   ProgramPath program;
@@ -123,7 +123,7 @@ TEST(XdpProgram, WhatASocketWouldReceiveOrSendIsLeftToIt) {
     for (XdpPath* path : {static_cast<XdpPath*>(&program), static_cast<XdpPath*>(&user)}) {
       XdpScene scene(*path);
       path->LeaveOut(left_out);
-      // Whichever of the two ends is left out.
+      // A packet is passed up if the socket of either end is left out.
       const bool passed = (left_out & (kClients | kTrunk)) != 0;
       for (const Bytes& frame : {scene.FromClient({'a'}), scene.FromRelay(++sequence, {'b'})}) {
         const Passage passage = path->Run(frame);
@@ -134,7 +134,7 @@ TEST(XdpProgram, WhatASocketWouldReceiveOrSendIsLeftToIt) {
   }
 }
 
-TEST(XdpProgram, WhatHasExpiredIsLeftToTheSockets) {
+TEST(XdpProgram, PacketsOfExpiredEntriesArePassedUp) {
   ProgramPath program;
   ASSERT_LOADED(program);
   UserPath user(program.cpu());
@@ -152,7 +152,7 @@ TEST(XdpProgram, WhatHasExpiredIsLeftToTheSockets) {
         EXPECT_EQ(passage.frame == frame, passed);
       }
     };
-    // Until second 1,000; before that is known, and at 0, nothing has an end.
+    // Entries without an expiry never expire. With one, they expire at second 1,000.
     run(false);
     scene.Expire(1'000);
     for (const uint32_t second : {0u, 1u, 999u}) {
@@ -170,7 +170,7 @@ TEST(XdpProgram, WhatHasExpiredIsLeftToTheSockets) {
   }
 }
 
-TEST(XdpProgram, AProgramRedirectsToAnotherInterface) {
+TEST(XdpProgram, RedirectsToAnotherInterface) {
   ProgramPath program;
   ASSERT_LOADED(program);
   XdpScene scene(program);
@@ -178,7 +178,7 @@ TEST(XdpProgram, AProgramRedirectsToAnotherInterface) {
   EXPECT_EQ(program.Run(scene.FromClient({'a'})).action, static_cast<int>(XDP_REDIRECT));
 }
 
-TEST(XdpProgram, BareUdpCountsAsPacketsOfClients) {
+TEST(XdpProgram, RawUdpCountsAsPacketsOfClients) {
   ProgramPath program;
   ASSERT_LOADED(program);
   XdpScene scene(program);

@@ -21,8 +21,8 @@ struct RefusedCall {
   uint32_t value;
 };
 
-// Runs `body` in a thread of its own, where such calls fail with ENOMEM. The namespace is that of
-// the calling thread.
+// Runs `body` in a new thread, in which such calls fail with ENOMEM. The thread is in the caller's
+// namespace.
 inline void WhileRefused(const RefusedCall& call, const std::function<void()>& body) {
   std::thread([&call, &body] {
     // On little-endian machines, which XDP requires, the lower word is first.

@@ -1,4 +1,4 @@
-// The fast path frame by frame: what it passes up untouched, and that what it sends is right.
+// The fast path frame by frame: frames passed up are unchanged, frames sent are correct.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 
 const Bytes kHello{'h', 'e', 'l', 'l', 'o'};
 
-// Changes a good frame and expects it to be passed up as it then is.
+// Changes a valid frame and expects that it is passed up without a further change.
 template <typename Change>
 void ExpectPassed(const char* what, Bytes frame, Change change) {
   UserPath path;
@@ -31,7 +31,7 @@ Bytes Good() {
   return XdpScene(path).FromClient(kHello);
 }
 
-TEST(XdpRewrite, WhatIsNotPlainIpIsPassedUp) {
+TEST(XdpRewrite, OtherThanPlainIpv4UdpIsPassedUp) {
   ExpectPassed("a VLAN tag", Good(), [](Bytes* frame) {
     const uint8_t tag[4] = {0x81, 0, 0, 5};
     frame->insert(frame->begin() + 12, tag, tag + 4);
@@ -59,7 +59,7 @@ TEST(XdpRewrite, WhatIsNotPlainIpIsPassedUp) {
   }
 }
 
-TEST(XdpRewrite, Ipv6BesidesPlainUdpIsPassedUp) {
+TEST(XdpRewrite, OtherThanPlainIpv6UdpIsPassedUp) {
   UserPath path;
   XdpScene scene(path);
   scene.client = ToTransportAddress("[2001:db8::7]:40000");
@@ -89,7 +89,7 @@ TEST(XdpRewrite, Ipv6BesidesPlainUdpIsPassedUp) {
   }
 }
 
-TEST(XdpRewrite, WhatHasNoWayOutIsPassedUp) {
+TEST(XdpRewrite, PacketsThatCannotBeSentArePassedUp) {
   UserPath path;
   XdpScene scene(path);
   const auto passes = [&path](const Bytes& frame) {
@@ -104,7 +104,7 @@ TEST(XdpRewrite, WhatHasNoWayOutIsPassedUp) {
   path.PutHop(0, hop);
   passes(scene.FromClient(kHello));
   passes(scene.FromRelay(1, kHello));
-  // A neighbour of which one half is newer.
+  // A neighbour that is being written.
   hop = ToHop(kIngress);
   hop.version_again += 1;
   path.PutHop(0, hop);
@@ -117,19 +117,19 @@ TEST(XdpRewrite, WhatHasNoWayOutIsPassedUp) {
   path.PutDestination(0, tp_destination{0, 1500});
   path.SetNextSequence(0);
   passes(scene.FromClient(kHello));
-  // Nothing was counted as taken meanwhile.
+  // The packets passed up used no sequence and were not counted.
   EXPECT_EQ(path.Run(scene.FromRelay(1, kHello)).action, static_cast<int>(XDP_TX));
   EXPECT_EQ(path.Traffic(XdpScene::kRelayIndex).sent, 1u);
 }
 
-TEST(XdpRewrite, AnotherInterfaceIsARedirect) {
+TEST(XdpRewrite, RedirectsToAnotherInterface) {
   UserPath path;
   XdpScene scene(path);
   path.PutHop(0, ToHop(kIngress + 1));
   EXPECT_EQ(path.Run(scene.FromClient(kHello)).action, static_cast<int>(XDP_REDIRECT));
 }
 
-TEST(XdpRewrite, EthernetPaddingIsCut) {
+TEST(XdpRewrite, EthernetPaddingIsRemoved) {
   UserPath path;
   XdpScene scene(path);
   Bytes frame = scene.FromClient({'a'});
@@ -139,7 +139,7 @@ TEST(XdpRewrite, EthernetPaddingIsCut) {
   EXPECT_EQ(received.payload.size(), 29u);
 }
 
-TEST(XdpRewrite, WhatCameDamagedLeavesDamaged) {
+TEST(XdpRewrite, AWrongChecksumStaysWrong) {
   UserPath path;
   XdpScene scene(path);
   for (const Bytes& good : {scene.FromClient(kHello), scene.FromRelay(1, kHello)}) {
@@ -170,7 +170,7 @@ TEST(XdpRewrite, ChecksumsAreRightForEveryLengthAndSum) {
   }
 }
 
-TEST(XdpRewrite, ChannelsOfRelayedAddresses) {
+TEST(XdpRewrite, ChannelDataAndRawDataAreConverted) {
   UserPath path;
   XdpScene scene(path);
   scene.PutRaw();
@@ -179,7 +179,7 @@ TEST(XdpRewrite, ChannelsOfRelayedAddresses) {
       path.Run(MakeFrame(scene.client, scene.service, scene.ChannelData(0x4001, data))).frame);
   EXPECT_TRUE(out.payload == data);
   EXPECT_TRUE(out.to == scene.peer && out.from == scene.relayed);
-  // What the peer sends may look like anything.
+  // A peer's datagrams may have any content.
   for (const Bytes& bytes : {data, Bytes{}, Bytes{1}, scene.ChannelData(0x4000, data),
                              scene.Trunk(1, data), Bytes{0x40, 0, 0, 9}}) {
     const Received in = ReadFrame(path.Run(MakeFrame(scene.peer, scene.relayed, bytes)).frame);
@@ -190,7 +190,7 @@ TEST(XdpRewrite, ChannelsOfRelayedAddresses) {
   EXPECT_EQ(path.Count(TP_COUNT_RAW_TO_CLIENT), 6u);
 }
 
-TEST(XdpRewrite, WhatIsDroppedWasReceivedWithAllItsBytes) {
+TEST(XdpRewrite, DroppedDatagramsCountAsReceived) {
   UserPath path;
   XdpScene scene(path);
   const uint64_t bytes = 28 + kHello.size();
@@ -205,7 +205,7 @@ TEST(XdpRewrite, WhatIsDroppedWasReceivedWithAllItsBytes) {
   }
 }
 
-TEST(XdpRewrite, SequencesCountEachRecordOnce) {
+TEST(XdpRewrite, SequencesAndLossCountEachRecordOnce) {
   UserPath path;
   XdpScene scene(path);
   for (uint16_t i = 0; i < 3; ++i) {
@@ -215,7 +215,7 @@ TEST(XdpRewrite, SequencesCountEachRecordOnce) {
     EXPECT_EQ(header->lane, TP_LANE_FIRST + 5);
     EXPECT_EQ(Get16(datagram, 26), i);
   }
-  // 5 and 6 are missing, then 5 comes late.
+  // 5 and 6 are missing, then 5 arrives late.
   for (const uint16_t step : {4, 7, 5}) path.Run(scene.FromRelay(100 + step, kHello, step));
   const tp_traffic traffic = path.Traffic(XdpScene::kRelayIndex);
   EXPECT_EQ(traffic.sent, 3u);
@@ -223,7 +223,7 @@ TEST(XdpRewrite, SequencesCountEachRecordOnce) {
   EXPECT_EQ(traffic.lost, 1);
 }
 
-TEST(XdpRewrite, ACpuSendsFromOnePortWhateverTheSession) {
+TEST(XdpRewrite, ACpuSendsAllSessionsFromOnePort) {
   for (uint32_t cpu = 0; cpu < TP_LANES; ++cpu) {
     UserPath path(cpu);
     XdpScene scene(path);
@@ -242,7 +242,7 @@ TEST(XdpRewrite, ACpuSendsFromOnePortWhateverTheSession) {
   }
 }
 
-TEST(XdpRewrite, NothingIsTakenFromAPortThatOnlySends) {
+TEST(XdpRewrite, DatagramsToALanePortArePassedUp) {
   UserPath path;
   XdpScene scene(path);
   const TransportAddress sending = SourceOf(TP_LANE_FIRST, scene.trunk);
@@ -252,7 +252,7 @@ TEST(XdpRewrite, NothingIsTakenFromAPortThatOnlySends) {
   EXPECT_TRUE(passage.frame == frame);
 }
 
-TEST(XdpRewrite, OfSeveralCpusOneTakesASequence) {
+TEST(XdpRewrite, OneCpuAtMostAcceptsASequence) {
   constexpr uint64_t kSequences = 20'000;
   tp_window window{};
   std::vector<std::atomic<int>> taken(kSequences + 8);
@@ -274,7 +274,7 @@ TEST(XdpRewrite, OfSeveralCpusOneTakesASequence) {
   EXPECT_TRUE(std::count(taken.begin(), taken.end(), 1) > 1'000);
 }
 
-TEST(XdpRewrite, TheWindowAgreesWithASetOfNumbers) {
+TEST(XdpRewrite, TheWindowAgreesWithAModel) {
   tp_window window{};
   std::map<uint64_t, bool> seen;
   uint64_t highest = 0;

@@ -1,5 +1,5 @@
-// A connection whose packets go by the fast path and by the workers in turn: to the receiver it is
-// one, without loss.
+// A connection whose packets are forwarded by the fast path and by the workers in turn. Its
+// sequences continue, without loss.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -55,7 +55,7 @@ struct Together {
     WaitFor([this] { return plane->Count(Counter::kCommandsApplied) == 4; });
   }
   ~Together() {
-    // As the binding does: nobody forwards any more when the cells go.
+    // In the binding's order: the forwarding ends before the cells are freed.
     xdp->Close();
     plane.reset();
   }
@@ -78,7 +78,7 @@ struct Together {
   std::unique_ptr<PlaneFixture> plane;
 };
 
-TEST(XdpTogether, WhatIsSentEitherWayIsCountedOnce) {
+TEST(XdpTogether, SequencesContinueBetweenProgramAndWorkers) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Together together(world);
@@ -102,7 +102,7 @@ TEST(XdpTogether, WhatIsSentEitherWayIsCountedOnce) {
   EXPECT_TRUE(by_worker >= kRounds);
 }
 
-TEST(XdpTogether, WhatIsReceivedEitherWayIsNoLoss) {
+TEST(XdpTogether, ReceivingByProgramAndWorkersCountsNoLoss) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   uint64_t sequence = 100;
@@ -118,7 +118,7 @@ TEST(XdpTogether, WhatIsReceivedEitherWayIsNoLoss) {
     for (uint32_t i = 0; i < 3 * kRounds; ++i) {
       together.other->Send(together.plane->trunk_address(), MakeTrunk(++sequence, kHello));
       take(1);
-      // Two records in one datagram go up to the workers.
+      // The fast path passes two records in one datagram up to the workers.
       Bytes bundle = MakeTrunk(++sequence, kHello);
       const Bytes second = MakeTrunk(++sequence, kHello);
       bundle.insert(bundle.end(), second.begin() + 20, second.end());
@@ -151,14 +151,14 @@ void SendWithoutChecksum(const TransportAddress& to, const Bytes& datagram) {
   close(fd);
 }
 
-TEST(XdpTogether, WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
+TEST(XdpTogether, WorkersRejectReplaysOfTheProgramAWindowLater) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Together together(world);
   Bytes bytes;
   TransportAddress from;
   const auto by_worker = [&] { return together.plane->Count(Verdict::kTrunkToClient); };
-  // Until the program has taken one.
+  // Until the program has forwarded one.
   uint64_t sequence = 10'000;
   for (uint64_t before = 1; before != by_worker() && sequence < 10'200;) {
     before = by_worker();
@@ -181,7 +181,7 @@ TEST(XdpTogether, WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
   WaitFor(
       [&] { return together.plane->Count(Verdict::kTrunkReplayed) > 0 || by_worker() != taken; });
   EXPECT_EQ(by_worker(), taken);
-  // What is young is taken, also out of order.
+  // Newer datagrams are accepted, also out of order.
   for (const uint64_t young : {sequence + 2, sequence + 1, sequence - 4'000}) {
     SendWithoutChecksum(together.plane->trunk_address(), MakeTrunk(young, kHello));
     EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
@@ -189,7 +189,7 @@ TEST(XdpTogether, WhatTheProgramTookIsNoNewsToTheWorkersAWindowLater) {
   EXPECT_EQ(by_worker(), taken + 3);
 }
 
-TEST(XdpTogether, WhatGoesByAnEndpointStaysWithItsWorker) {
+TEST(XdpTogether, TrafficOfAnEndpointBypassesTheProgram) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
   Together together(world);
@@ -201,7 +201,7 @@ TEST(XdpTogether, WhatGoesByAnEndpointStaysWithItsWorker) {
     together.other->Send(together.plane->trunk_address(), MakeTrunk(++sequence, kHello));
     EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
   };
-  // Until the program takes what the listener sends.
+  // Until the program forwards to the listener's client.
   for (uint64_t before = 1; before != by_worker() && sequence < 300;) {
     before = by_worker();
     to_client();
@@ -241,7 +241,7 @@ TEST(XdpTogether, WhatGoesByAnEndpointStaysWithItsWorker) {
     EXPECT_EQ(by_worker(), taken + i);
     together.client->Send(address, XdpScene::ChannelData(0x4000, kHello));
     EXPECT_TRUE(together.other->Receive(&bytes, &from, kWaitMs));
-    // No lane of the program.
+    // The lane is not one of the program's.
     EXPECT_TRUE(bytes.size() > 1 && bytes[1] < 128);
     usleep(5'000);
   }

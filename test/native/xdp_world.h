@@ -1,4 +1,4 @@
-// Our relay between a client and another relay, each in a namespace of its own.
+// A relay between a client and another relay, each in its own namespace.
 #pragma once
 
 #include <gtest/gtest.h>
