@@ -51,9 +51,10 @@ function obstacle() {
 
 /**
  * Runs node-gyp.
- * @param stdio - where the output goes
- * @param timeoutMs - after which it is ended; undefined for never
- * @returns why it failed, or undefined; and what was printed, if it went into a pipe
+ * @param args - its arguments
+ * @param stdio - `pipe` or `inherit`, for its output
+ * @param timeoutMs - time after which it is killed; undefined: never
+ * @returns why it failed, or undefined; and its output, if that went into a pipe
  */
 function runNodeGyp(args, stdio, timeoutMs) {
   const [command, ...prefix] = nodeGyp();
@@ -75,7 +76,7 @@ function runNodeGyp(args, stdio, timeoutMs) {
     : { failure: `node-gyp ended with status ${run.status}`, output };
 }
 
-/** Downloads Node's headers unless node-gyp has them. Returns as `runNodeGyp`. */
+/** Downloads Node's headers unless node-gyp has them. @returns as `runNodeGyp` */
 function downloadHeaders() {
   const { failure, output } = runNodeGyp(['install', '--ensure'], 'pipe', DOWNLOAD_MS);
   if (failure === undefined) return { failure, output };
@@ -86,7 +87,7 @@ function downloadHeaders() {
   return { failure: `${said} (${why.trim()}): ${todo}`, output };
 }
 
-/** Compiles the addon. Parameters and result as of `runNodeGyp`. */
+/** Compiles the addon. Parameter and result are those of `runNodeGyp`. */
 function compile(stdio) {
   const headers = headersFolder();
   if (headers === undefined) {
@@ -97,6 +98,7 @@ function compile(stdio) {
   return runNodeGyp(['configure', 'build', '--jobs=max', ...option], stdio);
 }
 
+/** Writes the output of a failed compilation to COMPILE_LOG, because npm does not show it. */
 function keepLog(text) {
   try {
     mkdirSync(dirname(COMPILE_LOG), { recursive: true });
@@ -107,7 +109,7 @@ function keepLog(text) {
 }
 
 /**
- * Runs for a developer: reports why there is no addon, with the compiler's output.
+ * Compiles for a developer. Prints why it failed; the compiler's output is on the terminal.
  * @param attempt - returns why it failed, or undefined
  * @returns the exit code
  */
@@ -123,6 +125,7 @@ function insist(attempt) {
   return 1;
 }
 
+/** Runs as the package's install script: never fails, and says what to do if there is no addon. */
 function install() {
   if (loadAddon().addon !== undefined) return;
   let why = obstacle();

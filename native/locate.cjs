@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Finds the compiled addon. Used by the install script, which decides whether to compile, and by
- * src/native/load.ts, so that both agree. CommonJS, because it runs before any build.
+ * Finds the compiled addon, for the install script and for src/native/load.ts. CommonJS, because
+ * the install script runs before any build.
  */
 const { accessSync, constants, existsSync, readdirSync } = require('node:fs');
 const { delimiter, dirname, isAbsolute, join, resolve, sep } = require('node:path');
@@ -16,7 +16,7 @@ const COMPILE_LOG = join(ROOT, 'build', 'compile.log');
 
 let knownLibc;
 
-/** @returns `glibc` or `musl`: which C library this Node runs on */
+/** Returns the C library of this Node: `glibc` or `musl`. */
 function libc() {
   knownLibc ??= detectLibc();
   return knownLibc;
@@ -31,13 +31,13 @@ function detectLibc() {
   return header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
 }
 
-/** @returns `linux-x64-glibc` or the like; of other systems only system and processor */
+/** Returns the platform's name: `linux-x64-glibc`, or without the C library `darwin-arm64`. */
 function platformName() {
   const name = `${process.platform}-${process.arch}`;
   return process.platform === 'linux' ? `${name}-${libc()}` : name;
 }
 
-/** @returns the name of the package that holds the addon for this platform */
+/** Returns the name of the npm package with the addon for this platform. */
 function platformPackage() {
   return `@turnpike/${platformName()}`;
 }
@@ -74,7 +74,7 @@ function load(place) {
 
 /**
  * Loads the first addon that works.
- * @returns the addon and where it was; or no addon, and one line for each place that was tried
+ * @returns the addon, or undefined; its place; and a line for each place that failed, with why
  */
 function loadAddon() {
   const tried = [];
@@ -103,8 +103,8 @@ function isOnPath(command) {
 }
 
 /**
- * What node-gyp would start and this machine does not have.
- * @returns commands, each of them also the name of its Debian package
+ * Returns the programs that node-gyp needs and this machine lacks. Each name is also that of its
+ * Debian package.
  */
 function missingBuildTools() {
   const { CXX, MAKE, PYTHON, npm_config_python } = process.env;
@@ -124,8 +124,9 @@ function quoted(word) {
 }
 
 /**
- * How to compile: an installed package's scripts are run by npm, a checkout's by hand. A project is
- * known by its package.json, which the folder of global packages lacks; that of npx has one.
+ * Returns the command that compiles the addon: a script of a checkout, or a rebuild of an installed
+ * package. A project has a package.json, as npx's folder does; the folder of global packages has
+ * none.
  */
 function compileCommand() {
   const folders = ROOT.split(sep);
@@ -138,7 +139,7 @@ function compileCommand() {
   return isHere ? 'npm rebuild turnpike' : `npm rebuild --prefix ${quoted(project)} turnpike`;
 }
 
-/** Returns advice on what to do, as a sentence. */
+/** Returns a sentence that says how to get an addon. */
 function advice() {
   if (process.platform !== 'linux') {
     return 'Relays and data planes need Linux; Peer, DirectoryClient and Directory work here.';
@@ -151,7 +152,7 @@ function advice() {
   return `To compile it, ${tools}run \`${compileCommand()}\`; ${others}${log}`;
 }
 
-/** Returns the message for a missing addon. */
+/** Returns the message for a missing addon. @param tried - lines of `loadAddon` */
 function explain(tried) {
   const places = tried.map((line) => `  ${line}`);
   const said = `no addon for ${platformName()} could be loaded`;

@@ -1,10 +1,10 @@
 /**
- * Assembles what is published: `linux-x64-glibc` or the like, with the addon for this platform, and
- * `turnpike`, whose manifest names this and every other platform package that stands beside it.
- * They are named in that manifest only, as this repository's lockfile cannot name packages that
- * are not published yet.
+ * Makes the packages to publish: the platform package, such as `linux-x64-glibc`, with the addon
+ * for this platform; and `turnpike`, whose manifest names every platform package in the same
+ * folder. This repository's own manifest does not name them, because its lockfile cannot name
+ * packages that are not published yet.
  *
- * `npm run prebuild -- [FOLDER]`, by default `packages`, with `--build` of its own.
+ * Run: `npm run prebuild -- [FOLDER]`, by default `packages`. The script adds `--build`.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -27,7 +27,7 @@ import { scriptArguments } from '../test/setup/script-arguments.ts';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const { platformPackage, libc } = createRequire(import.meta.url)('./locate.cjs');
 const SCOPE = '@turnpike/';
-/** Links the C++ library statically: other systems may have an older one. */
+/** Links the C++ library statically, because other systems may have an older one. */
 const PORTABLE = '-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL';
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
@@ -49,14 +49,14 @@ function writeManifest(folder, content) {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(content, null, 2)}\n`);
 }
 
-/** Folder from which node-gyp takes Node's headers instead of downloading them. */
+/** Returns the folder of Node, if node-gyp finds headers there; otherwise it downloads them. */
 function nodeFolder() {
   const folder = resolve(process.execPath, '../..');
   return existsSync(join(folder, 'include/node/node_api.h')) ? folder : undefined;
 }
 
 /**
- * Compiles with prebuildify, away from the checkout: node-gyp empties `build/`.
+ * Compiles a copy of the package with prebuildify, because node-gyp empties `build/`.
  * @returns the addon's bytes
  */
 function compile() {
@@ -108,7 +108,7 @@ function assemblePlatformPackage(folder) {
   });
 }
 
-/** Returns the platform packages of this version, which may include those of other machines. */
+/** Returns names and versions of the platform packages of this version in a folder. */
 function platformPackages(out) {
   return readdirSync(out)
     .map((name) => join(out, name, 'package.json'))
@@ -130,13 +130,13 @@ function assembleMainPackage(folder, optionalDependencies) {
   });
 }
 
-/** Runs a command that prints its own errors. */
+/** Runs a command that prints its own errors, and exits with its status if it fails. */
 function insist(command, args) {
   const { status } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Compiles the TypeScript into an empty folder, if the addon can be compiled. */
+/** Compiles the TypeScript into an empty `dist`, if the addon can be compiled. */
 function build() {
   insist(process.execPath, [join(ROOT, 'native/install.cjs'), '--check']);
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });

@@ -1,5 +1,6 @@
-// Generates the C++ side of src/native/interface.ts: `npm run build:interface`. With `--check` it
-// writes nothing and fails if a committed file is out of date. Users of the package do not need it.
+// Generates the C++ side of src/native/interface.ts and counters.ts: `npm run build:interface`.
+// With `--check` it writes nothing and fails if a committed file is out of date. Users of the
+// package do not need it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +12,7 @@ const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const { flags } = scriptArguments({
   script: 'build:interface',
   about: 'writes the C++ side of src/native/interface.ts and counters.ts.',
-  flags: { '--check': 'writes nothing, and fails where a committed file is another' },
+  flags: { '--check': 'writes nothing, and fails if a committed file is out of date' },
 });
 for (const [path, text] of renderInterface()) {
   const file = join(ROOT, path);

@@ -1,8 +1,8 @@
-// Compiles relay.bpf.c into the light skeleton that the addon carries: `npm run build:bpf`. With
-// `--check` it writes nothing and fails where the committed one is not what these sources give.
+// Compiles relay.bpf.c into the light skeleton that the addon contains: `npm run build:bpf`. With
+// `--check` it writes nothing and fails if the committed skeleton is out of date.
 //
-// Needs Debian 12's clang-14, libbpf-dev and bpftool: another compiler gives other bytes. Users
-// need none of them.
+// Needs clang-14, libbpf-dev and bpftool of Debian 12, because another compiler gives other bytes.
+// Users of the package do not need them.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ function checkTools() {
   console.log(`${clang}; ${bpftool}`);
 }
 
-/** Compiles in a scratch folder; no path of this machine gets into the object. */
+/** Compiles in a scratch folder. The object contains no path of this machine. */
 function build() {
   const scratch = mkdtempSync(join(tmpdir(), 'turnpike-bpf-'));
   try {
@@ -65,8 +65,8 @@ function buildChecked() {
 
 const { flags } = scriptArguments({
   script: 'build:bpf',
-  about: 'compiles relay.bpf.c into the skeleton that the addon carries.',
-  flags: { '--check': 'writes nothing, and fails where the committed one is another' },
+  about: 'compiles relay.bpf.c into the skeleton that the addon contains.',
+  flags: { '--check': 'writes nothing, and fails if the committed skeleton is out of date' },
 });
 requireTools(SKELETON_TOOLS, 'build:bpf');
 const built = buildChecked();
