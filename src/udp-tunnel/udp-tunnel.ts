@@ -199,7 +199,7 @@ export class UdpTunnel {
   #onHello({ version, end, ready, instance, echo }: Hello): void {
     if (version !== FRAMES_VERSION) {
       return this.#mistaken(
-        `the other side speaks version ${version} of UDP mode, this one version ` +
+        `the other side uses version ${version} of UDP mode, this one version ` +
           `${FRAMES_VERSION}: update the older \`turnpike peer\``,
       );
     }

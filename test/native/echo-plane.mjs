@@ -19,6 +19,7 @@ function copyTuple(record, scratch) {
   scratch.set(record.subarray(8, 14), 34);
 }
 
+/** Returns an open native plane that echoes. */
 export function openEcho() {
   const shared = (cells) => new BigUint64Array(new SharedArrayBuffer(cells * 8));
   const scratch = new Uint8Array(DATA_PLANE_LIMITS.scratchBytes);
