@@ -69,10 +69,10 @@ void RemoteRelays::UncountIp(const IpAddress& ip) {
 
 Heard RemoteRelay::HeardBy(const FiveTuple& tuple) const {
   Heard heard = Heard::kUnknown;
-  for (const TrunkPath& path : paths) {
-    if (tuple.handle.index() != path.socket || !(path.remote.ip == tuple.remote.ip)) continue;
-    if (path.remote.port == tuple.remote.port) return path.heard;
-    heard = path.heard;
+  for (const TrunkPath& each : paths) {
+    if (tuple.handle.index() != each.socket || !(each.remote.ip == tuple.remote.ip)) continue;
+    if (each.remote.port == tuple.remote.port) return each.heard;
+    heard = each.heard;
   }
   return heard;
 }
