@@ -14,6 +14,7 @@ const RETRY_MS = 500;
 const ANSWER_MS = 5_000;
 const IDLE: RelayLoad = { legs: 0, legsMax: 1_000, cpu: 0, packetsPerSecond: 0 };
 
+/** Options of a relay's registration. */
 export interface FleetRelayOptions {
   readonly directoryUrl: string;
   /** Its registration key. */

@@ -7,6 +7,7 @@ export interface Target {
   readonly relays: readonly [TargetRelay, TargetRelay];
 }
 
+/** The addresses of one relay. */
 export interface TargetRelay {
   readonly service: TransportAddress;
   readonly trunk: TransportAddress;

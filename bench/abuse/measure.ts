@@ -4,6 +4,7 @@ import type { Flood } from './flood.js';
 import type { FloodResult, Window } from './result.js';
 import { Stage, type StageOptions } from './stage.js';
 
+/** Length of a measurement. */
 export interface Effort {
   /** Length of each of the two windows. */
   readonly seconds: number;

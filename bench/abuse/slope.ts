@@ -6,6 +6,7 @@ export interface Slope {
   readonly plusMinus: number;
 }
 
+/** A measurement and its time. */
 export interface Point {
   readonly atMs: number;
   readonly value: number;

@@ -35,6 +35,7 @@ const QUIET_MS = 1_500;
 export const FIGURES = ['residentMB', 'heapMB', 'externalMB', 'descriptors', 'resources'] as const;
 export type Figure = (typeof FIGURES)[number];
 
+/** Growth of one process. */
 export interface ProcessSoak {
   readonly name: string;
   readonly slopes: Readonly<Record<Figure, Slope>>;

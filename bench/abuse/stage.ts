@@ -9,6 +9,7 @@ import type { VictimMethods } from './victim-process.js';
 
 const REGIONS = ['a', 'b'] as const;
 
+/** Options of a stage. */
 export interface StageOptions {
   readonly cpus: CpuPlan;
   readonly setUpsPerSecond: number;

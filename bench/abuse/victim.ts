@@ -19,6 +19,7 @@ export interface VictimWindow {
   readonly rttP99Ms: number;
 }
 
+/** Options of the genuine users. */
 export interface VictimOptions {
   readonly directoryUrl: string;
   /** The regions of the two relays. */

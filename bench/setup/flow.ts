@@ -46,6 +46,7 @@ export interface FlowWindow {
   readonly pingMaxUs: number;
 }
 
+/** Options of a flow. */
 export interface FlowOptions {
   /** The sender's relay and the receiver's. */
   readonly relays: readonly [TransportAddress, TransportAddress];

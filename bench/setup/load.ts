@@ -23,6 +23,7 @@ const LIFETIME_SECONDS = 600;
 /** The relays of legs of role 0 and role 1; the same relay twice for connections within it. */
 export type RelayPair = readonly [TransportAddress, TransportAddress];
 
+/** Options of a load. */
 export interface LoadOptions {
   readonly relays: RelayPair;
   /** Connections of the largest round. */

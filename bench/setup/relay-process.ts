@@ -15,6 +15,7 @@ import {
   readSocketDrops,
 } from './usage.js';
 
+/** Options of a relay's process. */
 export interface RelayProcessOptions {
   readonly id: string;
   readonly workers: number;

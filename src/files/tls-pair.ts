@@ -3,13 +3,13 @@ import { createSecureContext } from 'node:tls';
 import { TurnpikeError } from '../errors.js';
 import { readSmallFile } from './small-file.js';
 
-/** Where certificate and key are. */
+/** Paths of the PEM files of a certificate and its key. */
 export interface TlsPaths {
   readonly cert: string;
   readonly key: string;
 }
 
-/** Certificate and key that fit together, in PEM, and when they are valid. */
+/** A certificate and its private key in PEM, with the certificate's validity in Unix ms. */
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
@@ -18,9 +18,10 @@ export interface TlsPair {
 }
 
 /**
- * Reads certificate and key.
- * @param again - they were read before (`SmallFile`)
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG naming the file and what is wrong with it
+ * Reads a certificate and its key.
+ * @param again - whether they were read before, as in `SmallFile`
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG with the file and the fault: not readable, not PEM, no
+ *   certificate, or not the certificate's key
  */
 export async function readTlsPair(paths: TlsPaths, again = false): Promise<TlsPair> {
   const { cert: certPath, key: keyPath } = paths;
@@ -42,7 +43,7 @@ export async function readTlsPair(paths: TlsPaths, again = false): Promise<TlsPa
   return { cert, key, validFromMs: Date.parse(validFrom), validToMs: Date.parse(validTo) };
 }
 
-/** That an empty file holds no PEM is said as of any other. */
+/** An empty file is reported as one without PEM. */
 const TLS_FILE = { code: 'ERR_TURNPIKE_CONFIG', mayBeEmpty: true } as const;
 
 async function readPem(path: string, again: boolean): Promise<string> {

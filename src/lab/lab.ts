@@ -23,12 +23,14 @@ import { AddressPlan, type LabHost, type LabNat, type NatBehaviour } from './top
 
 const DUAL_STACK: readonly AddressFamily[] = [4, 6];
 
+/** Options of `Lab.nat`. */
 export interface NatOptions {
   readonly behaviour: NatBehaviour;
   /** Default: IPv4 and IPv6. */
   readonly families?: readonly AddressFamily[];
 }
 
+/** Options of `Lab.host`. */
 export interface HostOptions {
   /** The NAT in front of the host; absent for a public host. */
   readonly behind?: LabNat;

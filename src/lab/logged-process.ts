@@ -15,16 +15,16 @@ export interface LogLine {
   readonly [member: string]: unknown;
 }
 
-/** A Turnpike process whose log its parent reads. */
+/** A Turnpike process whose log the parent process reads. */
 export class LoggedProcess {
-  /** Resolves with the log line that says that the process listens. */
+  /** Resolves with the log line of the event `listening`. */
   readonly listening: Promise<LogLine>;
-  /** Rejects when the process ends, with the reason of its log; never resolves. */
+  /** Rejects with ERR_TURNPIKE_CLOSED and the logged reason when the process ends. */
   readonly ended: Promise<never>;
 
   /**
    * @param name - for messages
-   * @param labProcess - with stderr piped
+   * @param labProcess - a process whose stderr is a pipe
    */
   constructor(name: string, { child, ended }: LabProcess) {
     let fatal: LogLine | undefined;
@@ -41,20 +41,21 @@ export class LoggedProcess {
       const why = fatal?.msg ?? (lastWords || `ended with ${signal ?? `status ${code}`}`);
       throw new TurnpikeError('ERR_TURNPIKE_CLOSED', `${name}: ${why}`, { cause: fatal });
     });
-    // Not everybody waits for the end.
+    // Without a caller that awaits `ended` the rejection must not be unhandled.
     this.ended.catch(() => {});
   }
 }
 
 /**
- * Calls back for each line of a stream.
+ * Reads the lines of a stream.
  * @param stream - null counts as empty
+ * @param onLine - called with each line
  */
 export function readLines(stream: Readable | null, onLine: (line: string) => void): void {
   if (stream !== null) createInterface({ input: stream }).on('line', onLine);
 }
 
-/** Returns the JSON object on a line; undefined if the line is none. */
+/** Returns the JSON object of a line; undefined for any other line. */
 export function parseObject(line: string): LogLine | undefined {
   if (!line.startsWith('{')) return undefined;
   try {

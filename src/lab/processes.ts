@@ -5,6 +5,7 @@ import type { LabHost } from './topology.js';
 /** Default time between SIGTERM and SIGKILL. */
 export const STOP_GRACE_MS = 2_000;
 
+/** Options of `Lab.spawn`. */
 export interface SpawnOptions {
   /** Variables added to the owner's environment. */
   readonly env?: NodeJS.ProcessEnv;

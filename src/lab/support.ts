@@ -7,6 +7,7 @@ const TOOLS = { ip: 'iproute2', nft: 'nftables', setpriv: 'util-linux', tee: 'co
 
 type Tool = keyof typeof TOOLS;
 
+/** Whether labs can be created here, or one line with what is missing. */
 export type LabSupport = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
 /** Rules that need the same kernel features as the lab's. */

@@ -9,6 +9,7 @@ export const NAT_BEHAVIOURS = [
   'address-restricted',
 ] as const;
 
+/** A NAT behaviour; `natRules` describes them. */
 export type NatBehaviour = (typeof NAT_BEHAVIOURS)[number];
 
 /** Maximum nodes of one kind in the address plan. */

@@ -17,6 +17,7 @@ export type TransportHandle = number & { readonly [BRAND]: 'TransportHandle' };
 /** Numbers of transports; `Transport` in native/table/transport_handle.h. */
 const TRANSPORTS = [undefined, 'udp'] as const;
 
+/** A transport protocol. */
 export type Transport = 'udp';
 
 /**

@@ -158,6 +158,7 @@ export interface SessionAction {
   readonly channel: number;
 }
 
+/** Options of `openDataPlane`. */
 export interface DataPlaneOptions {
   /** Addresses for peers, 1 to 16; port 0 selects a free one. */
   readonly clientAddresses: OneOrMore<AddressInput>;

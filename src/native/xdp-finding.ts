@@ -16,6 +16,7 @@ export const XDP_FINDING_KINDS = [
   'unknown',
 ] as const;
 
+/** The kind of a finding. */
 export type XdpFindingKind = (typeof XDP_FINDING_KINDS)[number];
 
 /** A rule of the host that applies to packets of some sockets, or of a device. */

@@ -23,7 +23,9 @@ export interface FlowEvents {
   readonly onFailure: (error: Error) => void;
 }
 
+/** Options of `ListenFlows` and `ForwardFlows`. */
 export interface FlowsOptions {
+  /** The address to listen on, or the address of the service. */
   readonly address: TransportAddress;
   readonly clock: Clock;
   readonly events: FlowEvents;

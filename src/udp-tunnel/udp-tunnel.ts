@@ -31,6 +31,7 @@ export const UDP_FLOW_SWEEP_MS = 5_000;
 /** Interval of hellos until both sides are ready. */
 export const UDP_HELLO_MS = 250;
 
+/** Options of `UdpTunnel.open`. */
 export interface UdpTunnelOptions {
   /**
    * `listen`: the address to which local applications send; `forward`: that of the local service.
