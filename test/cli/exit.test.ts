@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { programArguments } from '../setup/test-programs.js';
 import { MAIN_PROGRAM } from './main-program.js';
 
 t.setTimeout(120_000);
@@ -100,7 +101,7 @@ t.test('a program whose log is blocked ends on SIGTERM', async (t) => {
   // An open that blocks the only thread of the pool blocks the log's writes too.
   const hanging = fifo(t);
   const log = openSync(join(dirname(hanging), 'log'), 'a');
-  const argv = ['--import', 'tsx', CHATTY, '3', hanging];
+  const argv = [...programArguments(CHATTY), '3', hanging];
   const child = spawn(process.execPath, argv, {
     stdio: ['ignore', 'pipe', log],
     env: { ...process.env, UV_THREADPOOL_SIZE: '1' },

@@ -18,13 +18,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { LOG_BUFFER_BYTES_MAX } from '../../src/logging/log-destination.js';
+import { programArguments } from '../setup/test-programs.js';
 import { MAIN_PROGRAM } from './main-program.js';
 
 t.setTimeout(120_000);
 
 const CHATTY = fileURLToPath(new URL('programs/chatty.ts', import.meta.url));
 const TERMINAL = fileURLToPath(new URL('programs/stopped-terminal.py', import.meta.url));
-const program = (lines: number) => ['--import', 'tsx', CHATTY, String(lines)];
+const program = (lines: number) => [...programArguments(CHATTY), String(lines)];
 
 /** So many lines that they exceed the log's buffer. */
 const MANY = 20_000;

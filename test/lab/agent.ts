@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import type { Lab, LabHost, LabProcess } from '../../src/lab/index.js';
+import { programArguments } from '../setup/test-programs.js';
 import { RpcClient } from './rpc.js';
 
 /** The methods of a `udp-agent`. */
@@ -25,7 +26,7 @@ export function spawnTypeScript(
   program: string,
   args: readonly string[] = [],
 ): LabProcess {
-  const started = lab.spawn(host, [process.execPath, '--import', 'tsx', program, ...args]);
+  const started = lab.spawn(host, [process.execPath, ...programArguments(program), ...args]);
   started.child.stderr?.on('data', (text: Buffer) => process.stderr.write(text));
   return started;
 }

@@ -11,6 +11,7 @@ import { buildCppTests } from './cpp-tests.js';
 import { run } from './run-command.js';
 import { missingText, provideTools } from './system-packages.js';
 import { ADDON_TOOLS } from './system-tools.js';
+import { compileTestPrograms } from './test-programs.js';
 import { provideTestTools } from './test-tools.js';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -56,6 +57,7 @@ process.chdir(root);
 bringAddonUpToDate();
 provideTestTools();
 step('Building the TypeScript', () => run('npm', ['run', '--silent', 'build:ts'], { quiet: true }));
+await compileTestPrograms();
 step('Building the C++ tests (this takes some minutes the first time)', buildCppTests);
 if (!tapPluginsAreBuilt()) {
   step('Building the test runner', () => run(tap, ['build'], { quiet: true }));
