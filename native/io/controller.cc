@@ -11,12 +11,6 @@
 
 namespace turnpike {
 
-namespace {
-
-bool IsChannel(uint16_t channel) { return channel >= kChannelMin && channel <= kChannelMax; }
-
-}  // namespace
-
 Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
     : pool_(pool),
       counters_(options.counters + options.workers * kCounterRowCells),
@@ -48,97 +42,6 @@ void Controller::UseFastPath(FastPath* fast_path) {
   command.kind = Command::Kind::kShareSequences;
   command.shared_sequences = fast_path->shared_sequences();
   PushToAll(command);
-}
-
-StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
-                                     uint32_t lifetime_seconds) {
-  const WorkerRange workers = WorkersOf(worker, key.tuple.handle);
-  if (workers.first == workers.end || !IsChannel(key.channel)) return StatusCode::kInvalid;
-  if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
-  if (action.kind == FlowAction::Kind::kTrunk) {
-    if (action.relay_index >= relays_.size()) return StatusCode::kInvalid;
-    action.generation = relays_[action.relay_index].generation;
-    if (action.generation == 0) return StatusCode::kUnknownRelay;
-  } else {
-    if (!IsChannel(action.channel)) return StatusCode::kInvalid;
-    if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
-  }
-  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
-  // Checks all tables before any is changed. Undoing a change would number entries differently from
-  // the worker's table.
-  for (uint32_t i = workers.first; i < workers.end; ++i) {
-    if (flows_[i]->full() && flows_[i]->Find(key) == nullptr) return StatusCode::kLimit;
-  }
-  for (uint32_t i = workers.first; i < workers.end; ++i) flows_[i]->FindOrInsert(key);
-  if (fast_path_ != nullptr) {
-    // The fast path has one entry for the flow and counts it as the first of these workers would.
-    const uint32_t number = flows_[workers.first]->NumberOf(flows_[workers.first]->Find(key));
-    const uint32_t place = workers.first * client_flows_max_ + number;
-    const uint32_t cell = fast_path_->PutFlow(key, action, place, ExpiryAfter(lifetime_seconds));
-    if (action.kind == FlowAction::Kind::kTrunk) action.sequence_cell = cell;
-  }
-  Command command{};
-  command.kind = Command::Kind::kPutFlow;
-  command.flow_key = key;
-  command.flow_action = action;
-  command.lifetime_seconds = lifetime_seconds;
-  for (uint32_t i = workers.first; i < workers.end; ++i) Push(i, command);
-  KeepEntry(key);
-  return StatusCode::kOk;
-}
-
-StatusCode Controller::RefreshClientFlow(uint32_t worker, const FlowKey& key,
-                                         uint32_t lifetime_seconds) {
-  const WorkerRange workers = WorkersOf(worker);
-  if (workers.first == workers.end) return StatusCode::kInvalid;
-  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
-  Command command{};
-  command.kind = Command::Kind::kRefreshFlow;
-  command.flow_key = key;
-  command.lifetime_seconds = lifetime_seconds;
-  bool is_there = false;
-  for (uint32_t i = workers.first; i < workers.end; ++i) {
-    if (flows_[i]->Find(key) == nullptr) continue;
-    is_there = true;
-    Push(i, command);
-  }
-  if (is_there && fast_path_ != nullptr) {
-    fast_path_->RefreshFlow(key, ExpiryAfter(lifetime_seconds));
-  }
-  return StatusCode::kOk;
-}
-
-StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
-  const WorkerRange workers = WorkersOf(worker);
-  if (workers.first == workers.end) return StatusCode::kInvalid;
-  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
-  Command command{};
-  command.kind = Command::Kind::kRemoveFlow;
-  command.flow_key = key;
-  bool was_there = false;
-  for (uint32_t i = workers.first; i < workers.end; ++i) {
-    if (!flows_[i]->Erase(key)) continue;
-    was_there = true;
-    Push(i, command);
-  }
-  if (was_there && fast_path_ != nullptr) fast_path_->RemoveFlow(key);
-  ForgetEntry(key);
-  return StatusCode::kOk;
-}
-
-bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number) {
-  if (worker >= flows_.size()) return false;
-  // This table gets the same commands in the same order as the worker's, so entries have the same
-  // numbers.
-  const Nothing* flow = flows_[worker]->Find(key);
-  if (flow == nullptr) return false;
-  *number = flows_[worker]->NumberOf(flow);
-  return true;
-}
-
-const LegTraffic* Controller::FlowTraffic(uint32_t worker, uint32_t number) const {
-  if (worker >= flows_.size() || number >= client_flows_max_) return nullptr;
-  return &pool_.workers()[worker]->flow_traffic(number);
 }
 
 StatusCode Controller::PutSession(uint32_t index, SessionAction action, uint32_t lifetime_seconds) {

@@ -122,6 +122,10 @@ class Controller {
     uint64_t asked_ns = 0;
   };
 
+  // Removes a flow that a worker had from the fast path, unless another worker has it.
+  void RemoveFromFastPath(const FlowKey& key);
+  // Returns the index of a flow's traffic counters of the fast path. The worker has the flow.
+  uint32_t FlowPlace(uint32_t worker, const FlowKey& key);
   bool HasRoomForEndpoints(uint32_t worker) const;
   // Removes an endpoint's entries. Returns false if a queue filled up first.
   bool RemoveEntries(EndpointRecord& record);

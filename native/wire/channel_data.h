@@ -18,6 +18,9 @@ static_assert(sizeof(ChannelDataHeader) == 4 && alignof(ChannelDataHeader) == 1)
 inline constexpr uint16_t kChannelMin = 0x4000;
 // Last channel number (RFC 8656 section 12).
 inline constexpr uint16_t kChannelMax = 0x4fff;
+
+inline bool IsChannel(uint16_t number) { return number >= kChannelMin && number <= kChannelMax; }
+
 // Padding is allowed but not required over UDP. A sender pads to a multiple of four bytes.
 inline constexpr size_t kChannelPaddingBytesMax = 3;
 

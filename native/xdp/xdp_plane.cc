@@ -193,6 +193,16 @@ void XdpPlane::RemoveFlow(const FlowKey& key) {
   tables_.RemoveFlow(key);
 }
 
+void XdpPlane::MoveFlow(const FlowKey& key, uint32_t place) {
+  const std::lock_guard lock(mutex_);
+  tables_.MoveFlow(key, place);
+}
+
+void XdpPlane::ClearFlowTraffic(uint32_t place) {
+  const std::lock_guard lock(mutex_);
+  tables_.ClearFlowTraffic(place);
+}
+
 void XdpPlane::PutSession(const SessionAction& action, Expiry expiry) {
   const std::lock_guard lock(mutex_);
   tables_.PutSession(action, expiry);

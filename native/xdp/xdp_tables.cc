@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "xdp/checksum.h"
 #include "xdp/coarse_clock.h"
@@ -63,8 +64,13 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   cell_numbers_ = IdPool(maps.flow_cells - 1);
   session_mask_ = maps.session_cells - 1;
   cpus_ = PossibleCpus();
-  places_.resize(maps.flow_cells);
+  places_.resize(maps.flow_cells, kNoPlace);
+  // An index that belongs to the place.
+  session_indexes_.resize(maps.session_cells);
+  std::iota(session_indexes_.begin(), session_indexes_.end(), 0u);
   legs_ = legs;
+  flows_.Open(program.flows);
+  sessions_.Open(program.sessions);
   Status status = settings_.Map(program.settings, 1);
   if (status.ok()) status = flow_cells_.Map(program.flow_cells, maps.flow_cells);
   if (status.ok()) status = session_cells_.Map(program.session_cells, maps.session_cells);
@@ -80,12 +86,8 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
                             Expiry expiry) {
   const tp_flow_key shared_key = KeyOf(key);
   tp_flow before;
-  const bool known = LookUpBpfMap(program_.flows, &shared_key, &before) == 0;
-  if (!known) legs_.flows[place].Clear();
-  if (!IsKnown(key.tuple)) {
-    EraseFlow(shared_key);
-    return 0;
-  }
+  if (!key.tuple.handle.IsListener()) return 0;
+  const bool known = flows_.Find(shared_key, &before);
   tp_flow flow{};
   if (action.kind == FlowAction::Kind::kTrunk) {
     flow.kind = TP_TO_TRUNK;
@@ -98,7 +100,8 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
     // relay.
     if (same) {
       before.expires = expiry.second();
-      return RewriteFlow(shared_key, before) ? before.cell : 0;
+      StoreFlow(key.tuple, shared_key, before);
+      return before.cell;
     }
   } else {
     flow.kind = TP_TO_CLIENT;
@@ -108,59 +111,71 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
   flow.socket = key.tuple.handle.id();
   flow.expires = expiry.second();
   flow.cell = cell_numbers_.Take(CoarseMonotonicNs());
-  EraseFlow(shared_key);
-  // Without a cell the flow stays with the sockets.
-  if (flow.cell == 0) {
-    next_hops_.Release(flow.path.destination);
-    return 0;
+  if (flow.cell != 0) {
+    __atomic_store_n(&flow_cells_[flow.cell], 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&flows_carried_[flow.cell], 0, __ATOMIC_RELAXED);
+    places_[flow.cell] = place;
   }
-  __atomic_store_n(&flow_cells_[flow.cell], 0, __ATOMIC_RELAXED);
-  __atomic_store_n(&flows_carried_[flow.cell], 0, __ATOMIC_RELAXED);
-  places_[flow.cell] = place;
-  if (UpdateBpfMap(program_.flows, &shared_key, &flow) == 0) return flow.cell;
-  next_hops_.Release(flow.path.destination);
-  cell_numbers_.GiveBack(flow.cell, CoarseMonotonicNs());
-  return 0;
+  StoreFlow(key.tuple, shared_key, flow);
+  if (known) ReleaseFlow(before);
+  return flow.cell;
 }
 
 void XdpTables::CountLegs() {
   const uint64_t second = CoarseMonotonicNs() / kNsPerSecond;
   for (uint32_t cell = 1; cell <= cell_numbers_.highest(); ++cell) {
-    CountLeg(&flows_carried_[cell], second, &legs_.flows[places_[cell]]);
+    if (places_[cell] != kNoPlace) CountFlow(cell, second);
   }
   for (uint32_t place = 0; place <= session_mask_; ++place) {
     CountLeg(&sessions_carried_[place], second, &legs_.sessions[place]);
   }
 }
 
+void XdpTables::CountFlow(uint32_t cell, uint64_t second) {
+  CountLeg(&flows_carried_[cell], second, &legs_.flows[places_[cell]]);
+}
+
 void XdpTables::RefreshFlow(const FlowKey& key, Expiry expiry) {
   const tp_flow_key shared_key = KeyOf(key);
   tp_flow flow;
-  if (LookUpBpfMap(program_.flows, &shared_key, &flow) != 0) return;
+  if (!key.tuple.handle.IsListener() || !flows_.Find(shared_key, &flow)) return;
   flow.expires = expiry.second();
-  RewriteFlow(shared_key, flow);
+  StoreFlow(key.tuple, shared_key, flow);
 }
 
-bool XdpTables::RewriteFlow(const tp_flow_key& key, const tp_flow& flow) {
-  if (UpdateBpfMap(program_.flows, &key, &flow) == 0) return true;
-  // If the update fails, the old entry is removed: it may expire later than the workers' entry.
-  EraseFlow(key);
-  return false;
+void XdpTables::StoreFlow(const FiveTuple& tuple, const tp_flow_key& key, const tp_flow& flow) {
+  // Without a cell nothing counts the flow's packets.
+  flows_.Put(key, flow, flow.cell != 0 && IsKnown(tuple));
 }
 
-void XdpTables::RemoveFlow(const FlowKey& key) { EraseFlow(KeyOf(key)); }
-
-void XdpTables::EraseFlow(const tp_flow_key& key) {
+void XdpTables::RemoveFlow(const FlowKey& key) {
+  const tp_flow_key shared_key = KeyOf(key);
   tp_flow flow;
-  if (LookUpBpfMap(program_.flows, &key, &flow) != 0) return;
-  DeleteFromBpfMap(program_.flows, &key);
+  if (!key.tuple.handle.IsListener() || !flows_.Find(shared_key, &flow)) return;
+  flows_.Remove(shared_key);
+  ReleaseFlow(flow);
+}
+
+void XdpTables::ReleaseFlow(const tp_flow& flow) {
   next_hops_.Release(flow.path.destination);
-  if (flow.cell != 0) cell_numbers_.GiveBack(flow.cell, CoarseMonotonicNs());
+  if (flow.cell == 0) return;
+  const uint64_t now_ns = CoarseMonotonicNs();
+  // Another flow may have the place next.
+  CountFlow(flow.cell, now_ns / kNsPerSecond);
+  places_[flow.cell] = kNoPlace;
+  cell_numbers_.GiveBack(flow.cell, now_ns);
+}
+
+void XdpTables::MoveFlow(const FlowKey& key, uint32_t place) {
+  const tp_flow_key shared_key = KeyOf(key);
+  tp_flow flow;
+  if (!key.tuple.handle.IsListener() || !flows_.Find(shared_key, &flow) || flow.cell == 0) return;
+  if (places_[flow.cell] == place) return;
+  CountFlow(flow.cell, CoarseMonotonicNs() / kNsPerSecond);
+  places_[flow.cell] = place;
 }
 
 void XdpTables::PutSession(const SessionAction& action, Expiry expiry) {
-  tp_session before;
-  const bool known = LookUpBpfMap(program_.sessions, &action.index, &before) == 0;
   tp_session session{};
   session.relay_index = action.relay_index;
   session.generation = action.generation;
@@ -168,31 +183,32 @@ void XdpTables::PutSession(const SessionAction& action, Expiry expiry) {
   session.expires = expiry.second();
   session.channel = TP_BE16(action.channel);
   session.path = MakePath(action.tuple);
+  uint32_t& index_before = session_indexes_[session.cell];
+  // As in a worker, whose table has one session at a place.
+  if (index_before != action.index) RemoveSession(index_before);
+  index_before = action.index;
+  tp_session before;
+  const bool known = sessions_.Find(action.index, &before);
   if (!known || before.generation != session.generation) {
     __atomic_store_n(&session_cells_[session.cell], 0, __ATOMIC_RELAXED);
     __atomic_store_n(&sessions_carried_[session.cell], 0, __ATOMIC_RELAXED);
     legs_.sessions[session.cell].Clear();
   }
-  if (UpdateBpfMap(program_.sessions, &action.index, &session) != 0) {
-    // If the update fails, the old entry is removed: it may contradict the workers' entry.
-    DeleteFromBpfMap(program_.sessions, &action.index);
-    next_hops_.Release(session.path.destination);
-  }
+  sessions_.Put(action.index, session);
   if (known) next_hops_.Release(before.path.destination);
 }
 
 void XdpTables::RefreshSession(uint32_t index, Expiry expiry) {
   tp_session session;
-  if (LookUpBpfMap(program_.sessions, &index, &session) != 0) return;
+  if (!sessions_.Find(index, &session)) return;
   session.expires = expiry.second();
-  // If the update fails, the session is removed, as for a flow.
-  if (UpdateBpfMap(program_.sessions, &index, &session) != 0) RemoveSession(index);
+  sessions_.Put(index, session);
 }
 
 void XdpTables::RemoveSession(uint32_t index) {
   tp_session session;
-  if (LookUpBpfMap(program_.sessions, &index, &session) != 0) return;
-  DeleteFromBpfMap(program_.sessions, &index);
+  if (!sessions_.Find(index, &session)) return;
+  sessions_.Remove(index);
   next_hops_.Release(session.path.destination);
 }
 

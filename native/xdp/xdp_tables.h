@@ -1,5 +1,5 @@
 // The tables of the fast path: flows, sessions and relays, changed together with the workers'
-// tables. An entry that does not fit its map is left out, and its packets go to the sockets.
+// tables. The packets of an entry that does not fit its map go to the sockets.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "table/remote_relays.h"
 #include "table/session_table.h"
 #include "table/shared_sequences.h"
+#include "xdp/entry_map.h"
 #include "xdp/next_hops.h"
 #include "xdp/program_loader.h"
 
@@ -53,10 +54,12 @@ class XdpTables {
     return SharedSequences{flow_cells_.memory(), session_cells_.memory()};
   }
 
-  // Adds or replaces a flow. Returns its cell, or 0 if the fast path does not forward it.
+  // Adds or replaces a flow. Returns its cell, or 0 if it has none and is never forwarded here.
   uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place, Expiry expiry);
   void RefreshFlow(const FlowKey& key, Expiry expiry);
   void RemoveFlow(const FlowKey& key);
+  void MoveFlow(const FlowKey& key, uint32_t place);
+  void ClearFlowTraffic(uint32_t place) { legs_.flows[place].Clear(); }
   void PutSession(const SessionAction& action, Expiry expiry);
   void RefreshSession(uint32_t index, Expiry expiry);
   void RemoveSession(uint32_t index);
@@ -109,14 +112,19 @@ class XdpTables {
   tp_flow_key KeyOf(const FlowKey& key) const;
   // Makes a path to a client and acquires its destination.
   tp_path MakePath(const FiveTuple& tuple);
-  void EraseFlow(const tp_flow_key& key);
-  // Overwrites an existing flow. If that fails, removes the flow and returns false.
-  bool RewriteFlow(const tp_flow_key& key, const tp_flow& flow);
+  // Adds or replaces a flow of a 5-tuple.
+  void StoreFlow(const FiveTuple& tuple, const tp_flow_key& key, const tp_flow& flow);
+  // Moves what the program has counted of a cell to the flow's counters.
+  void CountFlow(uint32_t cell, uint64_t second);
+  // Releases what a flow that is gone from the map has held: its destination and its cell.
+  void ReleaseFlow(const tp_flow& flow);
   void WriteRemoteRelay(uint32_t relay_index);
   void WriteSources(uint32_t relay_index);
   void EraseSources(HeldRelay& held);
   void EraseWindows(uint32_t relay_index, uint32_t generation);
   void ShareWindow(const tp_window_key& key);
+
+  static constexpr uint32_t kNoPlace = UINT32_MAX;
 
   tp_program program_{};
   std::vector<TransportAddress> bound_[2];
@@ -124,6 +132,8 @@ class XdpTables {
   std::vector<std::vector<uint16_t>> trunk_lane_ports_;
   std::vector<IpAddress> local_addresses_;
   NextHops next_hops_;
+  EntryMap<tp_flow_key, tp_flow> flows_;
+  EntryMap<uint32_t, tp_session> sessions_;
   std::vector<HeldRelay> relays_;
   // The last window that ShareWindows handled.
   tp_window_key shared_last_{};
@@ -136,8 +146,10 @@ class XdpTables {
   BpfArray<uint32_t> session_cells_;
   BpfArray<uint64_t> flows_carried_;
   BpfArray<uint64_t> sessions_carried_;
-  // By cell: the flow's place among the counters of legs.
+  // By cell: the flow's place among the counters of legs, or kNoPlace.
   std::vector<uint32_t> places_;
+  // By place: the index of the session that was put there last.
+  std::vector<uint32_t> session_indexes_;
   XdpLegs legs_;
   IdPool cell_numbers_;
 };

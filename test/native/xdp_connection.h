@@ -45,6 +45,7 @@ struct Connection {
     action.generation = 7;
     action.session_index = 99;
     flow = FlowKey{tuple, 0x4000};
+    plane.ClearFlowTraffic(kPlace);
     plane.PutFlow(flow, action, kPlace, Expiry{});
     plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4000}, Expiry{});
   }

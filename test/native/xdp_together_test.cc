@@ -1,19 +1,25 @@
 // A connection whose packets are forwarded by the fast path and by the workers in turn. Its
 // sequences continue, without loss.
+#include <linux/bpf.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
 
 #include "plane_fixture.h"
+#include "xdp_refusal.h"
 #include "xdp_world.h"
 
 namespace turnpike::test {
 namespace {
 
 constexpr uint32_t kRounds = 20;
+// A tick of the fast path, in which it collects the program's counts, and some more.
+constexpr uint32_t kCollectedUs = 300'000;
+constexpr RefusedCall kUpdates{__NR_bpf, 0, BPF_MAP_UPDATE_ELEM};
 
 struct Together {
-  explicit Together(World& world) {
+  explicit Together(World& world, uint32_t workers = 1) {
     {
       const Inside inside(world.client_host);
       client = std::make_unique<Udp>("10.77.1.2:40000");
@@ -24,7 +30,7 @@ struct Together {
     }
     const Inside inside(world.relay_host);
     xdp = std::make_unique<XdpPlane>();
-    plane = std::make_unique<PlaneFixture>(1, "10.77.1.1:3478", "10.77.2.1:3480");
+    plane = std::make_unique<PlaneFixture>(workers, "10.77.1.1:3478", "10.77.2.1:3480");
     XdpOptions options = world.Options();
     options.sizes = XdpSizes{64, 48, 4};
     const Status status = xdp->Open(options);
@@ -37,27 +43,59 @@ struct Together {
     spec.send_keys.Add(Today(), kKey);
     spec.receive_keys.Add(Today(), kKey);
     EXPECT_TRUE(plane->controller->PutRemoteRelay(kRelayIndex, spec) == StatusCode::kOk);
-    FiveTuple tuple;
-    tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
-    tuple.remote = client->address();
-    FlowAction action;
+    flow.tuple.handle = TransportHandle::OfListener(Side::kClient, 0);
+    flow.tuple.remote = client->address();
+    flow.channel = 0x4000;
     action.kind = FlowAction::Kind::kTrunk;
     action.relay_index = kRelayIndex;
     action.session_index = 99;
-    EXPECT_TRUE(plane->controller->PutClientFlow(0, FlowKey{tuple, 0x4000}, action) ==
-                StatusCode::kOk);
-    SessionAction session;
+    PutFlow();
     session.relay_index = kRelayIndex;
-    session.tuple = tuple;
+    session.tuple = flow.tuple;
     session.channel = 0x4000;
     EXPECT_TRUE(plane->controller->PutSession(5, session) == StatusCode::kOk);
     // The cells, the relay, the flow and the session.
-    WaitFor([this] { return plane->Count(Counter::kCommandsApplied) == 4; });
+    WaitFor([&] { return plane->Count(Counter::kCommandsApplied) == 4 * workers; });
   }
   ~Together() {
     // In the binding's order: the forwarding ends before the cells are freed.
     xdp->Close();
     plane.reset();
+  }
+
+  void PutFlow() {
+    EXPECT_TRUE(plane->controller->PutClientFlow(kEveryWorker, flow, action) == StatusCode::kOk);
+  }
+  // Forwards a record and expects the next session sequence. Returns whether the program sent it.
+  bool ForwardNext() {
+    const Bytes datagram = Forward(XdpScene::ChannelData(0x4000, kHello));
+    EXPECT_EQ(Get16(datagram, 26), next_sequence++);
+    return datagram[1] >= 128;
+  }
+  // Forwards records until the program sends one.
+  bool ForwardByProgram() {
+    for (uint32_t i = 0; i < 200; ++i) {
+      if (ForwardNext()) return true;
+      usleep(20'000);
+    }
+    return false;
+  }
+  // Sends a record for the session to the client and waits for it.
+  void ForwardBack() {
+    other->Send(plane->trunk_address(), MakeTrunk(++received_sequence, kHello));
+    Bytes bytes;
+    TransportAddress from;
+    EXPECT_TRUE(client->Receive(&bytes, &from, kWaitMs));
+  }
+  // Forwards records to the client until the program forwards one.
+  bool ForwardBackByProgram() {
+    for (uint32_t i = 0; i < 200; ++i) {
+      const uint64_t before = plane->Count(Verdict::kTrunkToClient);
+      ForwardBack();
+      if (plane->Count(Verdict::kTrunkToClient) == before) return true;
+      usleep(20'000);
+    }
+    return false;
   }
 
   // Sends ChannelData and returns what reaches the other relay.
@@ -71,6 +109,11 @@ struct Together {
     return datagram;
   }
 
+  FlowKey flow;
+  FlowAction action;
+  SessionAction session;
+  uint16_t next_sequence = 0;
+  uint64_t received_sequence = 100;
   std::unique_ptr<Udp> client;
   std::unique_ptr<Udp> other;
   // Its cells outlive the workers.
@@ -137,6 +180,90 @@ TEST(XdpTogether, ReceivingByProgramAndWorkersCountsNoLoss) {
   }
 }
 
+TEST(XdpTogether, AFlowThatTheMapRefusesKeepsItsSequenceAndItsCounters) {
+  World world;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
+  Together together(world);
+  Controller& controller = *together.plane->controller;
+  EXPECT_TRUE(together.ForwardByProgram());
+  for (uint32_t round = 0; round < 2; ++round) {
+    WhileRefused(kUpdates, [&] {
+      EXPECT_TRUE(controller.RefreshClientFlow(0, together.flow, 600) == StatusCode::kOk);
+    });
+    EXPECT_FALSE(together.ForwardNext());
+    // Another flow gets no cell of this one.
+    FlowKey another = together.flow;
+    another.channel = static_cast<uint16_t>(0x4001 + round);
+    EXPECT_TRUE(controller.PutClientFlow(0, another, together.action) == StatusCode::kOk);
+    WhileRefused(kUpdates, [&] { together.PutFlow(); });
+    EXPECT_FALSE(together.ForwardNext());
+    if (round == 0) {
+      together.PutFlow();
+    } else {
+      EXPECT_EQ(controller.RefreshClientFlow(0, together.flow, 600), StatusCode::kOk);
+    }
+    EXPECT_TRUE(together.ForwardByProgram());
+  }
+  usleep(kCollectedUs);
+  uint32_t number = 0;
+  EXPECT_TRUE(controller.FlowNumber(0, together.flow, &number));
+  const uint64_t by_worker = controller.FlowTraffic(0, number)->packets();
+  EXPECT_EQ(by_worker + world.flow_traffic[number].packets(), together.next_sequence);
+  // The next flow with these counters starts with none.
+  EXPECT_TRUE(together.ForwardNext());
+  EXPECT_TRUE(controller.RemoveClientFlow(0, together.flow) == StatusCode::kOk);
+  FlowKey next = together.flow;
+  next.channel = 0x4fff;
+  EXPECT_TRUE(controller.PutClientFlow(0, next, together.action) == StatusCode::kOk);
+  usleep(kCollectedUs);
+  EXPECT_EQ(world.flow_traffic[number].packets(), 0u);
+}
+
+TEST(XdpTogether, AFlowLeavesTheProgramWithTheLastWorkerThatHasIt) {
+  World world;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
+  Together together(world, 2);
+  Controller& controller = *together.plane->controller;
+  EXPECT_TRUE(together.ForwardByProgram());
+  EXPECT_TRUE(controller.RemoveClientFlow(0, together.flow) == StatusCode::kOk);
+  usleep(kCollectedUs);
+  const uint64_t before = world.flow_traffic[together.plane->options.client_flows_max].packets();
+  for (uint32_t i = 0; i < kRounds; ++i) EXPECT_TRUE(together.ForwardNext());
+  usleep(kCollectedUs);
+  EXPECT_EQ(world.flow_traffic[together.plane->options.client_flows_max].packets(),
+            before + kRounds);
+  EXPECT_TRUE(controller.RemoveClientFlow(1, together.flow) == StatusCode::kOk);
+  together.client->Send(together.plane->client_address(), XdpScene::ChannelData(0x4000, kHello));
+  WaitFor([&] { return together.plane->Count(Verdict::kChannelUnknown) == 1; });
+}
+
+TEST(XdpTogether, ASessionThatTheMapRefusesKeepsItsCounters) {
+  World world;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
+  Together together(world);
+  Controller& controller = *together.plane->controller;
+  EXPECT_TRUE(together.ForwardBackByProgram());
+  const auto by_worker = [&] { return together.plane->Count(Verdict::kTrunkToClient); };
+  WhileRefused(kUpdates,
+               [&] { EXPECT_TRUE(controller.RefreshSession(5, 600) == StatusCode::kOk); });
+  const uint64_t taken = by_worker();
+  together.ForwardBack();
+  EXPECT_EQ(by_worker(), taken + 1);
+  EXPECT_TRUE(controller.PutSession(5, together.session) == StatusCode::kOk);
+  EXPECT_TRUE(together.ForwardBackByProgram());
+  usleep(kCollectedUs);
+  const uint64_t records = together.received_sequence - 100;
+  EXPECT_EQ(together.plane->session_traffic[5].packets() + world.session_traffic[5].packets(),
+            records);
+  // Another session at the place ends this one here, as in the workers.
+  EXPECT_TRUE(controller.PutSession(5 + SessionTable::Places(48), together.session) ==
+              StatusCode::kOk);
+  WaitFor([&] { return together.plane->Count(Counter::kCommandsApplied) == 7; });
+  together.other->Send(together.plane->trunk_address(),
+                       MakeTrunk(++together.received_sequence, kHello));
+  WaitFor([&] { return together.plane->Count(Verdict::kTrunkUnbound) == 1; });
+}
+
 // Sends a datagram as the other relay, without a checksum: the fast path leaves it to the sockets.
 void SendWithoutChecksum(const TransportAddress& to, const Bytes& datagram) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -173,8 +300,7 @@ TEST(XdpTogether, WorkersRejectReplaysOfTheProgramAWindowLater) {
   together.other->Send(together.plane->trunk_address(), MakeTrunk(sequence, kHello));
   EXPECT_TRUE(together.client->Receive(&bytes, &from, kWaitMs));
   EXPECT_EQ(by_worker(), taken);
-  // Some ticks of the fast path.
-  usleep(300'000);
+  usleep(kCollectedUs);
   together.other.reset();
   const Inside inside(world.other_host);
   SendWithoutChecksum(together.plane->trunk_address(), recorded);

@@ -1,0 +1,114 @@
+// The part of Controller that puts and removes flows.
+#include "io/clock.h"
+#include "io/controller.h"
+#include "wire/channel_data.h"
+
+namespace turnpike {
+
+StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
+                                     uint32_t lifetime_seconds) {
+  const WorkerRange workers = WorkersOf(worker, key.tuple.handle);
+  if (workers.first == workers.end || !IsChannel(key.channel)) return StatusCode::kInvalid;
+  if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
+  if (action.kind == FlowAction::Kind::kTrunk) {
+    if (action.relay_index >= relays_.size()) return StatusCode::kInvalid;
+    action.generation = relays_[action.relay_index].generation;
+    if (action.generation == 0) return StatusCode::kUnknownRelay;
+  } else {
+    if (!IsChannel(action.channel)) return StatusCode::kInvalid;
+    if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
+  }
+  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
+  // Checks all tables before any is changed. Undoing a change would number entries differently from
+  // the worker's table.
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    if (flows_[i]->full() && flows_[i]->Find(key) == nullptr) return StatusCode::kLimit;
+  }
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    const bool is_new = flows_[i]->Find(key) == nullptr;
+    flows_[i]->FindOrInsert(key);
+    if (is_new && fast_path_ != nullptr) fast_path_->ClearFlowTraffic(FlowPlace(i, key));
+  }
+  if (fast_path_ != nullptr) {
+    // The fast path has one entry for the flow and counts it as the first of these workers would.
+    const uint32_t place = FlowPlace(workers.first, key);
+    const uint32_t cell = fast_path_->PutFlow(key, action, place, ExpiryAfter(lifetime_seconds));
+    if (action.kind == FlowAction::Kind::kTrunk) action.sequence_cell = cell;
+  }
+  Command command{};
+  command.kind = Command::Kind::kPutFlow;
+  command.flow_key = key;
+  command.flow_action = action;
+  command.lifetime_seconds = lifetime_seconds;
+  for (uint32_t i = workers.first; i < workers.end; ++i) Push(i, command);
+  KeepEntry(key);
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::RefreshClientFlow(uint32_t worker, const FlowKey& key,
+                                         uint32_t lifetime_seconds) {
+  const WorkerRange workers = WorkersOf(worker);
+  if (workers.first == workers.end) return StatusCode::kInvalid;
+  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
+  Command command{};
+  command.kind = Command::Kind::kRefreshFlow;
+  command.flow_key = key;
+  command.lifetime_seconds = lifetime_seconds;
+  bool is_there = false;
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    if (flows_[i]->Find(key) == nullptr) continue;
+    is_there = true;
+    Push(i, command);
+  }
+  if (is_there && fast_path_ != nullptr) {
+    fast_path_->RefreshFlow(key, ExpiryAfter(lifetime_seconds));
+  }
+  return StatusCode::kOk;
+}
+
+StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
+  const WorkerRange workers = WorkersOf(worker);
+  if (workers.first == workers.end) return StatusCode::kInvalid;
+  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
+  Command command{};
+  command.kind = Command::Kind::kRemoveFlow;
+  command.flow_key = key;
+  bool was_there = false;
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    if (!flows_[i]->Erase(key)) continue;
+    was_there = true;
+    Push(i, command);
+  }
+  if (was_there && fast_path_ != nullptr) RemoveFromFastPath(key);
+  ForgetEntry(key);
+  return StatusCode::kOk;
+}
+
+void Controller::RemoveFromFastPath(const FlowKey& key) {
+  for (uint32_t i = 0; i < flows_.size(); ++i) {
+    // Another worker has the flow and numbers its records by the fast path's cell.
+    if (flows_[i]->Find(key) != nullptr) return fast_path_->MoveFlow(key, FlowPlace(i, key));
+  }
+  fast_path_->RemoveFlow(key);
+}
+
+uint32_t Controller::FlowPlace(uint32_t worker, const FlowKey& key) {
+  return worker * client_flows_max_ + flows_[worker]->NumberOf(flows_[worker]->Find(key));
+}
+
+bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number) {
+  if (worker >= flows_.size()) return false;
+  // This table gets the same commands in the same order as the worker's, so entries have the same
+  // numbers.
+  const Nothing* flow = flows_[worker]->Find(key);
+  if (flow == nullptr) return false;
+  *number = flows_[worker]->NumberOf(flow);
+  return true;
+}
+
+const LegTraffic* Controller::FlowTraffic(uint32_t worker, uint32_t number) const {
+  if (worker >= flows_.size() || number >= client_flows_max_) return nullptr;
+  return &pool_.workers()[worker]->flow_traffic(number);
+}
+
+}  // namespace turnpike
