@@ -5,6 +5,7 @@
 #include <netinet/udp.h>
 
 #include <cstring>
+#include <utility>
 
 #include "io/clock.h"
 
@@ -36,13 +37,46 @@ void AppendControl(msghdr* header, int level, int type, const Value& value) {
   header->msg_controllen += CMSG_SPACE(sizeof(value));
 }
 
-// Attempts to send again after an ICMP error. Such an error is reported by the next call, whatever
-// that sends, and another error may have arrived meanwhile.
-constexpr uint32_t kRetriesAfterErrors = 3;
+// Decides whether a refused message is sent again. On a socket that reports ICMP errors
+// (IP_RECVERR), such an error makes the next call fail, whatever that sends, and is cleared by it.
+// Another error may have arrived meanwhile.
+class Retries {
+ public:
+  explicit Retries(const UdpSocket& socket)
+      : left_(socket.reports_errors() ? kRetriesAfterErrors : 0) {}
 
-uint32_t RetriesOf(const UdpSocket& socket) {
-  return socket.reports_errors() ? kRetriesAfterErrors : 0;
-}
+  // Returns whether the message may pass now; call after each refusal of it.
+  bool May(int error_number) {
+    if (left_ == 0) return false;
+    --left_;
+    switch (error_number) {
+      // Only ICMP errors have these numbers (icmp_err_convert and icmpv6_err_convert of Linux).
+      case ECONNREFUSED:
+      case ENOPROTOOPT:
+      case EPROTO:
+      case EHOSTDOWN:
+      case ENONET:
+      case EOPNOTSUPP:
+        return true;
+      // An ICMP error, or a refusal of this message: no route, or too long. The second time in a
+      // row it is the message's.
+      case ENETUNREACH:
+      case EHOSTUNREACH:
+      case EACCES:
+      case EMSGSIZE:
+        return std::exchange(doubtful_, error_number) != error_number;
+      // A refusal of this message, such as EPERM of a packet filter.
+      default:
+        return false;
+    }
+  }
+
+ private:
+  static constexpr uint32_t kRetriesAfterErrors = 3;
+
+  uint32_t left_;
+  int doubtful_ = 0;
+};
 
 bool IsBlocked(int error_number) { return error_number == EAGAIN || error_number == ENOBUFS; }
 
@@ -201,28 +235,26 @@ void SendBatch::Flush(CounterRow& counters) {
 
 void SendBatch::Send(SendSocket& socket, CounterRow& counters) {
   uint32_t next = 0;
-  uint32_t retries = RetriesOf(socket.socket_);
+  Retries retries(socket.socket_);
   while (next < messages_->count) {
     const int sent = sendmmsg(socket.socket_.fd(), &messages_->headers[next],
                               messages_->count - next, MSG_DONTWAIT);
     if (sent > 0) {
       CountSent(socket, next, static_cast<uint32_t>(sent), counters);
       next += static_cast<uint32_t>(sent);
-      retries = RetriesOf(socket.socket_);
+      retries = Retries(socket.socket_);
       continue;
     }
-    if (errno == EINTR) continue;
-    if (IsBlocked(errno)) {
+    const int error_number = errno;
+    if (error_number == EINTR) continue;
+    if (IsBlocked(error_number)) {
       CountDropped(next, counters);
       return;
     }
-    if (retries > 0) {
-      --retries;
-      continue;
-    }
+    if (retries.May(error_number)) continue;
     // The error concerns the first message only; the others are still sent.
-    HandleRefusal(socket, next++, errno, counters);
-    retries = RetriesOf(socket.socket_);
+    HandleRefusal(socket, next++, error_number, counters);
+    retries = Retries(socket.socket_);
   }
 }
 
@@ -287,13 +319,13 @@ bool SendBatch::SendSingly(const SendSocket& socket, uint32_t index, CounterRow&
     iovec vector = VectorOf(outgoing);
     header.msg_iov = &vector;
     header.msg_iovlen = 1;
-    ssize_t sent = sendmsg(socket.socket_.fd(), &header, MSG_DONTWAIT);
-    for (uint32_t retries = RetriesOf(socket.socket_); sent < 0 && !IsBlocked(errno) && retries > 0;
-         --retries) {
-      sent = sendmsg(socket.socket_.fd(), &header, MSG_DONTWAIT);
-    }
-    if (sent < 0) {
-      counters.Add(IsBlocked(errno) ? Counter::kSendBlocked : Counter::kSendErrors);
+    Retries retries(socket.socket_);
+    int error_number = 0;
+    do {
+      error_number = sendmsg(socket.socket_.fd(), &header, MSG_DONTWAIT) < 0 ? errno : 0;
+    } while (error_number == EINTR || (error_number != 0 && retries.May(error_number)));
+    if (error_number != 0) {
+      counters.Add(IsBlocked(error_number) ? Counter::kSendBlocked : Counter::kSendErrors);
       continue;
     }
     AddSent(socket, 1, outgoing.length, counters);

@@ -1,7 +1,10 @@
 // Segmented sends that the kernel refuses. Every refusal is the kernel's own.
 #include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <string>
 
 #include "net_world.h"
 #include "send_batch_fixture.h"
@@ -147,6 +150,81 @@ TEST(SendRefusals, AFullSendBufferDropsAndCounts) {
             0);
   for (int i = 0; i < 20; ++i) link.Run(*link.wide, 1'000, 0);
   EXPECT_TRUE(link.batch->Count(Counter::kSendBlocked) > 0);
+  EXPECT_EQ(link.batch->Count(Counter::kSendErrors), 0u);
+}
+
+// Runs a command of nft. It may be in a folder of the administrator.
+bool Nft(const std::string& command) {
+  return std::system(("PATH=$PATH:/usr/sbin:/sbin; nft '" + command + "'").c_str()) == 0;
+}
+
+// How often packets of this host came to the rule that `Nft` added last, by its counter.
+int PacketsCounted() {
+  return std::system(
+             "PATH=$PATH:/usr/sbin:/sbin; exit $(nft list ruleset | sed -n "
+             "'s/.*counter packets \\([0-9]*\\).*/\\1/p')") >>
+         8;
+}
+
+// How often this host looked for a route that it has not.
+uint64_t RoutesNotFound() {
+  std::ifstream file("/proc/thread-self/net/snmp6");
+  std::string name;
+  uint64_t value = 0;
+  while (file >> name >> value && name != "Ip6OutNoRoutes") {
+  }
+  return value;
+}
+
+TEST(SendRefusals, WhatARetryCannotHelpIsTriedOnceAndWhatMayBeAnIcmpErrorTwice) {
+  Link link;
+  if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
+  const Inside inside(link.here);
+  EXPECT_TRUE(link.batch->from.ReportErrors().ok());
+  // EPERM.
+  EXPECT_TRUE(
+      Nft("add table ip6 t; add chain ip6 t c { type filter hook output priority 0; }; "
+          "add rule ip6 t c udp dport 10 counter drop"));
+  link.batch->Add(test::ToTransportAddress("[fd78::2]:10"), Bytes(1));
+  link.batch->batch.Flush(link.batch->counters);
+  EXPECT_EQ(PacketsCounted(), 1);
+  // ENETUNREACH.
+  const uint64_t before = RoutesNotFound();
+  link.batch->Add(test::ToTransportAddress("[fd79::1]:10"), Bytes(1));
+  link.batch->batch.Flush(link.batch->counters);
+  EXPECT_EQ(RoutesNotFound(), before + 2);
+  EXPECT_EQ(link.batch->Count(Counter::kSendErrors), 2u);
+  EXPECT_EQ(link.batch->Count(Counter::kClientTxPackets), 0u);
+}
+
+TEST(SendRefusals, AnIcmpErrorOfAnyKindLosesNothingOfAnothers) {
+  Link link;
+  if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
+  EXPECT_TRUE(link.batch->from.ReportErrors().ok());
+  uint16_t port = 20;
+  uint64_t sent = 0;
+  // ENETUNREACH, EACCES, EHOSTUNREACH, ECONNREFUSED.
+  for (const char* kind :
+       {"no-route", "admin-prohibited", "addr-unreachable", "port-unreachable"}) {
+    {
+      const Inside inside(link.there);
+      EXPECT_TRUE(
+          Nft("add table ip6 t; add chain ip6 t c { type filter hook input priority 0; }; "
+              "add rule ip6 t c udp dport " +
+              std::to_string(++port) + " reject with icmpv6 type " + kind));
+    }
+    TransportAddress refusing = link.wide->address();
+    refusing.port = port;
+    link.batch->Add(refusing, Bytes(1));
+    link.batch->batch.Flush(link.batch->counters);
+    pollfd error{link.batch->from.fd(), 0, 0};
+    EXPECT_EQ(poll(&error, 1, Socket::kWaitMs), 1);
+    EXPECT_EQ(link.Run(*link.wide, 1'000), 20u) << kind;
+    sent += 21;
+    UdpSocket::IcmpError taken;
+    EXPECT_EQ(link.batch->from.TakeError(&taken), UdpSocket::ErrorTaken::kIcmp);
+  }
+  EXPECT_EQ(link.batch->Count(Counter::kClientTxPackets), sent);
   EXPECT_EQ(link.batch->Count(Counter::kSendErrors), 0u);
 }
 
