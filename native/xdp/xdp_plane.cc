@@ -4,13 +4,13 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "base/thread.h"
 #include "base/units.h"
 #include "xdp/coarse_clock.h"
 #include "xdp/devices.h"
@@ -44,6 +44,7 @@ Status AttachFailed(const std::string& name, int error) {
 
 Status XdpPlane::Open(const XdpOptions& options) {
   Status status = Load(options);
+  if (status.ok()) status = clock_.Start(&tables_);
   if (status.ok()) status = AttachAll(options);
   if (status.ok()) status = StartUpkeep();
   if (!status.ok()) Close();
@@ -66,7 +67,6 @@ Status XdpPlane::Load(const XdpOptions& options) {
   if (status.ok()) status = events_.Open();
   if (!status.ok()) return status;
   BeginDay();
-  tables_.SetSecond(CoarseMonotonicNs() / kNsPerSecond);
   strict_ = options.strict;
   FillScope(options.addresses);
   host_rules_.Open(strict_);
@@ -137,21 +137,9 @@ Status XdpPlane::StartUpkeep() {
   RefreshDevices();
   RefreshAddresses();
   LookAtHost();
-  // The upkeep thread blocks all signals, so that the main thread handles them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const auto run = [](void* plane) -> void* {
-    static_cast<XdpPlane*>(plane)->Upkeep();
-    return nullptr;
-  };
-  const int error = pthread_create(&thread_, nullptr, run, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error != 0) return Status::System("cannot start a thread", error);
-  pthread_setname_np(thread_, "turnpike-xdp");
-  running_ = true;
-  return {};
+  Status status = StartThread<XdpPlane, &XdpPlane::Upkeep>("turnpike-xdp", this, &thread_);
+  running_ = status.ok();
+  return status;
 }
 
 void XdpPlane::Wake() {
@@ -163,6 +151,7 @@ void XdpPlane::Wake() {
 void XdpPlane::Close() {
   const std::lock_guard closing(close_mutex_);
   stop_ = true;
+  clock_.Stop();
   if (running_) {
     Wake();
     pthread_join(thread_, nullptr);
@@ -330,7 +319,6 @@ void XdpPlane::Upkeep() {
   uint64_t next_tick_ns = 0;
   while (!stop_) {
     const uint64_t now_ns = CoarseMonotonicNs();
-    tables_.SetSecond(now_ns / kNsPerSecond);
     const bool tick = now_ns >= next_tick_ns;
     if (tick) next_tick_ns = now_ns + uint64_t{kTickMs} * 1'000'000;
     UpkeepTurn(tick);

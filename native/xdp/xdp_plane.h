@@ -3,8 +3,8 @@
 // at any time.
 //
 // Two threads use it under one lock. The controlling thread changes tables. The upkeep thread
-// follows routes and neighbours, collects counters and changes keys at midnight UTC. The BPF
-// program takes no lock of user space.
+// follows routes and neighbours, collects counters and changes keys at midnight UTC. A third one
+// tells the BPF program the time. The program takes no lock of user space.
 #pragma once
 
 #include <pthread.h>
@@ -17,6 +17,7 @@
 
 #include "io/fast_path.h"
 #include "xdp/host/host_rules.h"
+#include "xdp/program_clock.h"
 #include "xdp/refresh_throttle.h"
 #include "xdp/xdp_counters.h"
 #include "xdp/xdp_tables.h"
@@ -146,6 +147,7 @@ class XdpPlane : public FastPath {
   std::mutex close_mutex_;
   int wake_fd_ = -1;
   std::atomic<bool> stop_{false};
+  ProgramClock clock_;
   bool running_ = false;
   pthread_t thread_{};
 };

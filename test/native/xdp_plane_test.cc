@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "io/clock.h"
+#include "stopped_thread.h"
 #include "xdp/netlink.h"
 #include "xdp_connection.h"
 #include "xdp_refusal.h"
@@ -161,6 +162,28 @@ TEST(XdpPlane, PacketsOfExpiredEntriesReachTheSocketsUntilTheRefresh) {
   connection.plane.RefreshFlow(connection.flow, ExpiryAfter(600));
   connection.plane.RefreshSession(5, ExpiryAfter(600));
   reach_sockets();
+}
+
+TEST(XdpPlane, EntriesExpireWhileTheUpkeepThreadStands) {
+  World world;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  connection.ExpectBothWays();
+  connection.plane.RefreshFlow(connection.flow, ExpiryAfter(1));
+  connection.plane.RefreshSession(5, ExpiryAfter(1));
+  connection.service->Drain();
+  connection.trunk->Drain();
+  // The thread that looks at the host.
+  const StoppedThread stopped("turnpike-xdp");
+  usleep(2'500'000);
+  Bytes bytes;
+  TransportAddress from;
+  const Bytes message = XdpScene::ChannelData(0x4000, kHello);
+  connection.client->Send(connection.service->address(), message);
+  EXPECT_TRUE(connection.service->Receive(&bytes, &from, kWaitMs) && bytes == message);
+  const Bytes datagram = MakeTrunk(++connection.sequence, kHello);
+  connection.other->Send(connection.trunk->address(), datagram);
+  EXPECT_TRUE(connection.trunk->Receive(&bytes, &from, kWaitMs) && bytes == datagram);
 }
 
 TEST(XdpPlane, AFailedMapUpdateLeavesPacketsToTheSockets) {
