@@ -212,8 +212,10 @@ NetlinkEvents::Changes NetlinkEvents::Take(
     const ssize_t received = recv(fd_, news, sizeof(news), 0);
     if (received < 0 && errno == EINTR) continue;
     // The socket buffer overflowed and notifications were lost, so anything may have changed.
-    if (received < 0 && errno == ENOBUFS) changes.any = true;
-    if (received < 0 && errno == ENOBUFS) continue;
+    if (received < 0 && errno == ENOBUFS) {
+      changes.links = changes.any = true;
+      continue;
+    }
     if (received <= 0) return changes;
     uint32_t length = static_cast<uint32_t>(received);
     for (auto* header = reinterpret_cast<const nlmsghdr*>(news); NLMSG_OK(header, length);

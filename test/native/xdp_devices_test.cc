@@ -128,5 +128,23 @@ TEST(XdpDevices, AllDevicesUseGenericXdpIfOneNeedsIt) {
   EXPECT_TRUE(Ip("link show r0 | grep -q xdpgeneric"));
 }
 
+TEST(XdpDevices, NewsOfLinksThatWereLostCountAsNews) {
+  Host host;
+  if (!host.Make()) GTEST_SKIP() << kNoNamespaces;
+  const Inside inside(host);
+  EXPECT_TRUE(Ip("link add d0 type veth peer name d1"));
+  NetlinkEvents events;
+  EXPECT_TRUE(events.Open().ok());
+  const int bytes = 1;
+  EXPECT_EQ(setsockopt(events.fd(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+  for (int i = 1; i < 20; ++i)
+    EXPECT_TRUE(Ip("addr add 10.9.0." + std::to_string(i) + "/32 dev lo"));
+  // The kernel has no room for this one.
+  EXPECT_TRUE(Ip("link set d0 up"));
+  const NetlinkEvents::Changes changes = events.Take([](const Neighbour&) {});
+  EXPECT_TRUE(changes.any);
+  EXPECT_TRUE(changes.links);
+}
+
 }  // namespace
 }  // namespace turnpike::test
