@@ -303,7 +303,8 @@ t.test('addresses may be text or objects, single or in a list', async (t) => {
   // A point of small order: its shared secret is public (RFC 7748 section 6.1).
   const bad = record('c', new Uint8Array(32));
   const relays = [good, bad];
-  t.throws(() => relay.update({ relays }), { code: 'ERR_TURNPIKE_SECRET' });
+  const refusal = { code: 'ERR_TURNPIKE_SECRET', message: /^relay c: / };
+  t.throws(() => relay.update({ relays }), refusal);
   t.notMatch(await relay.metrics(), 'relay="b"', 'none of them is applied');
   relay.update({ relays: [good] });
   t.match(await relay.metrics(), 'relay="b"');

@@ -188,11 +188,19 @@ export class RelayCore {
     return { trunk: [...relays.unreachable()], service: this.serviceChecker.unanswered() };
   }
 
-  /** Takes the relays of the registry. */
+  /** Takes the relays of the registry. Throws as `RemoteRelays#update`; none is taken then. */
   updateRelays(records: readonly RelayRecord[]): void {
-    // The registry holds this relay's own record too.
-    this.relaysLeftOut += Math.max(records.length - 1 - REGISTRATION_LIMITS.relaysMax, 0);
-    this.context.trunk.relays.update(records);
+    this.prepareRelays(records)();
+  }
+
+  /** Checks the relays of the registry, and returns what takes them. Throws as `updateRelays`. */
+  prepareRelays(records: readonly RelayRecord[]): () => void {
+    const take = this.context.trunk.relays.prepareUpdate(records);
+    return () => {
+      // The registry holds this relay's own record too.
+      this.relaysLeftOut += Math.max(records.length - 1 - REGISTRATION_LIMITS.relaysMax, 0);
+      take();
+    };
   }
 
   /**

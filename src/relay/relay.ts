@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { registrationKey, relayKeyPair, sharedSecret } from '../auth/keys.js';
+import { registrationKey, relayKeyPair } from '../auth/keys.js';
 import { type Clock, systemClock } from '../clock.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { Health } from '../http/health.js';
@@ -73,8 +73,6 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #core: RelayCore;
   readonly #incarnation: LocalIncarnation;
   readonly #record: () => RelayRecord;
-  /** @throws TurnpikeError ERR_TURNPIKE_SECRET for a key without a shared secret */
-  readonly #checkPublicKey: (base64: string) => void;
   readonly #registration: RegistrationClient | undefined;
   readonly #metrics: RelayMetrics;
   readonly #timer: NodeJS.Timeout;
@@ -82,10 +80,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #addresses: BoundAddresses;
   /** Applies a change of a setting, by setting. */
   readonly #effects: Effects<RelayOptions, typeof RELAY_SPECS> = {
-    relays: (relays) => {
-      for (const { publicKey } of relays) this.#checkPublicKey(publicKey);
-      return () => this.#useRelays(relays);
-    },
+    relays: (relays) => this.#prepareRelays(relays),
     challengesPerSecond: (perSecond) => () => this.#core.budgets.limit({ perSecond }),
     challengesBurst: (burst) => () => this.#core.budgets.limit({ burst }),
   };
@@ -188,11 +183,8 @@ export class Relay extends EventEmitter<RelayEvents> {
       // The XDP program accepts single-record datagrams only; others take the slower sockets.
       recordsMax: plane.xdp.mode === 'off' ? RECORDS_MAX : 1,
     });
-    this.#checkPublicKey = (base64) => {
-      sharedSecret(keys.privateKey, Buffer.from(base64, 'base64'));
-    };
     this.#metrics = new RelayMetrics(this.#core, plane);
-    this.#useRelays(options.relays);
+    this.#prepareRelays(options.relays)();
     this.#registration = this.#register(options, clock);
     this.#workers = new WorkerWatchdog(plane, clock, logger);
     this.#addresses = new BoundAddresses([...plane.clientAddresses, ...plane.trunkAddresses]);
@@ -232,7 +224,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       answersAt: (id, at) => this.#core.context.trunk.relays.get(id)?.answersAt(at) ?? false,
       onRegistry: ({ relays }) => {
         this.#incarnation.settle();
-        this.#useRelays(relays);
+        this.#takeRegistry(relays);
       },
       onStart: (lowest) => this.#incarnation.raise(lowest),
       onSuperseded: () => this.#superseded(),
@@ -300,7 +292,7 @@ export class Relay extends EventEmitter<RelayEvents> {
    * known without a directory.
    * @param settings - the settings to change
    * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for a setting that cannot change
-   *   at run time
+   *   at run time; ERR_TURNPIKE_SECRET, with its id, for a relay whose public key is not usable
    */
   update(settings: RelayUpdate): void {
     updateSettings<RelayOptions, typeof RELAY_SPECS>(
@@ -311,9 +303,22 @@ export class Relay extends EventEmitter<RelayEvents> {
     );
   }
 
-  #useRelays(relays: readonly RelayRecord[]): void {
-    this.#core.updateRelays(relays);
-    this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
+  /** Checks relays, and returns what takes them. Throws as `RemoteRelays#update`. */
+  #prepareRelays(relays: readonly RelayRecord[]): () => void {
+    const take = this.#core.prepareRelays(relays);
+    return () => {
+      take();
+      this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
+    };
+  }
+
+  /** Takes a directory's registry. If it cannot be taken, the relays of the last one stay. */
+  #takeRegistry(relays: readonly RelayRecord[]): void {
+    try {
+      this.#prepareRelays(relays)();
+    } catch (error) {
+      this.#logger.error({ err: error }, 'the registry cannot be taken');
+    }
   }
 
   /** Refuses new legs with 300 and an alternate relay. Existing legs continue. */

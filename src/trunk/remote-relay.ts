@@ -7,13 +7,12 @@ import { sendsFromHost } from '../registry/record.js';
 import type { RelayRecord } from '../registry/types.js';
 import { PAYLOAD_BYTES_RECOMMENDED } from '../stun/channel-data.js';
 import { DampedPathMtu } from './damped-path-mtu.js';
-import type { LocalRelay } from './local-relay.js';
 import type { PathEvent } from './path-event.js';
 import { type LocalPathOptions, type PathAddresses, RelayPaths } from './paths.js';
 import type { Interest } from './probe-schedule.js';
 import { isFault, type UnreachableReason, unreachableReason } from './reachability.js';
 import { RelayLoss } from './relay-loss.js';
-import { TrunkKeys } from './trunk-key-rotation.js';
+import type { TrunkKeys } from './trunk-key-rotation.js';
 
 /** Time of closer probing after a peer has asked for a connection with a relay, ms. */
 const EXPECTED_MS = 5_000;
@@ -24,7 +23,8 @@ const SINGLE_RECORD_BYTES = 28;
 
 /** Dependencies of a `RemoteRelay`, besides its registration. */
 export interface RemoteRelayOptions {
-  readonly local: LocalRelay;
+  /** The keys shared with it: those of its public key. */
+  readonly keys: TrunkKeys;
   readonly paths: LocalPathOptions;
   readonly clock: Clock;
   /** The relay's index in the data plane. */
@@ -55,7 +55,6 @@ export class RemoteRelay {
   connections = 0;
   readonly paths: RelayPaths;
   readonly liveness: RelayLoss;
-  readonly #local: LocalRelay;
   readonly #clock: Clock;
   readonly #mtu = new DampedPathMtu();
   #record: RelayRecord;
@@ -68,27 +67,28 @@ export class RemoteRelay {
   /** Whether an unregistered port was reported since the relay was last reachable. */
   #reportedUnregistered = false;
 
-  /**
-   * @param record - the other relay's registration
-   * @throws TurnpikeError ERR_TURNPIKE_SECRET if its public key is not usable
-   */
-  constructor(record: RelayRecord, { local, paths, clock, relayIndex }: RemoteRelayOptions) {
+  /** @param record - the other relay's registration */
+  constructor(record: RelayRecord, { keys, paths, clock, relayIndex }: RemoteRelayOptions) {
     this.id = record.id;
     this.relayIndex = relayIndex;
     this.incarnation = incarnationOf(record);
     this.paths = new RelayPaths(paths);
     this.paths.update(record);
     this.liveness = new RelayLoss(clock.monotonic());
-    this.#local = local;
     this.#clock = clock;
     this.#record = record;
-    this.#keys = new TrunkKeys(local, record);
+    this.#keys = keys;
     this.#sources = sourcesOf(record);
   }
 
   /** The latest registration. */
   get record(): RelayRecord {
     return this.#record;
+  }
+
+  /** The keys shared with this relay. */
+  get keys(): TrunkKeys {
+    return this.#keys;
   }
 
   /** Trunk control key for messages to this relay, 32 bytes. */
@@ -177,13 +177,12 @@ export class RemoteRelay {
 
   /**
    * Takes a newer registration. The paths change only with `paths.update`.
+   * @param keys - those of its public key
    * @returns whether it differs
    */
-  update(record: RelayRecord): boolean {
+  update(record: RelayRecord, keys: TrunkKeys): boolean {
     if (JSON.stringify(record) === JSON.stringify(this.#record)) return false;
-    if (record.publicKey !== this.#record.publicKey) {
-      this.#keys = new TrunkKeys(this.#local, record);
-    }
+    this.#keys = keys;
     this.#record = record;
     this.#sources = sourcesOf(record);
     return true;

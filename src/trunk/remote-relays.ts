@@ -6,6 +6,7 @@ import {
   type TransportAddress,
 } from '../address.js';
 import type { Clock } from '../clock.js';
+import { TurnpikeError } from '../errors.js';
 import { createHistogram } from '../metrics/histogram.js';
 import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import { TRUNK_MTU_DEFAULT_BYTES } from '../native/option-specs.js';
@@ -19,7 +20,7 @@ import type { LocalPathOptions, Path } from './paths.js';
 import { type ProbeReply, Prober } from './prober.js';
 import { isFault, type UnreachableRelay } from './reachability.js';
 import { RemoteRelay } from './remote-relay.js';
-import { TrunkKeyRotation } from './trunk-key-rotation.js';
+import { TrunkKeyRotation, TrunkKeys } from './trunk-key-rotation.js';
 
 /** Dependencies of `RemoteRelays`. */
 export interface RemoteRelaysOptions {
@@ -143,18 +144,48 @@ export class RemoteRelays {
   }
 
   /**
-   * Takes the registry's relays; this relay's own record is skipped. A relay that is no longer
-   * listed is kept while legs refer to it.
+   * Takes the registry's relays, all or none; this relay's own record is skipped. A relay that is no
+   * longer listed is kept while legs refer to it.
+   * @throws TurnpikeError ERR_TURNPIKE_SECRET for a public key that is not usable; it names the
+   *   relay
    */
   update(records: readonly RelayRecord[]): void {
+    this.prepareUpdate(records)();
+  }
+
+  /**
+   * Checks the registry's relays. Throws as `update`; nothing has changed then.
+   * @returns what takes them; to be called before any other change
+   */
+  prepareUpdate(records: readonly RelayRecord[]): () => void {
+    const others = records.filter(({ id }) => id !== this.#options.local.id);
+    const keys = new Map(others.map((record) => [record, this.#keysOf(record)]));
+    return () => this.#update(records, keys);
+  }
+
+  /** Returns a relay's keys: those that are known, if its public key is the known one. */
+  #keysOf(record: RelayRecord): TrunkKeys {
+    const known = this.#byId.get(record.id);
+    if (known !== undefined && known.record.publicKey === record.publicKey) return known.keys;
+    try {
+      return new TrunkKeys(this.#options.local, record);
+    } catch (cause) {
+      const message = `relay ${record.id}: not a usable X25519 public key`;
+      throw new TurnpikeError('ERR_TURNPIKE_SECRET', message, { cause });
+    }
+  }
+
+  #update(records: readonly RelayRecord[], keys: ReadonlyMap<RelayRecord, TrunkKeys>): void {
     for (const remote of this.all()) remote.listed = false;
     this.#cedeSources(records);
     const byService = new Map<string, RemoteRelay>();
     for (const record of records) {
-      if (record.id === this.#options.local.id) continue;
+      // None are prepared for this relay's own record.
+      const prepared = keys.get(record);
+      if (prepared === undefined) continue;
       const known = this.#byId.get(record.id);
-      if (known) this.#renew(known, record);
-      const remote = known ?? this.#add(record);
+      if (known) this.#renew(known, record, prepared);
+      const remote = known ?? this.#add(record, prepared);
       if (!remote) continue;
       for (const address of record.serviceAddresses) byService.set(formatAddress(address), remote);
     }
@@ -171,7 +202,7 @@ export class RemoteRelays {
     for (const remote of kept) {
       const { record } = remote;
       const trunkSources = record.trunkSources.filter((each) => !taken.has(formatAddress(each)));
-      if (remote.update({ ...record, trunkSources })) this.#takePaths(remote);
+      if (remote.update({ ...record, trunkSources }, remote.keys)) this.#takePaths(remote);
     }
   }
 
@@ -181,25 +212,25 @@ export class RemoteRelays {
     }
   }
 
-  #add(record: RelayRecord): RemoteRelay | undefined {
-    const { local, clock } = this.#options;
+  #add(record: RelayRecord, keys: TrunkKeys): RemoteRelay | undefined {
+    const { clock } = this.#options;
     let relayIndex = this.#byIndex.indexOf(undefined);
     if (relayIndex < 0) relayIndex = this.#byIndex.length;
     if (relayIndex >= REGISTRATION_LIMITS.relaysMax) return undefined;
-    const remote = new RemoteRelay(record, { local, paths: this.#paths, clock, relayIndex });
+    const remote = new RemoteRelay(record, { keys, paths: this.#paths, clock, relayIndex });
     this.#byId.set(remote.id, remote);
     this.#byIndex[relayIndex] = remote;
     this.#takePaths(remote);
     return remote;
   }
 
-  #renew(remote: RemoteRelay, record: RelayRecord): void {
+  #renew(remote: RemoteRelay, record: RelayRecord, keys: TrunkKeys): void {
     remote.listed = true;
     const registered = incarnationOf(record);
     const isAnother =
       registered !== remote.incarnation &&
       supersedes(remote.incarnation, registered, this.#options.clock.now());
-    const isDifferent = remote.update(record);
+    const isDifferent = remote.update(record, keys);
     if (isAnother) {
       if (registered < remote.incarnation) remote.incarnationDisowned = remote.incarnation;
       return this.restarted(remote, registered);
