@@ -15,6 +15,11 @@
 
 namespace turnpike {
 
+// Commands that a worker executes in one turn of its loop, so that they do not delay the rest.
+inline constexpr uint32_t kCommandsPerTurn = 1'024;
+// Endpoints opened or closed in one turn; each takes the kernel tens of µs.
+inline constexpr uint32_t kEndpointCommandsPerTurn = 16;
+
 struct Command {
   enum class Kind : uint8_t {
     kShareSequences,
@@ -74,10 +79,10 @@ class CommandQueue {
   Status Allocate() { return commands_.Allocate(kCommandQueueLength); }
 
   // Producer: whether a command fits.
-  bool HasRoom() const {
-    return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire) <
-           kCommandQueueLength;
-  }
+  bool HasRoom() const { return Waiting() < kCommandQueueLength; }
+  // Producer: whether a removal fits. Removals come in thousands when relays or clients are lost,
+  // so they fill no more than a turn's part of the queue: a put never waits behind more.
+  bool HasRoomToRemove() const { return Waiting() < kCommandsPerTurn; }
   // Producer: adds a command. HasRoom must be true.
   void Push(const Command& command) {
     const uint64_t head = head_.load(std::memory_order_relaxed);
@@ -101,6 +106,10 @@ class CommandQueue {
   }
 
  private:
+  uint64_t Waiting() const {
+    return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire);
+  }
+
   MappedArray<Command> commands_;
   alignas(64) std::atomic<uint64_t> head_{0};
   alignas(64) std::atomic<uint64_t> tail_{0};

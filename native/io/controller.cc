@@ -20,7 +20,8 @@ Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
       trunk_mtu_bytes_(options.trunk_mtu_bytes),
       relays_(options.remote_relays_max),
       beats_(options.workers),
-      unanswered_(options.workers) {}
+      unanswered_(options.workers),
+      closing_(options.workers) {}
 
 Status Controller::Allocate(const PlaneOptions& options) {
   SipKey hash_key;
@@ -76,7 +77,7 @@ StatusCode Controller::RefreshSession(uint32_t index, uint32_t lifetime_seconds)
 
 StatusCode Controller::RemoveSession(uint32_t index) {
   if (!IsSession(index)) return StatusCode::kInvalid;
-  if (!AllHaveRoom()) return StatusCode::kQueueFull;
+  if (!HaveRoomToRemove(WorkersOf(kEveryWorker))) return StatusCode::kQueueFull;
   if (fast_path_ != nullptr) fast_path_->RemoveSession(index);
   Command command{};
   command.kind = Command::Kind::kRemoveSession;
@@ -213,7 +214,8 @@ StatusCode Controller::PushKnownClient(Command::Kind kind, uint32_t worker,
   if (put && !tuple.handle.IsListener() && !AddressFits(Side::kClient, tuple)) {
     return StatusCode::kAddress;
   }
-  if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
+  const CommandQueue& commands = pool_.workers()[worker]->commands();
+  if (!(put ? commands.HasRoom() : commands.HasRoomToRemove())) return StatusCode::kQueueFull;
   Command command{};
   command.kind = kind;
   command.flow_key.tuple = tuple;
@@ -269,6 +271,13 @@ Controller::WorkerRange Controller::WorkersOf(uint32_t worker) const {
 bool Controller::HaveRoom(WorkerRange workers) const {
   for (uint32_t i = workers.first; i < workers.end; ++i) {
     if (!pool_.workers()[i]->commands().HasRoom()) return false;
+  }
+  return true;
+}
+
+bool Controller::HaveRoomToRemove(WorkerRange workers) const {
+  for (uint32_t i = workers.first; i < workers.end; ++i) {
+    if (!pool_.workers()[i]->commands().HasRoomToRemove()) return false;
   }
   return true;
 }

@@ -93,8 +93,10 @@ class Controller {
   StatusCode OpenEndpoint(uint32_t worker, EndpointKind kind, const TransportAddress& address,
                           TransportHandle* handle);
   // Removes the endpoint's flows and known clients, then asks its worker to close it; the worker
-  // responds with an EndpointReport. kQueueFull means partly done: call again. Does nothing,
-  // without a response, if the handle is unknown. Entries that send by the endpoint stay.
+  // responds with an EndpointReport. From the call on no entry is put for it. kQueueFull means
+  // partly done: call again. So many closes of a worker wait for a response as it executes in a
+  // turn, so that opens and puts do not wait behind thousands. Does nothing, without a response, if
+  // the handle is unknown. Entries that send by the endpoint stay.
   StatusCode CloseEndpoint(TransportHandle handle);
 
   // Sends a beat command to every worker that owes none.
@@ -127,6 +129,7 @@ class Controller {
   // Returns the index of a flow's traffic counters of the fast path. The worker has the flow.
   uint32_t FlowPlace(uint32_t worker, const FlowKey& key);
   bool HasRoomForEndpoints(uint32_t worker) const;
+  bool HasRoomToClose(uint32_t worker) const;
   // Removes an endpoint's entries. Returns false if a queue filled up first.
   bool RemoveEntries(EndpointRecord& record);
   // Adds or removes an entry in the record of its endpoint, if it has one.
@@ -154,6 +157,7 @@ class Controller {
   // Returns the workers that may receive a 5-tuple: only its owner if the socket is an endpoint's.
   WorkerRange WorkersOf(uint32_t worker, TransportHandle handle) const;
   bool HaveRoom(WorkerRange workers) const;
+  bool HaveRoomToRemove(WorkerRange workers) const;
   bool AllHaveRoom() const;
   void Push(uint32_t worker, const Command& command);
   void PushToAll(const Command& command);
@@ -171,8 +175,9 @@ class Controller {
   std::vector<RelayEntry> relays_;
   std::vector<AwaitedBeat> beats_;
   EndpointRecords endpoints_;
-  // For each worker the number of endpoint commands without a response.
+  // For each worker the number of endpoint commands without a response, and of closes among them.
   std::vector<uint32_t> unanswered_;
+  std::vector<uint32_t> closing_;
   uint32_t next_generation_ = 1;
   uint32_t first_to_drain_ = 0;
   bool holding_ = false;

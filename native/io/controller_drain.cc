@@ -52,6 +52,7 @@ bool Controller::TakeReport(const EndpointReport& report) {
       return true;
     case PuntKind::kEndpointClosed:
       --unanswered_[handle.worker()];
+      --closing_[handle.worker()];
       endpoints_.Remove(*record);
       return true;
     case PuntKind::kEndpointEnded:

@@ -32,12 +32,13 @@ StatusCode Controller::CloseEndpoint(TransportHandle handle) {
   if (record->state == State::kOpening) return StatusCode::kInvalid;
   record->state = State::kEmptying;
   const uint32_t worker = handle.worker();
-  if (!RemoveEntries(*record) || !HasRoomForEndpoints(worker)) return StatusCode::kQueueFull;
+  if (!HasRoomToClose(worker) || !RemoveEntries(*record)) return StatusCode::kQueueFull;
   record->state = State::kClosing;
   Command command{};
   command.kind = Command::Kind::kCloseEndpoint;
   command.handle = handle;
   ++unanswered_[worker];
+  ++closing_[worker];
   Push(worker, command);
   return StatusCode::kOk;
 }
@@ -47,10 +48,14 @@ bool Controller::HasRoomForEndpoints(uint32_t worker) const {
          pool_.workers()[worker]->commands().HasRoom();
 }
 
+bool Controller::HasRoomToClose(uint32_t worker) const {
+  return closing_[worker] < kEndpointCommandsPerTurn && HasRoomForEndpoints(worker);
+}
+
 bool Controller::RemoveEntries(EndpointRecord& record) {
   const uint32_t worker = record.handle.worker();
   while (!record.entries.empty()) {
-    if (!pool_.workers()[worker]->commands().HasRoom()) return false;
+    if (!pool_.workers()[worker]->commands().HasRoomToRemove()) return false;
     const FlowKey key = *record.entries.begin();
     record.entries.erase(record.entries.begin());
     Command command{};

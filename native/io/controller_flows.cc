@@ -69,7 +69,7 @@ StatusCode Controller::RefreshClientFlow(uint32_t worker, const FlowKey& key,
 StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
   const WorkerRange workers = WorkersOf(worker);
   if (workers.first == workers.end) return StatusCode::kInvalid;
-  if (!HaveRoom(workers)) return StatusCode::kQueueFull;
+  if (!HaveRoomToRemove(workers)) return StatusCode::kQueueFull;
   Command command{};
   command.kind = Command::Kind::kRemoveFlow;
   command.flow_key = key;

@@ -8,11 +8,8 @@ namespace turnpike {
 
 namespace {
 
-// Maximum work per turn of the loop, so that neither commands nor a busy socket delays the rest.
-constexpr uint32_t kCommandsPerTurn = 1'024;
+// Control datagrams sent per turn of the loop, so that they do not delay the rest.
 constexpr uint32_t kControlSendsPerTurn = 64;
-// Endpoints opened or closed per turn; each takes the kernel tens of µs.
-constexpr uint32_t kEndpointCommandsPerTurn = 16;
 
 Expiry ExpiryOf(const Command& command) { return ExpiryAfter(command.lifetime_seconds); }
 

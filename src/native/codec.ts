@@ -110,6 +110,12 @@ export class Scratch {
     this.#tuple(FLOW_COMMAND.at.tuple, tuple);
   }
 
+  /** The written 5-tuple as a key: equal for equal 5-tuples, however their text was. */
+  get tupleKey(): string {
+    const { bytes } = FIVE_TUPLE;
+    return Buffer.from(this.bytes.buffer, FLOW_COMMAND.at.tuple, bytes).toString('latin1');
+  }
+
   /** Writes the 5-tuple that a flow forwards to. Throws as `tuple`. */
   secondTuple(tuple: FiveTuple): void {
     this.#tuple(FLOW_COMMAND.at.to, tuple);

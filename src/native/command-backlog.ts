@@ -1,63 +1,101 @@
+import { Fifo } from '../collections/fifo.js';
+import { KeyCounter } from '../collections/key-counter.js';
 import { checkStatus } from './failures.js';
 import { Status } from './interface.js';
 
-/** Interval after which a full queue is tried again. */
+/** Interval after which a full queue is tried again. A worker empties a queue in less time. */
 const RETRY_MS = 1;
 
+/** Names of the entries that commands are about. A 5-tuple is given by its `Scratch.tupleKey`. */
+export const entryName = {
+  flow: (channel: number, tupleKey: string) => `flow ${channel} ${tupleKey}`,
+  client: (tupleKey: string) => `client ${tupleKey}`,
+  session: (sessionIndex: number) => `session ${sessionIndex}`,
+  relay: (relayIndex: number) => `relay ${relayIndex}`,
+};
+
+/** A command that must not be lost. */
+export interface BackloggedCommand {
+  /** The method, for messages. */
+  readonly call: string;
+  /** Lays out what the command is about; called again when it is tried again. */
+  readonly encode?: () => void;
+  /** Returns the entry that the command is about; called after `encode`. */
+  readonly entry: () => string;
+  /** Queues the command and returns its status. */
+  readonly queue: () => number;
+}
+
+interface Waiting {
+  readonly entry: string;
+  readonly run: () => number;
+}
+
 /**
- * A queue of commands that must not be lost when a worker's queue is full, such as the removal of
- * 100,000 connections at once. Commands wait here in order until there is room. Meanwhile the data
- * plane refuses new flows, sessions and endpoints, so a caller that removes each entry once has at
- * most one command of each waiting.
+ * Commands that must not be lost when a worker's queue is full, such as the removal of 100,000
+ * connections at once. They wait here until there is room. Those about one entry keep their order;
+ * commands about other entries pass them. Additions to an entry with a waiting command are refused,
+ * so the length is bounded by the number of entries.
  */
 export class CommandBacklog {
-  #waiting: (() => number)[] = [];
-  #next = 0;
+  readonly #waiting = new Fifo<Waiting>();
+  readonly #entries = new KeyCounter();
   #timer: NodeJS.Timeout | undefined;
 
-  /** Whether nothing waits, so that commands may be queued directly. */
+  /** Whether no command waits. */
   get empty(): boolean {
-    return this.#next === this.#waiting.length;
+    return this.#waiting.size === 0;
+  }
+
+  /** Returns whether a command about an entry waits. */
+  has(entry: string): boolean {
+    return this.#entries.of(entry) > 0;
   }
 
   /**
-   * Queues a command at once, or after those that wait.
-   * @param call - the method, for the message
-   * @param encode - writes the arguments to the scratch memory; called at once, so that the caller
-   *   gets its errors, and again for each later attempt
-   * @param command - queues the command and returns its status
-   * @throws TurnpikeError by `checkStatus` for another status than Ok and QueueFull of the first
-   *   attempt; what `encode` throws
+   * Queues a command at once, or when there is room and those before it about its entry are queued.
+   * @throws TurnpikeError when the command is refused at once for another reason than a full queue,
+   *   and what `encode` throws
    */
-  give(call: string, encode: () => void, command: () => number): void {
+  give({ call, encode = () => {}, entry, queue }: BackloggedCommand): void {
     encode();
-    if (this.empty) {
-      const status = command();
+    if (this.empty || !this.has(entry())) {
+      const status = queue();
       if (status !== Status.QueueFull) return checkStatus(call, status);
     }
-    this.#waiting.push(() => {
+    const run = () => {
       encode();
-      return command();
-    });
-    this.#timer ??= setTimeout(() => this.#retry(), RETRY_MS);
+      return queue();
+    };
+    const name = entry();
+    this.#waiting.add({ entry: name, run });
+    this.#entries.add(name);
+    this.#retryLater();
+  }
+
+  /** Queues the waiting commands for which there is room now. */
+  retry(): void {
+    for (let each = this.#waiting.first(); each !== undefined; each = this.#waiting.first()) {
+      if (each.run() === Status.QueueFull) return this.#retryLater();
+      this.#waiting.delete(each);
+      this.#entries.remove(each.entry);
+    }
   }
 
   /** Drops all waiting commands when the data plane closes. */
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#waiting = [];
-    this.#next = 0;
+    for (const each of this.#waiting) {
+      this.#waiting.delete(each);
+      this.#entries.remove(each.entry);
+    }
   }
 
-  #retry(): void {
-    this.#timer = undefined;
-    for (; !this.empty; this.#next += 1) {
-      if (this.#waiting[this.#next]?.() !== Status.QueueFull) continue;
-      this.#timer = setTimeout(() => this.#retry(), RETRY_MS);
-      return;
-    }
-    this.#waiting = [];
-    this.#next = 0;
+  #retryLater(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.retry();
+    }, RETRY_MS);
   }
 }

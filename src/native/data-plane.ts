@@ -2,7 +2,7 @@ import type { TransportAddress } from '../address.js';
 import { ArgumentChecks } from './arguments.js';
 import type { NativeBinding, NativePlane } from './binding.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
-import { CommandBacklog } from './command-backlog.js';
+import { CommandBacklog, entryName } from './command-backlog.js';
 import type { Counters } from './counters.js';
 import { type Endpoint, type EndpointSpec, Endpoints } from './endpoints.js';
 import { checkStatus, openFailure } from './failures.js';
@@ -63,10 +63,7 @@ export class NativeDataPlane implements DataPlane {
   readonly #check: ArgumentChecks;
   readonly #relays = new Set<number>();
   readonly #backlog = new CommandBacklog();
-  readonly #endpoints = new Endpoints((handle) => {
-    const close = () => this.#native.closeEndpoint(handle);
-    this.#backlog.give('closeEndpoint', () => {}, close);
-  });
+  readonly #endpoints: Endpoints;
   #nextTurn: NodeJS.Immediate | undefined;
   #closed: Promise<void> | undefined;
 
@@ -104,6 +101,7 @@ export class NativeDataPlane implements DataPlane {
     }
     this.#counters.offset = this.#native.counterOffset();
     this.workers = checked.workers;
+    this.#endpoints = new Endpoints(this.workers, (each) => this.#native.closeEndpoint(each));
     const reason = this.#native.xdpReason();
     this.#xdp = {
       mode: this.#native.xdpMode(),
@@ -139,12 +137,13 @@ export class NativeDataPlane implements DataPlane {
     this.#check.channel(channel);
     if (lifetimeSeconds !== undefined) this.#check.lifetimeSeconds(lifetimeSeconds);
     const lifetime = lifetimeSeconds ?? FOR_EVER;
-    this.#checkRoom('putClientFlow');
     this.#scratch.tuple(tuple);
+    this.#checkOrder('putClientFlow', () => entryName.flow(channel, this.#scratch.tupleKey));
     if (action.type === 'trunk') {
       const { relayIndex, sessionIndex } = action;
       this.#check.relayIndex(relayIndex);
       this.#check.sessionIndex(sessionIndex);
+      this.#checkOrder('putClientFlow', () => entryName.relay(relayIndex));
       checkStatus(
         'putClientFlow',
         this.#native.putClientFlowToTrunk(worker, channel, relayIndex, sessionIndex, lifetime),
@@ -164,8 +163,8 @@ export class NativeDataPlane implements DataPlane {
     const worker = this.#check.flowWorker(flow);
     this.#check.channel(channel);
     this.#check.lifetimeSeconds(lifetimeSeconds);
-    this.#checkRoom('refreshClientFlow');
     this.#scratch.tuple(tuple);
+    this.#checkOrder('refreshClientFlow', () => entryName.flow(channel, this.#scratch.tupleKey));
     checkStatus(
       'refreshClientFlow',
       this.#native.refreshClientFlow(worker, channel, lifetimeSeconds),
@@ -176,11 +175,12 @@ export class NativeDataPlane implements DataPlane {
     const { tuple, channel } = flow;
     const worker = this.#check.flowWorker(flow);
     this.#check.channel(channel);
-    this.#backlog.give(
-      'removeClientFlow',
-      () => this.#scratch.tuple(tuple),
-      () => this.#native.removeClientFlow(worker, channel),
-    );
+    this.#backlog.give({
+      call: 'removeClientFlow',
+      encode: () => this.#scratch.tuple(tuple),
+      entry: () => entryName.flow(channel, this.#scratch.tupleKey),
+      queue: () => this.#native.removeClientFlow(worker, channel),
+    });
   }
 
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
@@ -190,7 +190,8 @@ export class NativeDataPlane implements DataPlane {
     this.#check.channel(channel);
     if (lifetimeSeconds !== undefined) this.#check.lifetimeSeconds(lifetimeSeconds);
     const lifetime = lifetimeSeconds ?? FOR_EVER;
-    this.#checkRoom('putSession');
+    this.#checkOrder('putSession', () => entryName.session(sessionIndex));
+    this.#checkOrder('putSession', () => entryName.relay(relayIndex));
     this.#scratch.tuple(tuple);
     checkStatus('putSession', this.#native.putSession(sessionIndex, relayIndex, channel, lifetime));
   }
@@ -198,27 +199,28 @@ export class NativeDataPlane implements DataPlane {
   refreshSession(sessionIndex: number, lifetimeSeconds: number): void {
     this.#check.sessionIndex(sessionIndex);
     this.#check.lifetimeSeconds(lifetimeSeconds);
-    this.#checkRoom('refreshSession');
+    this.#checkOrder('refreshSession', () => entryName.session(sessionIndex));
     checkStatus('refreshSession', this.#native.refreshSession(sessionIndex, lifetimeSeconds));
   }
 
   removeSession(sessionIndex: number): void {
     this.#check.sessionIndex(sessionIndex);
-    this.#backlog.give(
-      'removeSession',
-      () => {},
-      () => this.#native.removeSession(sessionIndex),
-    );
+    this.#backlog.give({
+      call: 'removeSession',
+      entry: () => entryName.session(sessionIndex),
+      queue: () => this.#native.removeSession(sessionIndex),
+    });
   }
 
   putRemoteRelay(relayIndex: number, entry: RemoteRelayEntry): void {
     this.#check.relayIndex(relayIndex);
     this.#check.remoteRelay(entry);
-    this.#backlog.give(
-      'putRemoteRelay',
-      () => this.#scratch.remoteRelay(entry),
-      () => this.#native.putRemoteRelay(relayIndex),
-    );
+    this.#backlog.give({
+      call: 'putRemoteRelay',
+      encode: () => this.#scratch.remoteRelay(entry),
+      entry: () => entryName.relay(relayIndex),
+      queue: () => this.#native.putRemoteRelay(relayIndex),
+    });
     if (this.#relays.has(relayIndex)) return;
     this.#relays.add(relayIndex);
     this.#counters.startTraffic(relayIndex);
@@ -226,11 +228,11 @@ export class NativeDataPlane implements DataPlane {
 
   removeRemoteRelay(relayIndex: number): void {
     this.#check.relayIndex(relayIndex);
-    this.#backlog.give(
-      'removeRemoteRelay',
-      () => {},
-      () => this.#native.removeRemoteRelay(relayIndex),
-    );
+    this.#backlog.give({
+      call: 'removeRemoteRelay',
+      entry: () => entryName.relay(relayIndex),
+      queue: () => this.#native.removeRemoteRelay(relayIndex),
+    });
     this.#relays.delete(relayIndex);
   }
 
@@ -241,27 +243,28 @@ export class NativeDataPlane implements DataPlane {
   probe(relayIndex: number, number: number, path?: ProbePath): void {
     this.#check.relayIndex(relayIndex);
     this.#check.probeNumber(number);
-    const status = this.#backlog.empty ? this.#probe(relayIndex, number, path) : Status.QueueFull;
     // A probe that cannot be queued counts as lost.
+    if (this.#backlog.has(entryName.relay(relayIndex))) return;
+    const status = this.#probe(relayIndex, number, path);
     if (status !== Status.QueueFull) checkStatus('probe', status);
   }
 
   putKnownClient(worker: number, tuple: FiveTuple): void {
-    this.#check.workerOfTuple(worker, tuple);
-    this.#backlog.give(
-      'putKnownClient',
-      () => this.#scratch.tuple(tuple),
-      () => this.#native.putKnownClient(worker),
-    );
+    this.#giveKnownClient('putKnownClient', worker, tuple);
   }
 
   removeKnownClient(worker: number, tuple: FiveTuple): void {
+    this.#giveKnownClient('removeKnownClient', worker, tuple);
+  }
+
+  #giveKnownClient(call: 'putKnownClient' | 'removeKnownClient', worker: number, tuple: FiveTuple) {
     this.#check.workerOfTuple(worker, tuple);
-    this.#backlog.give(
-      'removeKnownClient',
-      () => this.#scratch.tuple(tuple),
-      () => this.#native.removeKnownClient(worker),
-    );
+    this.#backlog.give({
+      call,
+      encode: () => this.#scratch.tuple(tuple),
+      entry: () => entryName.client(this.#scratch.tupleKey),
+      queue: () => this.#native[call](worker),
+    });
   }
 
   workersSilentMs(): readonly number[] {
@@ -274,7 +277,6 @@ export class NativeDataPlane implements DataPlane {
 
   async openEndpoint(spec: EndpointSpec): Promise<Endpoint> {
     this.#check.endpoint(spec);
-    this.#checkRoom('openEndpoint');
     this.#scratch.endpoint(spec);
     return this.#endpoints.answerOf(this.#native.openEndpoint(), spec);
   }
@@ -354,11 +356,9 @@ export class NativeDataPlane implements DataPlane {
     return this.#closed;
   }
 
-  /**
-   * Refuses additions while removals wait, because a waiting removal could remove the new entry.
-   */
-  #checkRoom(call: string): void {
-    if (!this.#backlog.empty) checkStatus(call, Status.QueueFull);
+  /** Refuses a command that would pass a waiting one about the same entry. */
+  #checkOrder(call: string, entry: () => string): void {
+    if (!this.#backlog.empty && this.#backlog.has(entry())) checkStatus(call, Status.QueueFull);
   }
 
   /**

@@ -1,6 +1,8 @@
 import { getSystemErrorName } from 'node:util';
 import type { TransportAddress } from '../address.js';
+import { ReadOnlyMap } from '../collections/read-only-map.js';
 import { TurnpikeError } from '../errors.js';
+import { CommandBacklog } from './command-backlog.js';
 import type { DataPlaneEvent } from './events.js';
 import { checkStatus, endpointFailure } from './failures.js';
 import { PuntKind, Status } from './interface.js';
@@ -53,13 +55,21 @@ interface Closing {
 
 /** The endpoints of a data plane, and pending calls about them. */
 export class Endpoints {
-  readonly open = new Map<TransportHandle, Endpoint>();
+  readonly #open = new Map<TransportHandle, Endpoint>();
+  /** The open endpoints, by handle. */
+  readonly open: ReadonlyMap<TransportHandle, Endpoint> = new ReadOnlyMap(this.#open);
   readonly #opening = new Map<TransportHandle, Opening>();
   readonly #closing = new Map<TransportHandle, Closing>();
-  readonly #close: (handle: TransportHandle) => void;
+  /** By worker: the closes for which there is no room. They hold up no other command. */
+  readonly #closes: readonly CommandBacklog[];
+  readonly #close: (handle: TransportHandle) => number;
 
-  /** @param close - queues the command that closes an endpoint */
-  constructor(close: (handle: TransportHandle) => void) {
+  /**
+   * @param workers - their number
+   * @param close - asks the worker of an endpoint to close it, and returns the status
+   */
+  constructor(workers: number, close: (handle: TransportHandle) => number) {
+    this.#closes = Array.from({ length: workers }, () => new CommandBacklog());
     this.#close = close;
   }
 
@@ -81,9 +91,9 @@ export class Endpoints {
   close(handle: TransportHandle): Promise<void> {
     const closing = this.#closing.get(handle);
     if (closing !== undefined) return closing.promise;
-    if (!this.open.has(handle)) return Promise.resolve();
-    this.#close(handle);
-    this.open.delete(handle);
+    const endpoint = this.#open.get(handle);
+    if (endpoint === undefined) return Promise.resolve();
+    this.#askToClose(endpoint);
     let resolve = () => {};
     const promise = new Promise<void>((done) => {
       resolve = done;
@@ -97,6 +107,8 @@ export class Endpoints {
    * @returns the events among the reports
    */
   take(reports: readonly EndpointReport[]): DataPlaneEvent[] {
+    // An answer makes room for the next close.
+    if (reports.length > 0) for (const each of this.#closes) each.retry();
     return reports.flatMap((report) => this.#take(report) ?? []);
   }
 
@@ -110,7 +122,17 @@ export class Endpoints {
     void closed.then(() => {
       for (const { resolve } of closing) resolve();
     });
-    for (const each of [this.open, this.#opening, this.#closing]) each.clear();
+    for (const each of this.#closes) each.clear();
+    for (const each of [this.#open, this.#opening, this.#closing]) each.clear();
+  }
+
+  #askToClose({ handle, worker }: Endpoint): void {
+    this.#closes[worker]?.give({
+      call: 'closeEndpoint',
+      entry: () => `${handle}`,
+      queue: () => this.#close(handle),
+    });
+    this.#open.delete(handle);
   }
 
   #take(report: EndpointReport): DataPlaneEvent | undefined {
@@ -126,7 +148,7 @@ export class Endpoints {
       case PuntKind.EndpointEnded:
         return this.#ended(report);
       default:
-        return this.open.has(handle) ? icmpError(report) : undefined;
+        return this.#open.has(handle) ? icmpError(report) : undefined;
     }
   }
 
@@ -137,16 +159,23 @@ export class Endpoints {
     if (opening === undefined) return;
     const { spec, resolve, reject } = opening;
     if (status !== Status.Ok) return reject(endpointFailure(report, spec.address));
-    const address = { address: spec.address.address, port };
-    const endpoint: Endpoint = { handle, kind: spec.kind, worker: spec.worker, address };
-    this.open.set(handle, endpoint);
+    // Frozen: the plane itself reads it.
+    const address = Object.freeze({ address: spec.address.address, port });
+    const endpoint: Endpoint = Object.freeze({
+      handle,
+      kind: spec.kind,
+      worker: spec.worker,
+      address,
+    });
+    this.#open.set(handle, endpoint);
     resolve(endpoint);
   }
 
   #ended({ handle, errorNumber }: EndpointReport): DataPlaneEvent | undefined {
+    const endpoint = this.#open.get(handle);
     // An endpoint that is not open is being closed already.
-    if (!this.open.delete(handle)) return undefined;
-    this.#close(handle);
+    if (endpoint === undefined) return undefined;
+    this.#askToClose(endpoint);
     return { type: 'endpoint-closed', handle, errno: getSystemErrorName(-errorNumber) };
   }
 }

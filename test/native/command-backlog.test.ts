@@ -8,33 +8,57 @@ function scene() {
   const backlog = new CommandBacklog();
   const queue: string[] = [];
   const state = { full: false, laidOut: '' };
+  /** @param what - the command; its first letter is its entry */
   const give = (what: string) =>
-    backlog.give(
-      'call',
-      () => {
+    backlog.give({
+      call: 'call',
+      encode: () => {
         if (what === 'bad') throw new TypeError('bad');
         state.laidOut = what;
       },
-      () => {
+      entry: () => state.laidOut.charAt(0),
+      queue: () => {
         if (state.full) return Status.QueueFull;
         queue.push(state.laidOut);
         return Status.Ok;
       },
-    );
+    });
   return { backlog, queue, state, give };
 }
 
-t.test('commands wait in order until the queue has room', async (t) => {
+t.test('commands about one entry wait in order until the queue has room', async (t) => {
   const { backlog, queue, state, give } = scene();
-  give('a');
+  give('a1');
   state.full = true;
-  for (const what of ['b', 'c']) give(what);
+  for (const what of ['b1', 'c1']) give(what);
   t.notOk(backlog.empty);
+  t.ok(backlog.has('b') && backlog.has('c'));
+  t.notOk(backlog.has('a'));
   state.full = false;
-  give('d');
-  t.same(queue, ['a'], 'no command overtakes waiting ones');
+  for (const what of ['b2', 'a2', 'c2']) give(what);
+  t.same(queue, ['a1', 'a2'], 'commands about other entries overtake waiting ones');
   while (!backlog.empty) await sleep(1);
-  t.same(queue, ['a', 'b', 'c', 'd']);
+  t.same(queue, ['a1', 'a2', 'b1', 'c1', 'b2', 'c2']);
+  t.notOk(backlog.has('b'));
+  give('b3');
+  t.equal(queue.at(-1), 'b3');
+});
+
+t.test('retry queues waiting commands if there is room; clear drops them', (t) => {
+  const { backlog, queue, state, give } = scene();
+  state.full = true;
+  for (const what of ['a', 'b']) give(what);
+  backlog.retry();
+  t.same(queue, []);
+  state.full = false;
+  backlog.retry();
+  t.same(queue, ['a', 'b']);
+  state.full = true;
+  give('c');
+  backlog.clear();
+  t.ok(backlog.empty);
+  t.notOk(backlog.has('c'));
+  t.end();
 });
 
 t.test('a command that cannot be encoded throws at once and does not block others', async (t) => {

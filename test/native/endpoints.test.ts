@@ -240,11 +240,37 @@ t.test('beyond endpointCommandsMax pending calls, opens are refused and closes w
   t.equal(plane.plane.endpoints.size, most + 50);
   t.equal(openDescriptors(), before + most + 50);
 
-  const closed = [...plane.plane.endpoints.keys()].map((each) => plane.plane.closeEndpoint(each));
-  const meanwhile = { code: 'ERR_TURNPIKE_QUEUE_FULL' };
-  await t.rejects(openEndpoint(plane), meanwhile, 'an open while closes wait');
+  let open = plane.plane.endpoints.size;
+  const closed = [...plane.plane.endpoints.keys()].map(async (each) => {
+    await plane.plane.closeEndpoint(each);
+    open -= 1;
+  });
+  t.equal(plane.plane.endpoints.size, 0);
+  const { handle } = await openEndpoint(plane);
+  t.ok(open > most / 2, 'an open does not wait for the closes before it');
+  const tuple = { handle, remote: { address: '127.0.0.1', port: 9 } };
+  plane.plane.putClientFlow({ worker: 0, tuple, channel: CHANNEL }, toClient(tuple));
   await Promise.all(closed);
+  await plane.plane.closeEndpoint(handle);
   t.equal(openDescriptors(), before);
+});
+
+t.test('the map of endpoints is read-only', async (t) => {
+  const plane = openPlane(t);
+  const endpoint = await openEndpoint(plane);
+  const { endpoints } = plane.plane;
+  for (const change of ['set', 'delete', 'clear']) t.notOk(change in endpoints, change);
+  t.throws(() => Object.assign(endpoint.address, { port: 1 }), TypeError);
+  t.throws(() => Object.assign(endpoint, { worker: 1 }), TypeError);
+  t.ok(endpoints.has(endpoint.handle));
+  t.same([...endpoints], [[endpoint.handle, endpoint]]);
+  t.same([...endpoints.entries()], [...endpoints]);
+  t.same([...endpoints.keys()], [endpoint.handle]);
+  t.same([...endpoints.values()], [endpoint]);
+  endpoints.forEach((value, key, map) => {
+    t.equal(map, endpoints);
+    t.equal(map.get(key), value);
+  });
 });
 
 t.test('the close of a plane settles all pending calls', async (t) => {
