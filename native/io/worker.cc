@@ -151,6 +151,8 @@ void Worker::NotifyIfDue() {
 void Worker::Finish() {
   CloseBundles();
   FlushSends();
+  while (SendHandedOver() == Progress::kMore) {
+  }
   // Sends the remaining control datagrams, so that peers receive Closed instead of waiting for a
   // timeout. The bound covers a barrier of a worker that never ran.
   for (int held = 0; held < kFinishPollsMax;) {

@@ -26,8 +26,8 @@ namespace turnpike {
 // Number of rate limiters for punted datagrams from unregistered ports of relays' addresses.
 inline constexpr uint32_t kUnregisteredAddresses = 1'024;
 // Bytes of datagrams waiting in a worker that another worker received for one of its endpoints; per
-// sending worker.
-inline constexpr uint32_t kHandOverBytes = 256 * 1024;
+// sending worker. Twice kBatchBytesHigh, the size of a large batch of that worker.
+inline constexpr uint32_t kHandOverBytes = 1u << 20;
 
 // Notifies the controlling thread that a worker has something to drain, once until Acknowledge.
 struct Notifier {
@@ -159,6 +159,8 @@ class Worker {
   void WakeHandedOver();
   Progress SendHandedOver();
   Progress SendHandedOverBy(uint8_t worker);
+  // Queues a datagram that another worker handed over.
+  void SendRecord(const ByteRing::Record& record);
   void NotifyIfDue();
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;

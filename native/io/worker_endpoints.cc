@@ -19,8 +19,11 @@ constexpr uint32_t kIcmpErrorsOfWorkerPerSecond = 500;
 constexpr uint32_t kErrorsPerLook = 16;
 // Maximum number of receive calls per turn that return an error.
 constexpr uint32_t kReceivesAfterErrors = 3;
-// Datagrams of one other worker sent per turn.
-constexpr uint32_t kHandedOverPerTurn = 64;
+// Datagrams of one other worker sent per turn: as many messages as a turn reads from the sockets,
+// so that neither starves the other.
+constexpr uint32_t kHandedOverPerTurn = 4'096;
+// After so many the other worker gets their room back.
+constexpr uint32_t kHandedOverAtOnce = kSendBatchDatagrams;
 
 Side SideOf(EndpointKind kind) {
   switch (kind) {
@@ -209,25 +212,31 @@ Worker::Progress Worker::SendHandedOver() {
 
 Worker::Progress Worker::SendHandedOverBy(uint8_t worker) {
   ByteRing& ring = handed_over_[worker];
-  Progress progress = Progress::kMore;
-  for (uint32_t i = 0; i < kHandedOverPerTurn; ++i) {
-    const ByteRing::Record record = ring.Peek();
-    if (record.data == nullptr) {
-      progress = Progress::kDone;
-      break;
+  for (uint32_t sent = 0; sent < kHandedOverPerTurn; sent += kHandedOverAtOnce) {
+    for (uint32_t i = 0; i < kHandedOverAtOnce; ++i) {
+      const ByteRing::Record record = ring.Peek();
+      if (record.data == nullptr) {
+        FlushSends();
+        ring.Pop();
+        return Progress::kDone;
+      }
+      SendRecord(record);
+      ring.Skip();
     }
-    const auto* path = reinterpret_cast<const FiveTuple*>(record.data);
-    if (Endpoint* const endpoint = EndpointOf(path->handle)) {
-      Queue(endpoint->sends, Outgoing{path, record.data + sizeof(FiveTuple),
-                                      record.length - static_cast<uint32_t>(sizeof(FiveTuple))});
-    } else {
-      counters_.Add(Counter::kEndpointGone);
-    }
-    ring.Skip();
+    FlushSends();
+    ring.Pop();
   }
-  FlushSends();
-  ring.Pop();
-  return progress;
+  return Progress::kMore;
+}
+
+void Worker::SendRecord(const ByteRing::Record& record) {
+  const auto* path = reinterpret_cast<const FiveTuple*>(record.data);
+  if (Endpoint* const endpoint = EndpointOf(path->handle)) {
+    Queue(endpoint->sends, Outgoing{path, record.data + sizeof(FiveTuple),
+                                    record.length - static_cast<uint32_t>(sizeof(FiveTuple))});
+  } else {
+    counters_.Add(Counter::kEndpointGone);
+  }
 }
 
 }  // namespace turnpike

@@ -37,6 +37,9 @@ void Worker::Receive(Endpoint& endpoint) {
     } else {
       ForwardTrunkChunk(count, now);
     }
+    // At once: a batch of super-frames may hold more than another worker's queue has room for.
+    if (handed_over_to_ != 0) [[unlikely]]
+      WakeHandedOver();
   }
   const bool client = endpoint.side == Side::kClient;
   counters_.Add(client ? Counter::kClientRxPackets : Counter::kTrunkRxPackets, packets);
@@ -44,8 +47,6 @@ void Worker::Receive(Endpoint& endpoint) {
   CloseBundlesIfDue(now);
   // Forwarded datagrams use the receive buffers, which the next receive overwrites.
   FlushSends();
-  if (handed_over_to_ != 0) [[unlikely]]
-    WakeHandedOver();
 }
 
 // Reads the drop counter at intervals, because it is a system call.

@@ -11,12 +11,14 @@
 
 #include "io/socket_address.h"
 #include "plane_fixture.h"
+#include "stopped_thread.h"
 
 namespace turnpike {
 namespace {
 
 using test::Bytes;
 using test::PlaneFixture;
+using test::StoppedThread;
 using test::WaitFor;
 
 const Bytes kBinding = test::FromHex("000100002112a4420102030405060708090a0b0c");
@@ -233,6 +235,97 @@ TEST(Endpoints, DatagramsForAnotherWorkersEndpointAreHandedOver) {
   peer.Send(scene.AddressOf(in), Bytes{0x40, 0x01, 0, 1, 0});
   WaitFor([&] { return scene.Count(Counter::kEndpointGone) == 1; });
   EXPECT_TRUE(peer.Receive(20).empty());
+}
+
+TEST(Endpoints, DatagramsForAStoppedWorkerWaitOrAreCounted) {
+  constexpr uint64_t kBurstBytes = 512 * 1024;
+  Scene scene(2);
+  Peer peer;
+  const TransportHandle in = scene.Open(0);
+  const TransportHandle out = scene.Open(1);
+  const FlowKey key = KeyOf(in, peer, 0x4001);
+  EXPECT_EQ(scene.controller->PutClientFlow(0, key, To(KeyOf(out, peer, 0).tuple)),
+            StatusCode::kOk);
+  WaitFor([&] { return scene.Count(Counter::kCommandsApplied) == 3; });
+  Bytes message(1'204);
+  message[0] = 0x40;
+  message[1] = 0x01;
+  message[2] = 1'200 >> 8;
+  message[3] = 1'200 & 0xff;
+  {
+    const StoppedThread busy("turnpike-1");
+    for (uint64_t sent = 1; scene.Count(Counter::kHandOverFull) == 0; ++sent) {
+      peer.Send(scene.AddressOf(in), message);
+      WaitFor([&] { return scene.Count(Verdict::kClientToClient) == sent; });
+    }
+  }
+  const uint64_t handed_over = scene.Count(Counter::kHandedOver);
+  EXPECT_EQ(handed_over + 1, scene.Count(Verdict::kClientToClient));
+  EXPECT_EQ(scene.Count(Counter::kHandOverFull), 1u);
+  // A burst is no loss.
+  EXPECT_TRUE(handed_over * message.size() > kBurstBytes);
+  WaitFor([&] { return scene.Count(Counter::kClientTxPackets) == handed_over; });
+}
+
+TEST(Endpoints, AStoppingWorkerSendsHandedOverDatagrams) {
+  Scene scene(2);
+  Peer peer;
+  const TransportHandle in = scene.Open(0);
+  const TransportHandle out = scene.Open(1);
+  const FlowKey key = KeyOf(in, peer, 0x4001);
+  EXPECT_EQ(scene.controller->PutClientFlow(0, key, To(KeyOf(out, peer, 0).tuple)),
+            StatusCode::kOk);
+  WaitFor([&] { return scene.Count(Counter::kCommandsApplied) == 3; });
+  {
+    const StoppedThread busy("turnpike-1");
+    peer.Send(scene.AddressOf(in), Bytes{0x40, 0x01, 0, 1, 7});
+    WaitFor([&] { return scene.Count(Counter::kHandedOver) == 1; });
+    scene.pool.workers()[1]->Stop();
+  }
+  EXPECT_TRUE(peer.Receive() == (Bytes{0x40, 0x00, 0, 1, 7}));
+}
+
+TEST(Endpoints, ClosesAndRemovalsLeaveRoomForOpensAndPuts) {
+  constexpr uint32_t kEndpoints = 3 * kEndpointCommandsPerTurn;
+  Scene scene(1);
+  Peer peer;
+  std::vector<TransportHandle> handles;
+  for (uint32_t i = 0; i < kEndpoints; ++i) handles.push_back(scene.Open(0));
+  const FiveTuple listener{
+      peer.socket.address(), {}, TransportHandle::OfListener(Side::kClient, 0)};
+  Controller& controller = *scene.controller;
+  TransportHandle opened;
+  {
+    const StoppedThread busy("turnpike-0");
+    const uint64_t pushed = scene.pool.workers()[0]->commands().pushed();
+    for (uint32_t i = 0; i < kEndpoints; ++i) {
+      EXPECT_EQ(controller.CloseEndpoint(handles[i]),
+                i < kEndpointCommandsPerTurn ? StatusCode::kOk : StatusCode::kQueueFull);
+    }
+    // From the call on nothing is put for one that waits.
+    const FlowKey gone = KeyOf(handles[kEndpoints - 1], peer, 0x4000);
+    EXPECT_EQ(controller.PutClientFlow(0, gone, To(listener)), StatusCode::kAddress);
+    while (controller.RemoveSession(1) == StatusCode::kOk) {
+    }
+    EXPECT_EQ(scene.pool.workers()[0]->commands().pushed(), pushed + kCommandsPerTurn);
+    EXPECT_EQ(controller.RemoveSession(1), StatusCode::kQueueFull);
+    EXPECT_EQ(controller.RemoveClientFlow(0, FlowKey{listener, 0x4000}), StatusCode::kQueueFull);
+    EXPECT_EQ(controller.RemoveKnownClient(0, listener), StatusCode::kQueueFull);
+    EXPECT_EQ(controller.PutClientFlow(0, FlowKey{listener, 0x4000}, To(listener)),
+              StatusCode::kOk);
+    opened = scene.Ask(0, test::ToTransportAddress("127.0.0.1:0"));
+  }
+  EXPECT_EQ(scene.ReportOf(PuntKind::kEndpointOpened, opened).status, StatusCode::kOk);
+  for (uint32_t i = kEndpointCommandsPerTurn; i < kEndpoints; ++i) {
+    WaitFor([&] {
+      scene.Drain();
+      return controller.CloseEndpoint(handles[i]) == StatusCode::kOk;
+    });
+  }
+  for (const TransportHandle handle : handles) {
+    scene.ReportOf(PuntKind::kEndpointClosed, handle);
+    EXPECT_EQ(DescriptorOf(scene.AddressOf(handle)), -1);
+  }
 }
 
 TEST(Endpoints, ClosingUnderTrafficLeavesNoFlowAndNoSocket) {

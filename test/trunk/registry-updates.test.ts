@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { TransportAddress } from '../../src/address.js';
 import { twoRelays } from '../relay/world/index.js';
 
 /** A point of small order: its shared secret is public (RFC 7748 section 6.1). */
@@ -17,6 +18,7 @@ t.test(
         keys,
       }));
     const before = known();
+    const service = nyc.record.serviceAddresses[0] as TransportAddress;
     const newer = { ...nyc.record, start: nyc.record.start + 1, recordsMax: 7 };
     const other = { ...nyc.record, id: 'lax-1' };
     const bad = { ...other, id: 'bad-1', publicKey: UNUSABLE_KEY };
@@ -29,7 +31,7 @@ t.test(
       const update = () => fra.rules.updateRelays([fra.record, ...records]);
       t.throws(update, { code: 'ERR_TURNPIKE_SECRET', message });
       t.strictSame(known(), before);
-      t.equal(relays.serving(nyc.record.serviceAddresses[0] ?? t.fail()), relays.get('nyc-1'));
+      t.equal(relays.serving(service), relays.get('nyc-1'));
     }
     world.pass(1_000);
     t.same([...relays.unreachable()], [], 'the known relay is still there');
