@@ -144,8 +144,8 @@ export class RemoteRelays {
   }
 
   /**
-   * Takes the registry's relays, all or none; this relay's own record is skipped. A relay that is no
-   * longer listed is kept while legs refer to it.
+   * Takes the registry's relays, all or none; this relay's own record is skipped. A relay that is
+   * no longer listed is kept while legs refer to it.
    * @throws TurnpikeError ERR_TURNPIKE_SECRET for a public key that is not usable; it names the
    *   relay
    */
