@@ -49,6 +49,14 @@ export function buildWithCmake(
 }
 
 /**
+ * Returns the CMake variables of a build under sanitizers.
+ * @param sanitizers - as -fsanitize takes them
+ */
+export function sanitizedDefinitions(sanitizers: string): string[] {
+  return ['CMAKE_BUILD_TYPE=RelWithDebInfo', `TURNPIKE_SANITIZE=${sanitizers}`];
+}
+
+/**
  * Returns the arguments for ctest.
  * @param folder - the folder that the tests are built in
  */

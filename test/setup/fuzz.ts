@@ -4,8 +4,7 @@
  * corpora (test/fuzz/corpus). The environment variable CXX names the clang to use; by default
  * `clang++`.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { Program } from '../../bench/setup/rpc.js';
@@ -13,13 +12,17 @@ import { readCorpus, writeCorpus } from '../fuzz/corpus.js';
 import type { FuzzMethods } from '../fuzz/fuzz-process.js';
 import { INPUT_BYTES_MAX } from '../fuzz/fuzzer.js';
 import { TARGETS } from '../fuzz/targets/index.js';
-import { buildWithCmake } from './cpp-tests.js';
+import { CLANG, clangDefinitions, fuzzerRuntime, sanitizedFolder } from './clang.js';
+import { buildWithCmake, sanitizedDefinitions } from './cpp-tests.js';
 import { run } from './run-command.js';
 import { refuseArguments, scriptArguments } from './script-arguments.js';
-import { requireTools, type SystemTool } from './system-packages.js';
+import { requireTools } from './system-packages.js';
 import { CPP_TEST_TOOLS } from './system-tools.js';
 
 const FOLDER = join('build', 'fuzz');
+/** The C++ tests are built there too, with the same library. */
+const SANITIZERS = 'address,undefined';
+const PROGRAMS = sanitizedFolder(SANITIZERS, CLANG);
 
 const { argument = '10', flags } = scriptArguments({
   script: 'test:fuzz',
@@ -66,7 +69,7 @@ function fuzzNative(target: string): boolean {
   }
   const limits = [`-max_total_time=${seconds}`, `-max_len=${INPUT_BYTES_MAX}`, '-timeout=5'];
   const artifacts = `-artifact_prefix=${FOLDER}/`;
-  const program = join(FOLDER, target);
+  const program = join(PROGRAMS, target);
   if (!run(program, [...limits, artifacts, begin], { quiet: true })) return false;
   if (!keep) return true;
   const merged = corpusFolder(target, 'merged');
@@ -83,37 +86,16 @@ function corpusFolder(target: string, kind: string): string {
   return folder;
 }
 
-function clangOutput(option: string): string {
-  return spawnSync(cxx, [option], { encoding: 'utf8' }).stdout?.trim() ?? '';
-}
-
-/** libFuzzer's package, which is named after clang's version. */
-function fuzzerRuntime(): SystemTool {
-  const folder = clangOutput('--print-runtime-dir');
-  return {
-    name: "clang's libFuzzer",
-    debianPackage: `libclang-rt-${clangOutput('-dumpversion').split('.')[0]}-dev`,
-    isThere: () =>
-      existsSync(folder) &&
-      readdirSync(folder).some((file) => file.startsWith('libclang_rt.fuzzer')),
-  };
-}
-
-const cxx = process.env.CXX ?? 'clang++';
-
 function allNative(): boolean {
   const sources: { fuzz: string[] } = JSON.parse(readFileSync('native/sources.json', 'utf8'));
   const targets = sources.fuzz.map((file) => basename(file, '.cc'));
-  const compilers = [
-    `CMAKE_CXX_COMPILER=${cxx}`,
-    `CMAKE_C_COMPILER=${cxx.replace('clang++', 'clang')}`,
-  ];
-  const built = buildWithCmake(FOLDER, compilers, targets);
+  const definitions = [...clangDefinitions(), ...sanitizedDefinitions(SANITIZERS)];
+  const built = buildWithCmake(PROGRAMS, definitions, targets);
   return built && targets.length > 0 && targets.every(fuzzNative);
 }
 
 if (!flags.has('--typescript')) {
-  requireTools([...CPP_TEST_TOOLS, { name: cxx, debianPackage: 'clang' }], 'test:fuzz');
+  requireTools([...CPP_TEST_TOOLS, { name: CLANG, debianPackage: 'clang' }], 'test:fuzz');
   requireTools([fuzzerRuntime()], 'test:fuzz');
 }
 const well = (await allTypescript()) && (flags.has('--typescript') || allNative());

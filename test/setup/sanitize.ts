@@ -2,15 +2,16 @@
  * Runs the C++ tests under sanitizers: `npm run test:sanitize -- address,undefined` or
  * `-- thread`, as -fsanitize takes them.
  */
-import { join } from 'node:path';
-import { buildWithCmake, ctestArguments } from './cpp-tests.js';
+import { CLANG, clangDefinitions, fuzzerRuntime, sanitizedFolder } from './clang.js';
+import { buildWithCmake, ctestArguments, sanitizedDefinitions } from './cpp-tests.js';
 import { run } from './run-command.js';
 import { refuseArguments, scriptArguments } from './script-arguments.js';
-import { findCommand, requireTools } from './system-packages.js';
+import { findCommand, missingTools, requireTools } from './system-packages.js';
 import { CPP_TEST_TOOLS } from './system-tools.js';
 
 const SANITIZER_OPTIONS = {
-  ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1',
+  // Clang's own symbolizer is in a package that may be missing.
+  ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1:allow_addr2line=1',
   UBSAN_OPTIONS: 'print_stacktrace=1',
   TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1',
 };
@@ -22,6 +23,11 @@ function runTests(folder: string): boolean {
   const fixed = setarch === undefined ? [] : [setarch, '--addr-no-randomize'];
   const [command = ctest, ...rest] = [...fixed, ctest, ...ctestArguments(folder)];
   return run(command, rest, { env: { ...process.env, ...SANITIZER_OPTIONS } });
+}
+
+/** Clang compiles the checks of AddressSanitizer in half of GCC's time. */
+function clangIsThere(): boolean {
+  return findCommand(CLANG) !== undefined && missingTools([fuzzerRuntime()]).length === 0;
 }
 
 const SCRIPT = 'test:sanitize';
@@ -45,9 +51,8 @@ function chosen(): string {
 
 const sanitizers = chosen();
 requireTools(CPP_TEST_TOOLS, SCRIPT);
-const folder = join('build', `sanitize-${sanitizers.replaceAll(',', '-')}`);
-const built = buildWithCmake(folder, [
-  'CMAKE_BUILD_TYPE=RelWithDebInfo',
-  `TURNPIKE_SANITIZE=${sanitizers}`,
-]);
+const withClang = sanitizers.includes('address') && clangIsThere();
+const folder = sanitizedFolder(sanitizers, withClang ? CLANG : undefined);
+const definitions = [...(withClang ? clangDefinitions() : []), ...sanitizedDefinitions(sanitizers)];
+const built = buildWithCmake(folder, definitions);
 process.exit(built && runTests(folder) ? 0 : 1);
