@@ -3,7 +3,7 @@ import type { OptionRule, OptionTable, OptionValues } from './config/option.js';
 import type { Reloaded } from './reload/reload.js';
 import type { Terminal } from './terminal.js';
 
-/** The world outside a command, passed in so that tests own it. */
+/** Streams and environment of a command, passed in for tests. */
 export interface CommandIo {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
@@ -11,29 +11,29 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What a running command is given. */
+/** The arguments of a running command. */
 export interface CommandContext<T extends OptionTable> {
   /** Converted, checked options. */
   readonly options: OptionValues<T>;
-  /** Where an option's value came from, for messages: `--listen`, `relay.yaml:3 (listen)`. */
+  /** Returns the source of an option's value: `--listen`, `relay.yaml:3 (listen)`. */
   readonly sourceOf: (name: keyof T & string) => string;
   /** Positional arguments in the order of the definition. */
   readonly arguments: readonly string[];
   readonly logger: Logger;
-  /** Stderr's, when it is a terminal: for a status line. */
+  /** For a status line; undefined if stderr is no terminal. */
   readonly terminal: Terminal | undefined;
   readonly io: CommandIo;
-  /** Aborted by the first signal that stops, its name as the reason: stop in good order. */
+  /** Aborted by the first stop signal, with its name as the reason. */
   readonly stop: AbortSignal;
-  /** Called once by a server that runs: SIGHUP reloads it from then on. */
+  /** Called once by a running server, which SIGHUP reloads from then on. */
   readonly onReload: (program: Reloaded) => Promise<void>;
-  /** Ends the process with an exit code, whatever hangs, once the log is written. */
+  /** Writes the log and ends the process with an exit code. */
   readonly leave: (exitCode: number) => void;
 }
 
-/** A command: its table of options, the text that teaches it, and its code. */
+/** A command: its options, its help and its code. */
 export interface CommandDefinition<T extends OptionTable = OptionTable> {
-  /** Its words, such as `['secret', 'relay']`. */
+  /** The command's words, such as `['secret', 'relay']`. */
   readonly path: readonly string[];
   readonly summary: string;
   /** A paragraph for the top of its help. */
@@ -44,11 +44,11 @@ export interface CommandDefinition<T extends OptionTable = OptionTable> {
   readonly examples: readonly { readonly purpose: string; readonly line: string }[];
   /** Further paragraphs at the end of its help and its page. */
   readonly notes?: readonly string[];
-  /** Does the work; resolves with the exit code when it is done or was stopped. */
+  /** Runs the command and returns the exit code. */
   readonly run: (context: CommandContext<T>) => Promise<number>;
 }
 
-/** Whether a command runs a program that SIGHUP reloads: its options say when they change. */
+/** Returns whether SIGHUP reloads a command: then its options say when they change. */
 export function isReloaded({ options }: CommandDefinition): boolean {
   return Object.values(options).some(({ changes }) => changes !== undefined);
 }
@@ -57,7 +57,6 @@ export function isReloaded({ options }: CommandDefinition): boolean {
 export function defineCommand<const T extends OptionTable>(
   definition: CommandDefinition<T>,
 ): CommandDefinition {
-  // The table that `run` is typed by is the definition's own, so the wider type is safe to call
-  // with the values resolved from that same definition.
+  // Safe, because `run` is called only with values resolved from the definition's own table.
   return definition as unknown as CommandDefinition;
 }

@@ -1,6 +1,6 @@
 import { isTurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 
-/** Exit codes of `turnpike`. They are API: added to, never changed. */
+/** Exit codes of `turnpike`. They are API: codes are added, but never changed. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -9,7 +9,7 @@ export const EXIT = {
   refused: 4,
 } as const;
 
-/** What each exit code means; help and docs/cli.md print this. */
+/** Meanings of the exit codes, for help and docs/cli.md. */
 export const EXIT_MEANINGS: readonly { readonly code: number; readonly meaning: string }[] = [
   { code: EXIT.ok, meaning: 'done, or stopped in good order by SIGINT, SIGTERM or SIGQUIT' },
   { code: EXIT.failed, meaning: 'failed while running' },
@@ -20,7 +20,7 @@ export const EXIT_MEANINGS: readonly { readonly code: number; readonly meaning: 
   { code: 143, meaning: 'the same by SIGTERM, 131 by SIGQUIT, and 129 by SIGHUP' },
 ];
 
-/** Exit code when a signal cut work short: 128 and its number, as shells have it. */
+/** Exit codes of commands that a signal cut short: 128 and its number, as in shells. */
 export const SIGNAL_EXIT: Readonly<Record<string, number>> = {
   SIGHUP: 129,
   SIGINT: 130,
@@ -28,7 +28,7 @@ export const SIGNAL_EXIT: Readonly<Record<string, number>> = {
   SIGTERM: 143,
 };
 
-/** Errors that end a command with another code than `failed`. */
+/** Exit codes of errors, where they are not `failed`. */
 export const EXIT_BY_ERROR: Partial<Record<TurnpikeErrorCode, number>> = {
   ERR_TURNPIKE_ADDRESS: EXIT.usage,
   ERR_TURNPIKE_CONFIG: EXIT.usage,
@@ -42,10 +42,10 @@ export const EXIT_BY_ERROR: Partial<Record<TurnpikeErrorCode, number>> = {
   ERR_TURNPIKE_RELAY_ID_TAKEN: EXIT.refused,
 };
 
-/** The exit code for an error that ended a command. */
+/** Returns the exit code for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
   if (!isTurnpikeError(error)) return EXIT.failed;
-  // HTTP 401 and 403: the directory knows us and says no.
+  // HTTP 401 and 403: the directory refuses the request.
   if (error.status === 401 || error.status === 403) return EXIT.refused;
   return EXIT_BY_ERROR[error.code] ?? EXIT.failed;
 }

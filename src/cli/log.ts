@@ -5,27 +5,24 @@ import { Terminal } from './terminal.js';
 
 /** The log of a running command. */
 export interface Log {
-  /** Its `level` may be set at any time. */
+  /** The level may be set at any time. */
   readonly logger: Logger;
-  /** Stderr's, when it is a terminal. */
+  /** Undefined if stderr is no terminal. */
   readonly terminal: Terminal | undefined;
-  /** Waits, for a short time at most, until what was logged is written. */
+  /** Waits until all lines are written, but only for a short time. */
   close(): Promise<void>;
 }
 
 /**
- * The log of a command: readable lines on a terminal, JSON lines otherwise, always on stderr,
- * because stdout belongs to what a command produces. Whatever stderr is, logging never blocks and
- * never fails; what could not be written is counted, and said when it can be.
+ * Opens the log of a command on stderr: readable lines on a terminal, JSON lines otherwise. Logging
+ * never blocks and never fails. Lines that could not be written are counted, and the next line that
+ * can be written says so.
  * @param level - a pino level
- * @param stderr - where to write
  */
 export async function openLog(level: string, stderr: CommandIo['stderr']): Promise<Log> {
   let said: Logger | undefined;
   const output = openOutput(stderr, (lost) => said && sayLost(said, lost));
-  const terminal = stderr.isTTY
-    ? new Terminal(output, () => ({ columns: stderr.columns, rows: stderr.rows }))
-    : undefined;
+  const terminal = stderr.isTTY ? new Terminal(output, () => stderr) : undefined;
   const destination = terminal === undefined ? output : await readableLines(stderr, terminal);
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   said = logger;
@@ -40,7 +37,7 @@ export async function openLog(level: string, stderr: CommandIo['stderr']): Promi
   };
 }
 
-/** What of a log's output the rest of the program uses. */
+/** The part of a log's destination that is used here. */
 type Output = Pick<LogDestination, 'write' | 'behind' | 'settle' | 'flushAtExit'>;
 
 function openOutput(stderr: CommandIo['stderr'], onLost: (lost: LostLines) => void): Output {
@@ -62,7 +59,7 @@ function sayLost(logger: Logger, { lines, reason }: LostLines): void {
   );
 }
 
-/** Logs Node's own warnings as lines: Node would write them to stderr itself, and block. */
+/** Logs Node's warnings: Node itself writes them to stderr with a blocking call. */
 function sayWarnings(logger: Logger, output: Output): () => void {
   const onExit = () => output.flushAtExit();
   process.on('exit', onExit);
@@ -88,7 +85,7 @@ async function readableLines(
     singleLine: true,
   };
   const pretty = prettyFactory(options);
-  // Info lines show their text alone; the members matter to programs, and in warnings.
+  // Info lines show only their text: their other members are for programs.
   const plain = prettyFactory({ ...options, hideObject: true });
   return {
     write: (line) => terminal.write(line.startsWith('{"level":30,') ? plain(line) : pretty(line)),

@@ -7,7 +7,7 @@ import { type OptionTable, option, setting, settingsOf } from './config/option.j
 
 const { changes } = RELAY_SETTINGS.xdp;
 
-/** The options of `turnpike relay` that say how its data plane forwards. */
+/** The options of `turnpike relay` for its data plane. */
 export const FORWARDING_TABLE = {
   workers: setting(RELAY_SETTINGS, 'workers'),
   trunkMtu: setting(RELAY_SETTINGS, 'trunkMtuBytes'),
@@ -28,15 +28,14 @@ export const FORWARDING_TABLE = {
 type Given = Pick<CommandContext<typeof FORWARDING_TABLE>, 'options' | 'sourceOf'>;
 
 /**
- * What a relay's data plane is opened with.
- * @returns those of its options that a relay passes on, undefined where its own default counts
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG for options that mean nothing without another
+ * Returns a relay's options of its data plane; undefined ones have their defaults.
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG for an option that needs `--xdp`
  */
 export function forwardingOf({ options, sourceOf }: Given): ForwardingOptions {
   const { xdp: interfaces, xdpGeneric: generic, xdpStrict: strict } = options;
   for (const name of ['xdpGeneric', 'xdpStrict'] as const) {
     if (!options[name] || interfaces.length > 0) continue;
-    // Else the operator would believe that XDP is on.
+    // Without an error the operator would believe that XDP is on.
     throw new TurnpikeError(
       'ERR_TURNPIKE_CONFIG',
       `${sourceOf(name)}: means nothing without --xdp; give --xdp with a network device`,

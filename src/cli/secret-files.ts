@@ -4,11 +4,7 @@ import { TurnpikeError } from '../errors.js';
 import { readSmallFile } from '../files/small-file.js';
 import { SPECS } from '../options/shared-specs.js';
 
-/**
- * Warns about a secret file that others than its owner may read.
- * @param path - a file that holds a secret
- * @param logger - where the warning goes
- */
+/** Warns about a secret file that others than its owner may read. */
 export async function warnIfReadable(path: string, logger: Logger): Promise<void> {
   const mode = await stat(path).then(
     (status) => (status.isFile() ? status.mode & 0o077 : 0),
@@ -41,7 +37,7 @@ export async function readApiKey(
   );
 }
 
-/** What a command knows of the files that options `N` name. */
+/** The part of a command's context with the files that options `N` name. */
 interface SecretContext<N extends string> {
   readonly options: { readonly [K in N]?: string | undefined };
   readonly sourceOf: (name: N) => string;

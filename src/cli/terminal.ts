@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import type { LogDestination } from '../logging/log-destination.js';
 
-/** Goes to the line's start and clears it (ECMA-48: CR, EL). */
+/** Moves to the start of the line and clears it (ECMA-48: CR, EL). */
 const CLEAR_LINE = '\r\u001b[K';
 
 /** What writes to a terminal; it is behind after Ctrl-S, for example. */
@@ -14,45 +14,42 @@ export interface TerminalSize {
   readonly rows: number | undefined;
 }
 
-/** On fewer rows no status line is pinned. */
+/** Rows of the smallest terminal with a pinned status line. */
 const ROWS_MIN = 4;
 
 /**
- * A terminal with a status line. It stands where the cursor is, and log lines scroll above it; or,
- * once pinned, on the last row, below the rows where a person types.
+ * A terminal with a status line, which is in the row of the cursor, below the log lines. A pinned
+ * status line is in the last row, below typed input and output.
  */
 export class Terminal {
   readonly #output: TerminalOutput;
   readonly #size: () => TerminalSize;
   #status = '';
   #isPinned = false;
-  /** Rows of the terminal whose last one is set apart; undefined when none is. */
+  /** Rows of the terminal while its last one is excluded from scrolling; else undefined. */
   #pinnedRows: number | undefined;
 
-  /** @param size - its size now, where it is known */
+  /** @param size - returns the present size */
   constructor(output: TerminalOutput, size: () => TerminalSize) {
     this.#output = output;
     this.#size = size;
   }
 
-  /**
-   * Puts the status on the last row from now on, so that it does not touch what a person types:
-   * the rows above scroll by themselves (DEC private: DECSTBM).
-   */
+  /** Shows the status in the last row from now on: only the rows above scroll (DECSTBM). */
   pin(): void {
     this.#isPinned = true;
-    // Gives the scrolling region back, however the process ends.
+    // Restores the scrolling region at every end of the process.
     process.once('exit', () => {
       if (this.#pinnedRows === undefined) return;
       try {
         writeSync(2, unpinned(this.#pinnedRows));
       } catch {
-        // A terminal that is gone needs nothing.
+        // The terminal is closed.
       }
     });
   }
 
-  /** Writes whole lines above the status line, and above what is being typed. */
+  /** Writes whole lines above the status line and above typed input. */
   write(text: string): void {
     if (this.#pinnedRows !== undefined) this.#insert(text);
     else if (this.#status === '') this.#output.write(text);
@@ -60,8 +57,8 @@ export class Terminal {
   }
 
   /**
-   * Replaces the status line; cut to the terminal's width, because a wrapped line stays. While the
-   * terminal takes nothing it is left as it is: a newer one comes soon.
+   * Replaces the status line. It is cut to the terminal's width, because a wrapped line cannot be
+   * replaced. Does nothing while the terminal is behind.
    */
   status(text: string): void {
     if (this.#output.behind) return;
@@ -82,7 +79,7 @@ export class Terminal {
     this.#status = '';
   }
 
-  /** Sets the last row apart, unless it is; the cursor leaves it, and what stands there scrolls. */
+  /** Excludes the last row from scrolling, and moves the cursor and the text there up. */
   #setApart(rows: number): string {
     if (this.#pinnedRows === rows) return '';
     const before = this.#pinnedRows === undefined ? '' : unpinned(this.#pinnedRows);
@@ -90,7 +87,7 @@ export class Terminal {
     return `${before}\u001bD\u001b[A\u001b7\u001b[1;${rows - 1}r\u001b8`;
   }
 
-  /** Makes room above the row that is being typed on, and leaves the cursor where it was on it. */
+  /** Inserts lines above the row of the cursor, and restores the cursor. */
   #insert(text: string): void {
     const columns = this.#size().columns || 80;
     const lines = text.replace(/\n$/, '').split('\n');
@@ -102,12 +99,12 @@ export class Terminal {
   }
 }
 
-/** Writes on a row and puts the cursor back (DECSC, CUP, EL, DECRC). */
+/** Writes in a row and restores the cursor (DECSC, CUP, EL, DECRC). */
 function onRow(row: number, text: string): string {
   return `\u001b7\u001b[${row};1H\u001b[2K${text}\u001b8`;
 }
 
-/** All rows scroll again, and the last one is empty. */
+/** Lets all rows scroll, and clears the last one. */
 function unpinned(rows: number): string {
   return `\u001b7\u001b[r\u001b8${onRow(rows, '')}`;
 }

@@ -35,8 +35,7 @@ export const demoCommand = defineCommand({
   ],
   run: async ({ options, io, stop }) => {
     const { runDemo } = await import('../demo/demo.js');
-    const { nat, seconds, json } = options;
-    await runDemo({ nat, seconds, json }, { stdout: io.stdout, env: io.env, stop });
+    await runDemo(options, { ...io, stop });
     return EXIT.ok;
   },
 });

@@ -77,8 +77,8 @@ async function openDirectory(context: DirectoryContext): Promise<Server> {
   const directory = await Directory.open({
     ...settingsOf(DIRECTORY_OPTIONS, options),
     clusterSecret: await readSecret(context, 'clusterSecretFile', readSecretFile),
-    apiKeys: apiKeysOf(key),
-    tls: tls && pemOf(tls),
+    apiKeys: [{ key, tenant: 'default' }],
+    tls: tls && { cert: tls.cert, key: tls.key },
     logger,
   });
   return {
@@ -93,7 +93,7 @@ function keyFile({ options, logger }: DirectoryContext, directory: Directory, ke
   const file = new WatchedFile(options.apiKeyFile, key, {
     item: 'api-key-file',
     read: (path) => readApiKey(path, '--api-key-file', true),
-    take: (value) => directory.update({ apiKeys: apiKeysOf(value) }),
+    take: (next) => directory.update({ apiKeys: [{ key: next, tenant: 'default' }] }),
     stays: () => 'the API key stays',
     changed: () => 'the API key has changed: from now on the new one counts',
     settleMs: RELOAD_WATCH_MS,
@@ -110,7 +110,7 @@ function tlsFile(
   pair: TlsPair | undefined,
 ) {
   const paths = tlsPathsOf(options);
-  const take = (next: TlsPair) => directory.update({ tls: pemOf(next) });
+  const take = ({ cert, key }: TlsPair) => directory.update({ tls: { cert, key } });
   const files =
     paths && pair && new WatchedTlsFiles(paths, pair, { take, clock: systemClock, logger });
   return {
@@ -122,14 +122,6 @@ function tlsFile(
       sayReload(logger, 'tls', 'restart-needed', `${change} without a restart`);
     },
   };
-}
-
-function apiKeysOf(key: string) {
-  return [{ key, tenant: 'default' }];
-}
-
-function pemOf({ cert, key }: TlsPair) {
-  return { cert, key };
 }
 
 function tlsPathsOf({ tlsCert, tlsKey }: DirectoryOptions) {

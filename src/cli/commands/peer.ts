@@ -10,7 +10,7 @@ import { type OptionTable, option } from '../config/option.js';
 import type { PeerMode } from '../peer/peer-mode.js';
 import { readApiKey, readSecret } from '../secret-files.js';
 
-/** A stream that was cut waits this long for the other side before its end is an error. */
+/** Default of `--reconnect-seconds` for a byte stream. */
 const STREAM_RECONNECT_SECONDS = 60;
 
 const PEER_OPTIONS = {
@@ -97,13 +97,12 @@ export const peerCommand = defineCommand({
     const { logJoinProgress } = await import('../peer/peer-log.js');
     const { runMode } = await import('../peer/mode-runner.js');
     const { StatusReporter } = await import('../peer/status.js');
-    checkMode(context);
+    const isStream = checkMode(context);
     const apiKey = await readSecret(context, 'apiKeyFile', readApiKey);
-    const { directory, room, region, statusSeconds, udpListen, udpForward } = options;
-    const isStream = udpListen === undefined && udpForward === undefined;
+    const { directory, room, region, statusSeconds } = options;
     const mode = await openMode(context);
     const clock = systemClock;
-    // A live line where a person types, or reads what comes, would tear it.
+    // The live line must not mix with typed input or received output.
     if (isStream && (io.stdin.isTTY === true || io.stdout.isTTY === true)) terminal?.pin();
     const reporter = new StatusReporter({
       traffic: () => mode.traffic(),
@@ -137,7 +136,8 @@ export const peerCommand = defineCommand({
   },
 });
 
-function checkMode({ options, sourceOf }: PeerContext): void {
+/** Returns whether the options ask for a byte stream; throws where they do not fit together. */
+function checkMode({ options, sourceOf }: PeerContext): boolean {
   const isStream = options.udpListen === undefined && options.udpForward === undefined;
   if (isStream && options.roomKeyFile === undefined) {
     throw new TurnpikeError(
@@ -153,6 +153,7 @@ function checkMode({ options, sourceOf }: PeerContext): void {
         'to protect them; leave it out',
     );
   }
+  return isStream;
 }
 
 async function openMode(context: PeerContext): Promise<PeerMode> {

@@ -3,7 +3,7 @@ import { TurnpikeError } from '../../errors.js';
 import { readSecretFile } from '../../files/secret-file.js';
 import { expectation } from '../../options/option-spec.js';
 import { SPECS } from '../../options/shared-specs.js';
-import { type CommandDefinition, defineCommand } from '../command.js';
+import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, option } from '../config/option.js';
 import { EXIT } from '../exit-codes.js';
 import { readSecret } from '../secret-files.js';
@@ -34,71 +34,69 @@ export const secretNewCommand = defineCommand({
 });
 
 /** `turnpike secret relay ID` */
-export const secretRelayCommand = derivingCommand({
+export const secretRelayCommand = defineCommand({
   path: ['secret', 'relay'],
   summary: 'derive what one relay needs to know',
   description:
     "Prints two lines, the relay's own secret and the tenant root: what --relay-secret-file " +
     'takes. With it a relay needs no cluster secret, so a stolen relay can pose as no other.',
   arguments: [{ name: 'ID', description: "the relay's id" }],
-  purpose: 'on the host that has the cluster secret; copy the result to the relay',
-  example: 'fra-1',
-  derive: (keys, cluster, id) => [keys.relaySecret(cluster, id), keys.tenantRoot(cluster)],
+  options: CLUSTER_SECRET,
+  examples: [
+    {
+      purpose: 'on the host that has the cluster secret; copy the result to the relay',
+      line: derivingLine('relay', 'fra-1'),
+    },
+  ],
+  run: (context) =>
+    derive(context, (keys, cluster, id) => [
+      keys.relaySecret(cluster, id),
+      keys.tenantRoot(cluster),
+    ]),
 });
 
 /** `turnpike secret tenant NAME` */
-export const secretTenantCommand = derivingCommand({
+export const secretTenantCommand = defineCommand({
   path: ['secret', 'tenant'],
   summary: "derive a tenant's secret",
   description:
     "Prints the tenant's secret, with which the tenant's own servers can mint credentials.",
   arguments: [{ name: 'NAME', description: "the tenant's name" }],
-  purpose: 'for the servers of the tenant acme',
-  example: 'acme',
-  derive: (keys, cluster, name) => [keys.tenantSecret(keys.tenantRoot(cluster), name)],
+  options: CLUSTER_SECRET,
+  examples: [
+    { purpose: 'for the servers of the tenant acme', line: derivingLine('tenant', 'acme') },
+  ],
+  run: (context) =>
+    derive(context, (keys, cluster, name) => [keys.tenantSecret(keys.tenantRoot(cluster), name)]),
 });
-
-interface Derivation
-  extends Pick<CommandDefinition, 'path' | 'summary' | 'description' | 'arguments'> {
-  /** The words before the example, and the name that it derives for. */
-  readonly purpose: string;
-  readonly example: string;
-  readonly derive: (keys: Keys, clusterSecret: Uint8Array, name: string) => Uint8Array[];
-}
 
 type Keys = typeof import('../../auth/keys.js');
 
-/** A command that prints what the cluster secret and a name make, a line each. */
-function derivingCommand({ purpose, example, derive, ...definition }: Derivation) {
-  return defineCommand({
-    ...definition,
-    options: CLUSTER_SECRET,
-    examples: [
-      {
-        purpose,
-        line:
-          `(umask 077; turnpike ${definition.path.join(' ')} ${example} ` +
-          `--cluster-secret-file cluster.secret \\\n  > ${example}.secret)`,
-      },
-    ],
-    run: async (context) => {
-      const [name = ''] = context.arguments;
-      const keys = await import('../../auth/keys.js');
-      if (!keys.isName(name)) {
-        const message = `${JSON.stringify(name)} is no name: expected ${expectation(SPECS.name)}`;
-        throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
-      }
-      const cluster = await readSecret(context, 'clusterSecretFile', readSecretFile);
-      for (const secret of derive(keys, cluster, name)) {
-        context.io.stdout.write(lineOf(secret));
-      }
-      return EXIT.ok;
-    },
-  });
+/** Prints what is derived from the cluster secret and the name in the arguments, a line each. */
+async function derive(
+  context: CommandContext<typeof CLUSTER_SECRET>,
+  secretsOf: (keys: Keys, clusterSecret: Uint8Array, name: string) => Uint8Array[],
+): Promise<number> {
+  const keys = await import('../../auth/keys.js');
+  const [name = ''] = context.arguments;
+  if (!keys.isName(name)) {
+    const message = `${JSON.stringify(name)} is no name: expected ${expectation(SPECS.name)}`;
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
+  }
+  const cluster = await readSecret(context, 'clusterSecretFile', readSecretFile);
+  for (const secret of secretsOf(keys, cluster, name)) context.io.stdout.write(lineOf(secret));
+  return EXIT.ok;
 }
 
 function newSecretLine(file: string): string {
   return `(umask 077; turnpike secret new > ${file})`;
+}
+
+function derivingLine(kind: string, name: string): string {
+  return (
+    `(umask 077; turnpike secret ${kind} ${name} --cluster-secret-file cluster.secret \\\n` +
+    `  > ${name}.secret)`
+  );
 }
 
 function lineOf(secret: Uint8Array): string {

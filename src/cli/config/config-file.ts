@@ -1,8 +1,8 @@
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { TurnpikeError } from '../../errors.js';
 import { readSmallFile } from '../../files/small-file.js';
 
-/** One key of a configuration file. */
+/** A key of a configuration file. */
 export interface ConfigEntry {
   readonly key: string;
   readonly value: unknown;
@@ -12,11 +12,10 @@ export interface ConfigEntry {
 
 /**
  * Reads a configuration file: one YAML mapping of option names to values. JSON is YAML too.
- * @param path - the file
- * @param again - it was read before (`SmallFile`)
- * @returns its entries in order, with their lines
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG when it cannot be read or is no such mapping; the
- *   message starts with `file:line`
+ * @param again - whether it was read before (`SmallFile`)
+ * @returns its entries in order
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG if it cannot be read or is no such mapping; the message
+ *   starts with `file:line`
  */
 export async function readConfigFile(path: string, again = false): Promise<ConfigEntry[]> {
   const text = await readSmallFile({
@@ -27,8 +26,9 @@ export async function readConfigFile(path: string, again = false): Promise<Confi
 }
 
 /**
- * The entries of a configuration text; `path` only names it in messages.
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG as readConfigFile does
+ * Returns the entries of a configuration text.
+ * @param path - for messages
+ * @throws as `readConfigFile`
  */
 export function parseConfig(path: string, text: string): ConfigEntry[] {
   const lineCounter = new LineCounter();
@@ -53,13 +53,9 @@ export function parseConfig(path: string, text: string): ConfigEntry[] {
         line,
       };
     } catch (cause) {
-      // What only resolving finds: an alias without its anchor, or very many of them.
+      // An alias without its anchor, or too many aliases.
       const [what = ''] = (cause as Error).message.split('\n');
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `${path}:${line}: ${what}`, { cause });
     }
   });
-}
-
-function isNode(value: unknown): value is { toJS(document: unknown): unknown } {
-  return typeof value === 'object' && value !== null && 'toJS' in value;
 }

@@ -8,17 +8,17 @@ import {
 import { SPECS } from '../../options/shared-specs.js';
 
 /**
- * One option. From its line in a command's table come the flag, the YAML key, the environment
- * variable, the check, the help text, docs/cli.md and what a reload does with it.
+ * One option. Its flag, YAML key, environment variable, check, help text, part of docs/cli.md and
+ * behaviour at a reload all come from its definition in a command's table.
  */
 export interface OptionDefinition extends OptionSpec {
   readonly kind: TextKind;
   readonly description: string;
-  /** The setting of the program that takes its value as it is. */
+  /** The setting of the program that has the option's value. */
   readonly setting?: string;
-  /** The item of a reload that it belongs to, where several options are one; default its key. */
+  /** The item of a reload that the option belongs to; default the option's key. */
   readonly item?: string;
-  /** Only a flag or the environment can give it: it says where the file is. */
+  /** Whether the file cannot give the option. */
   readonly notInFile?: true;
 }
 
@@ -30,10 +30,10 @@ type More = Partial<Omit<OptionDefinition, 'kind'>>;
 type None = Record<never, never>;
 
 /**
- * A line of a command's table.
+ * Defines an option.
  * @param spec - the values that the option takes
- * @param description - what the option does: a phrase without a full stop
- * @param more - what else is to be said of it
+ * @param description - a phrase without a full stop
+ * @param more - other members of the definition
  */
 export function option<const S extends Spec, const M extends More = None>(
   spec: S,
@@ -43,7 +43,7 @@ export function option<const S extends Spec, const M extends More = None>(
   return { ...spec, description, ...(more as M) };
 }
 
-/** The line of an option whose value a setting of a program takes as it is. */
+/** Defines an option that has the value of a program's setting. */
 export function setting<
   const T extends OptionSpecs,
   const N extends keyof T & string,
@@ -52,7 +52,7 @@ export function setting<
   return { ...specs[name], setting: name, ...(more as M) } as T[N] & { readonly setting: N } & M;
 }
 
-/** The line of a file that a setting is read from, and changes with. */
+/** Defines an option that names the file of a program's setting, and changes when that does. */
 export function settingFile<const S extends OptionSpec, const M extends More = None>(
   { changes = 'at start' }: S,
   description: string,
@@ -71,7 +71,7 @@ type Scalar<D extends OptionDefinition> = D['kind'] extends 'address'
         ? C
         : string;
 
-/** What makes sure that an option has a value. */
+/** Options that always have a value. */
 type Given =
   | { readonly required: true }
   | { readonly default: string | number | boolean }
@@ -81,17 +81,17 @@ type Value<D extends OptionDefinition> = D extends { readonly repeat: true }
   ? readonly Scalar<D>[]
   : Scalar<D> | (D extends Given ? never : undefined);
 
-/** The converted values of a table: what a command's code works with. */
+/** The converted values of a table. */
 export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: Value<T[K]> };
 
-/** The values of those options that settings of a program take as they are, by setting. */
+/** The values of the options that are settings of a program, by setting. */
 export type SettingValues<T extends OptionTable> = {
   readonly [K in keyof T as T[K] extends { readonly setting: infer N extends string }
     ? N
     : never]: Value<T[K]>;
 };
 
-/** What a program is opened with, of the options that its settings take as they are. */
+/** Returns the values of the options that are settings of a program. */
 export function settingsOf<T extends OptionTable>(
   table: T,
   values: OptionValues<T>,
@@ -102,16 +102,14 @@ export function settingsOf<T extends OptionTable>(
   return Object.fromEntries(settings);
 }
 
-/** How options go together, beyond what each of them allows alone. */
+/** A rule about the presence of several options. */
 export interface OptionRule {
-  /**
-   * `one`: exactly one of them; `at-most-one`: none or one of them; `together`: all or none.
-   */
+  /** `one`: exactly one of them; `at-most-one`: none or one of them; `together`: all or none. */
   readonly type: 'one' | 'at-most-one' | 'together';
   readonly options: readonly string[];
 }
 
-/** Options that every command has. */
+/** Options of every command. */
 export const COMMON_OPTIONS = {
   config: {
     kind: 'file',
@@ -128,13 +126,13 @@ export const COMMON_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
-/** `clusterSecretFile` → `cluster-secret-file`: the flag without its dashes, and the YAML key. */
+/** Returns the YAML key of an option: `clusterSecretFile` → `cluster-secret-file`. */
 export function optionKey(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /**
- * The environment variable of an option.
+ * Returns the environment variable of an option.
  * @param path - the command's words, such as `['secret', 'relay']`
  * @param name - the option's name in code
  * @returns for `relay` and `clusterSecretFile`: `TURNPIKE_RELAY_CLUSTER_SECRET_FILE`
@@ -143,7 +141,7 @@ export function optionVariable(path: readonly string[], name: string): string {
   return ['turnpike', ...path, optionKey(name)].join('_').replaceAll('-', '_').toUpperCase();
 }
 
-/** What a sound value looks like, to complete "expected …". */
+/** Returns the description of a valid value, to complete "expected …". */
 export function expectation(option: OptionDefinition): string {
   return option.kind === 'text' && option.words === undefined
     ? 'text (put quotes around a number in YAML)'

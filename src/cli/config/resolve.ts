@@ -14,38 +14,38 @@ import {
   optionVariable,
 } from './option.js';
 
-/** What a command was given, before precedence. */
+/** The options given to a command, by source. */
 export interface ConfigInput {
   /** The command's words. */
   readonly path: readonly string[];
   readonly options: OptionTable;
   readonly rules?: readonly OptionRule[];
-  /** Flags as typed, by option name; absent ones left out. */
+  /** Flags as typed, by option name. */
   readonly flags: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The file was read before (`SmallFile`). */
+  /** Whether the file was read before (`SmallFile`). */
   readonly again?: boolean;
 }
 
-/** Options after precedence, check and conversion. */
+/** Checked and converted options. */
 export interface ResolvedConfig {
   readonly values: Readonly<Record<string, unknown>>;
-  /** Where each option's value came from, in the user's words. */
+  /** The source of each option's value, as the user knows it. */
   readonly sources: ReadonlyMap<string, string>;
-  /** What is odd but no error, one sentence each. */
+  /** Sentences about suspicious input that is no error. */
   readonly warnings: readonly string[];
 }
 
 interface Given {
   readonly raw: unknown;
-  /** In the user's words: `--listen`, `TURNPIKE_RELAY_LISTEN`, `relay.yaml:3 (listen)`. */
+  /** For messages: `--listen`, `TURNPIKE_RELAY_LISTEN`, `relay.yaml:3 (listen)`. */
   readonly source: string;
 }
 
 /**
- * Takes each option from the first of flag, environment variable, file and default that gives it,
- * checks each by its spec and all by the command's rules, and converts the values.
- * @throws TurnpikeError ERR_TURNPIKE_CONFIG listing everything wrong, each with its source
+ * Takes each option from the first of flag, environment variable, file and default that gives it.
+ * Checks each by its spec and all by the command's rules, and converts the values.
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG with a line for each problem
  */
 export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig> {
   const table: OptionTable = { ...input.options, ...COMMON_OPTIONS };
@@ -72,7 +72,7 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
   };
 }
 
-/** What a flag or else a variable gives. As in most shells, an empty variable counts as unset. */
+/** Returns the value of a flag or variable. As in most shells, an empty variable is unset. */
 function fromCommandLine(
   { path, flags, env }: ConfigInput,
   name: string,
@@ -87,7 +87,7 @@ function fromCommandLine(
   return { raw: fromText(option, items), source: variable };
 }
 
-/** Returns the JSON value that a flag or variable stands for; its spec judges it. */
+/** Converts the text of a flag or variable to a JSON value, which the spec checks later. */
 function fromText(option: OptionDefinition, text: string | boolean | readonly string[]): unknown {
   if (typeof text === 'object') return text.map((item) => fromText(option, item));
   if (option.kind === 'integer' && /^-?\d{1,15}$/.test(String(text))) return Number(text);
@@ -99,7 +99,7 @@ function fromText(option: OptionDefinition, text: string | boolean | readonly st
 }
 
 /**
- * Adds what a file gives and nothing before it has given.
+ * Adds the options of a file that neither flag nor variable gives.
  * @returns a sentence for each unknown option
  */
 function addFile(
@@ -127,7 +127,7 @@ function addFile(
   return problems;
 }
 
-/** Paths in a file are relative to that file, so that it can be moved with what it names. */
+/** Resolves a path relative to the configuration file that has it. */
 function fileValue(file: string, option: OptionDefinition, value: unknown): unknown {
   if (option.kind === 'file' && typeof value === 'string' && value !== '') {
     return resolvePath(dirname(file), value);
@@ -135,7 +135,7 @@ function fileValue(file: string, option: OptionDefinition, value: unknown): unkn
   return option.repeat === true && !Array.isArray(value) ? [value] : value;
 }
 
-/** Every way to give an option, for the message that it is missing. */
+/** Returns all ways to give an option, for the message that it is missing. */
 function ways(path: readonly string[], name: string): string {
   const key = optionKey(name);
   return `--${key} (or ${optionVariable(path, name)}, or "${key}:" in the --config file)`;
@@ -158,7 +158,7 @@ function checkRules(input: ConfigInput, given: ReadonlyMap<string, Given>): stri
   return problems;
 }
 
-/** The values of the options, and what is wrong with those that have no sound one. */
+/** Returns the values of the options, and a sentence for each invalid or missing one. */
 function check(path: readonly string[], table: OptionTable, given: ReadonlyMap<string, Given>) {
   const values: Record<string, unknown> = {};
   const [missing, wrong]: [string[], string[]] = [[], []];
@@ -171,12 +171,12 @@ function check(path: readonly string[], table: OptionTable, given: ReadonlyMap<s
   return { values, problems: [...missing, ...wrong] };
 }
 
-/** @param wrong - gets a sentence for each value that is not sound */
+/** @param wrong - gets a sentence for each invalid value */
 function checkGiven(option: OptionDefinition, { raw, source }: Given, wrong: string[]): unknown {
   const refuse = (what: string, got: string) =>
     void wrong.push(`${source}: expected ${what}, got ${got}`);
   const one = (text: unknown) => {
-    // A program may give an address as an object, too.
+    // The spec also allows an address as an object.
     const isText = option.kind !== 'address' || typeof text === 'string';
     const checked = isText ? checkValue(option, text) : { ok: false as const, reason: undefined };
     if (checked.ok) return checked.value;
@@ -195,8 +195,8 @@ function absent(option: OptionDefinition): unknown {
 }
 
 /**
- * Variables that look like a slip for one of ours. They are no error: container platforms set
- * names such as TURNPIKE_RELAY_PORT for a service called turnpike-relay.
+ * Warns about variables with almost the name of an option's. They are no error: container platforms
+ * set names such as TURNPIKE_RELAY_PORT for a service called turnpike-relay.
  */
 function strayVariables(input: ConfigInput, table: OptionTable): string[] {
   const known = Object.keys(table).map((name) => optionVariable(input.path, name));

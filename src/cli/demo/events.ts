@@ -4,7 +4,7 @@ import type { NatBehaviour } from '../../lab/index.js';
 /** The demo's two peers. */
 export type Side = 'A' | 'B';
 
-/** What a peer has sent and received since it was established. */
+/** The traffic of a peer since its connection was established. */
 export interface TrafficCounts {
   /** Milliseconds since the traffic began. */
   readonly elapsedMs: number;
@@ -31,12 +31,12 @@ export type PeerStep =
   | { readonly event: 'connect'; readonly peerAddress: string }
   | { readonly event: 'established'; readonly local: string; readonly elapsedMs: number };
 
-/** What a peer reports while it runs. */
+/** A report of a running peer. */
 export type PeerReport =
   | PeerStep
   | { readonly event: 'counts' | 'finished'; readonly counts: TrafficCounts };
 
-/** Why a peer that runs in a process of its own has failed. */
+/** The last report of a peer process that fails. */
 export interface PeerFailure {
   readonly event: 'failed';
   readonly code: TurnpikeErrorCode;
@@ -60,7 +60,7 @@ export interface DirectionTotals {
   readonly loss: number;
 }
 
-/** What the demo shows; with `--json`, one object a line. */
+/** An event that the demo shows; with `--json`, one object a line. */
 export type DemoEvent =
   | { readonly event: 'started'; readonly nat: NatBehaviour | null }
   | { readonly event: 'network'; readonly hosts: number; readonly elapsedMs: number }

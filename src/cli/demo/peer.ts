@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatAddress } from '../../address.js';
 import { type JoinProgress, Peer } from '../../client/index.js';
 import { systemClock } from '../../clock.js';
-import { isTurnpikeError, type TurnpikeError } from '../../errors.js';
+import { isTurnpikeError } from '../../errors.js';
+import { aborted } from '../signals.js';
 import { type DemoPeerSettings, type PeerRun, PLACES } from './environment.js';
 import type { PeerStep } from './events.js';
 import { DEMO_TRAFFIC, TICK_MS, Traffic } from './traffic.js';
@@ -41,10 +42,13 @@ async function exchange(peer: Peer, { report, stop }: PeerRun): Promise<void> {
   const send = (message: Uint8Array) => peer.send(message);
   const traffic = new Traffic({ ...DEMO_TRAFFIC, clock: systemClock, send });
   peer.on('message', (message) => traffic.receive(message));
+  const closed = new Promise((_, reject) => {
+    peer.once('close', reject);
+  });
   const ticking = setInterval(() => traffic.tick(), TICK_MS);
   const counting = setInterval(() => report({ event: 'counts', counts: traffic.counts() }), 1_000);
   try {
-    await stopped(peer, stop);
+    await Promise.race([aborted(stop), closed]);
     clearInterval(ticking);
     await sleep(DRAIN_MS);
     report({ event: 'finished', counts: traffic.counts() });
@@ -53,16 +57,6 @@ async function exchange(peer: Peer, { report, stop }: PeerRun): Promise<void> {
     clearInterval(counting);
     await peer.close();
   }
-}
-
-/** Resolves when the demo is stopped; rejects when the connection ends by itself before. */
-function stopped(peer: Peer, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onClose = (error: TurnpikeError | undefined) => reject(error);
-    peer.once('close', onClose);
-    if (stop.aborted) resolve();
-    stop.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** Retries are part of waiting, and `established` is reported with more facts. */

@@ -11,7 +11,7 @@ const NOTHING: TrafficCounts = {
 
 type Counts = Readonly<Record<Side, TrafficCounts>>;
 
-/** Turns what the two peers counted into what travelled in each direction. */
+/** Computes the traffic of each direction from the counts of both peers. */
 export class TrafficScore {
   readonly #waiting: Record<Side, TrafficCounts[]> = { A: [], B: [] };
   #last: Counts = { A: NOTHING, B: NOTHING };
@@ -19,7 +19,7 @@ export class TrafficScore {
 
   /**
    * Takes one peer's counts of a second.
-   * @returns the second's traffic when both peers have counted it
+   * @returns the traffic of that second if both peers' counts are known
    */
   add(side: Side, counts: TrafficCounts): Extract<DemoEvent, { event: 'traffic' }> | undefined {
     this.#waiting[side].push(counts);
@@ -40,7 +40,7 @@ export class TrafficScore {
   }
 }
 
-/** The totals of a demo whose peers have finished. */
+/** Returns the totals of a demo whose peers have finished. */
 export function summaryOf(counts: Counts): Extract<DemoEvent, { event: 'summary' }> {
   return {
     event: 'summary',
@@ -50,11 +50,11 @@ export function summaryOf(counts: Counts): Extract<DemoEvent, { event: 'summary'
   };
 }
 
-/** What a receiver got between two counts. */
+/** Returns the rates of a receiver between two counts. */
 function received(from: TrafficCounts, to: TrafficCounts): DirectionRates {
   const seconds = (to.elapsedMs - from.elapsedMs) / 1_000;
   const packets = to.receivedPackets - from.receivedPackets;
-  // Late packets of the last second make up for some of this one's.
+  // Late packets of the second before reduce the count.
   const missing = Math.max(0, to.missingPackets - from.missingPackets);
   return {
     mbitPerSecond: perSecond(((to.receivedBytes - from.receivedBytes) * 8) / 1e6, seconds),
@@ -63,7 +63,7 @@ function received(from: TrafficCounts, to: TrafficCounts): DirectionRates {
   };
 }
 
-/** Here the sender's own count decides, so packets lost at the very end count too. */
+/** Counts packets as lost by the sender's count, which includes the last packets. */
 function totals(sender: TrafficCounts, receiver: TrafficCounts): DirectionTotals {
   const { sentPackets } = sender;
   const { receivedPackets, receivedBytes } = receiver;

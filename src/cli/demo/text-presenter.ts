@@ -38,9 +38,14 @@ export class TextPresenter {
 
   show(event: DemoEvent): void {
     switch (event.event) {
-      case 'started':
+      case 'started': {
         this.#nat = event.nat;
-        return this.#line(`\n  ${this.#style('bold', 'Turnpike demo')}: ${titleOf(event.nat)}\n`);
+        const title =
+          event.nat === null
+            ? 'two peers talk through two relays, all on this host.'
+            : `two peers behind ${event.nat} NATs talk through two relays.`;
+        return this.#line(`\n  ${this.#style('bold', 'Turnpike demo')}: ${title}\n`);
+      }
       case 'network': {
         const made = `made in ${milliseconds(event.elapsedMs)}`;
         return this.#step('Network', `${event.hosts} hosts and two ${this.#nat} NATs, ${made}`);
@@ -116,7 +121,7 @@ export class TextPresenter {
   #summary(event: Extract<DemoEvent, { event: 'summary' }>): void {
     const direction = (name: string, totals: DirectionTotals) =>
       `    ${name}  ${count(totals.receivedPackets)} of ${count(totals.sentPackets)} packets, ` +
-      `${bytes(totals.receivedBytes)}, loss ${percent(totals.loss)}`;
+      `${(totals.receivedBytes / 1e6).toFixed(1)} MB, loss ${percent(totals.loss)}`;
     this.#line(`\n  ${this.#style('bold', `In ${event.seconds.toFixed(1)} s`)}`);
     this.#line(direction('A → B', event.aToB));
     this.#line(`${direction('B → A', event.bToA)}\n`);
@@ -146,37 +151,24 @@ export class TextPresenter {
   }
 }
 
-function titleOf(nat: NatBehaviour | null): string {
-  return nat === null
-    ? 'two peers talk through two relays, all on this host.'
-    : `two peers behind ${nat} NATs talk through two relays.`;
-}
-
 function trafficLine(event: Extract<DemoEvent, { event: 'traffic' }>): string {
   const { aToB, bToA } = event;
   const loss = (aToB.loss + bToA.loss) / 2;
   const packets = aToB.packetsPerSecond + bToA.packetsPerSecond;
   return (
     `  ${String(event.second).padStart(3)} s  ` +
-    `A→B ${rate(aToB.mbitPerSecond)}  B→A ${rate(bToA.mbitPerSecond)} Mbit/s  ` +
+    `A→B ${aToB.mbitPerSecond.toFixed(1)}  B→A ${bToA.mbitPerSecond.toFixed(1)} Mbit/s  ` +
     `${count(packets)} packets/s  ` +
     `RTT ${event.rttMs === null ? '–' : milliseconds(event.rttMs)}  loss ${percent(loss)}`
   );
 }
-
-// A fixed number of digits, so that the parts of an updating line keep their places.
 
 /** `4,000` */
 function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** `19.2`, for a rate in megabits. */
-function rate(value: number): string {
-  return value.toFixed(1);
-}
-
-/** `0.42 ms`, `123 ms`, `1.2 s`. */
+/** `0.42 ms`, `123 ms`, `1.2 s` */
 function milliseconds(value: number): string {
   if (value >= 1_000) return `${(value / 1_000).toFixed(1)} s`;
   return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
@@ -185,9 +177,4 @@ function milliseconds(value: number): string {
 /** `0.00 %`, `12.5 %`, of a share from 0 to 1. */
 function percent(share: number): string {
   return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
-}
-
-/** `24.0 MB` */
-function bytes(value: number): string {
-  return `${(value / 1e6).toFixed(1)} MB`;
 }

@@ -1,43 +1,39 @@
 import type { Clock } from '../../clock.js';
 import type { TrafficCounts } from './events.js';
 
-/** What the demo sends in each direction: enough to see, little enough for a laptop. */
+/** The demo's traffic in each direction. A payload has at least `HEADER_BYTES`. */
 export const DEMO_TRAFFIC = {
   packetsPerSecond: 2_000,
   payloadBytes: 1_200,
   pingIntervalMs: 50,
 } as const;
 
-/** First byte of a payload: what the packet is. */
+/** First byte of a payload. */
 const KIND = { data: 1, ping: 2, pong: 3 } as const;
 
-/** Kind, three bytes of padding, sequence number, the pinger's clock. */
+/** Kind, three bytes of padding, sequence number, the sender's clock. */
 const HEADER_BYTES = 16;
 
-/** How often `tick` wants to be called: timers are no finer than this. */
+/** Interval of calls of `tick`, about the resolution of timers. */
 export const TICK_MS = 2;
 
-/** After a pause of the process, packets due beyond this are skipped, so that no burst is sent. */
+/** Maximum packets of a tick: more are skipped, so that a pause of the process makes no burst. */
 const PACKETS_PER_TICK_MAX = 64;
 
-export interface TrafficOptions {
-  readonly packetsPerSecond: number;
-  /** At least 16. */
-  readonly payloadBytes: number;
-  readonly pingIntervalMs: number;
+export interface TrafficOptions extends Readonly<Record<keyof typeof DEMO_TRAFFIC, number>> {
   readonly clock: Clock;
   /**
-   * Sends one message, whose bytes are never changed afterwards.
-   * @returns false when it was dropped here
+   * Sends one message, whose bytes never change afterwards.
+   * @returns false if the message was dropped on this host
    */
   readonly send: (message: Uint8Array) => boolean;
 }
 
 /**
  * One peer's half of the demo's traffic: numbered packets at a fixed rate, and pings that the other
- * side answers at once. The numbers tell the receiver what is missing. Packets begin when the first
- * message of the other side arrives, as before that it may not be ready to take any. It has no
- * timers: whoever owns it calls `tick` as long as it is to send.
+ * side answers at once. The receiver finds lost packets by the numbers. Packets begin when the
+ * first message of the other side arrives: before, that side may not be ready. It has no timer:
+ * call `tick` every `TICK_MS` to send.
  */
 export class Traffic {
   readonly #options: TrafficOptions;
@@ -46,7 +42,7 @@ export class Traffic {
   #pingDueMs: number;
   #roundTripsMs: number[] = [];
   #pacedFromMs: number;
-  /** Packets that were due since `#pacedFromMs` when last looked at. */
+  /** Packets that were due between `#pacedFromMs` and the last tick. */
   #paced = 0;
   #sentPackets = 0;
   #receivedPackets = 0;
@@ -60,12 +56,12 @@ export class Traffic {
     this.#pacedFromMs = this.#startMs;
   }
 
-  /** Packets that left, pings and pongs not counted. */
+  /** Number of packets sent, without pings and pongs. */
   get sentPackets(): number {
     return this.#sentPackets;
   }
 
-  /** Sends what has become due. */
+  /** Sends everything that is due. */
   tick(): void {
     const now = this.#options.clock.monotonic();
     if (now >= this.#pingDueMs) {
@@ -79,7 +75,7 @@ export class Traffic {
     this.#paced += owed;
   }
 
-  /** Takes a message from the other side. Anything that is not the demo's is ignored. */
+  /** Takes a message of the other side. Unknown messages are ignored. */
   receive(message: Uint8Array): void {
     if (message.length < HEADER_BYTES) return;
     if (!this.#hasHeard) this.#pacedFromMs = this.#options.clock.monotonic();
@@ -103,7 +99,7 @@ export class Traffic {
     }
   }
 
-  /** Totals so far; the round trip is that of the time since the last call. */
+  /** Returns the totals, and the median round trip since the last call. */
   counts(): TrafficCounts {
     const sorted = this.#roundTripsMs.sort((a, b) => a - b);
     this.#roundTripsMs = [];
@@ -119,7 +115,7 @@ export class Traffic {
 
   #sendData(): void {
     const message = this.#message(KIND.data, this.#options.payloadBytes);
-    // A number is used up only by a packet that left: what is missing was lost on the way.
+    // A packet that was dropped here uses no number, so that only the path's losses count.
     if (this.#options.send(message)) this.#sentPackets++;
   }
 

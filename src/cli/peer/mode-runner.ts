@@ -8,10 +8,10 @@ import { aborted } from '../signals.js';
 import { logConnected, logReconnecting } from './peer-log.js';
 import type { Link, PeerMode } from './peer-mode.js';
 
-/** A path on which the other side was not heard for this long is given up. */
+/** A connection is replaced after this time without a message of the other side. */
 export const PATH_SILENCE_MS = 15_000;
 
-/** What a mode needs of a `ReconnectingPeer`. */
+/** The part of a `ReconnectingPeer` that a mode uses. */
 export interface LastingPeer {
   readonly current: Peer | undefined;
   on(event: 'message', listener: (payload: Uint8Array) => void): unknown;
@@ -24,22 +24,22 @@ export interface LastingPeer {
 }
 
 export interface RunModeOptions {
-  /** Meets the other side, for as long as it takes. */
+  /** Establishes the first connection. */
   readonly join: (signal: AbortSignal) => Promise<LastingPeer>;
   readonly mode: PeerMode;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** How often a path is looked at on which nothing is heard, milliseconds. */
+  /** Interval of checks for `PATH_SILENCE_MS`. */
   readonly silenceCheckMs?: number;
   readonly stop: AbortSignal;
-  /** Told of each connection, and of its end. */
+  /** Called for each connection, and without one at its end. */
   readonly onLink: (link: Link | undefined) => void;
 }
 
 /**
- * Keeps a mode connected by a peer that outlives its connections.
- * @returns the exit code: the mode has finished, or a signal came
- * @throws what the mode fails with, and what makes a connection impossible
+ * Runs a mode over the connections of a peer.
+ * @returns the exit code when the mode has finished or `stop` is aborted
+ * @throws the error with which the mode fails, or for which the peer does not connect again
  */
 export async function runMode(options: RunModeOptions): Promise<number> {
   const { join, mode, stop, onLink } = options;
@@ -52,7 +52,7 @@ export async function runMode(options: RunModeOptions): Promise<number> {
   try {
     const first = await Promise.race([ends, joining]);
     if (typeof first === 'number') return first;
-    return await Promise.race([ends, serve(options, first, ends)]);
+    return await Promise.race([ends, serve(options, first, done.signal)]);
   } finally {
     done.abort();
     mode.detach();
@@ -63,17 +63,16 @@ export async function runMode(options: RunModeOptions): Promise<number> {
 }
 
 /**
- * Hands connections and payloads to the mode until it ends.
- * @param ends - settles at the end of the mode
- * @returns never; rejects when the peer gave up
+ * Passes connections and payloads to the mode.
+ * @param done - aborted at the end of the mode
+ * @returns a promise that rejects when the peer does not connect again
  */
 function serve(
   { mode, logger, clock, silenceCheckMs = PING_MS, onLink }: RunModeOptions,
   peer: LastingPeer,
-  ends: Promise<unknown>,
+  done: AbortSignal,
 ): Promise<never> {
   let attachedAtMs = 0;
-  let isOver = false;
   const attach = (connected: Peer) => {
     const link = linkOf(connected);
     logConnected(logger, link);
@@ -84,11 +83,10 @@ function serve(
   const reconnecting = async (state: Reconnecting) => {
     mode.detach();
     onLink(undefined);
-    // The end of the connection may be all that the mode was waiting for.
+    // The mode may finish because the connection has ended.
     await nextTurn();
-    if (!isOver) logReconnecting(logger, state);
+    if (!done.aborted) logReconnecting(logger, state);
   };
-  // A path on which nothing is heard for too long is given up, whatever its relays say.
   const checkSilence = () => {
     const quietMs = clock.monotonic() - Math.max(attachedAtMs, mode.lastHeardMs);
     if (peer.current === undefined || quietMs < PATH_SILENCE_MS) return;
@@ -96,11 +94,7 @@ function serve(
     void peer.reconnect(new TurnpikeError('ERR_TURNPIKE_TIMEOUT', text));
   };
   const silence = setInterval(checkSilence, silenceCheckMs);
-  const over = () => {
-    isOver = true;
-    clearInterval(silence);
-  };
-  ends.then(over, over);
+  done.addEventListener('abort', () => clearInterval(silence));
   peer.on('message', (payload) => mode.receive(payload));
   peer.on('connected', attach);
   peer.on('reconnecting', (state) => void reconnecting(state));
@@ -108,15 +102,12 @@ function serve(
     logger.debug({ event: 'unresponsive' }, 'the relay does not answer'),
   );
   peer.on('responsive', () => logger.debug({ event: 'responsive' }, 'the relay answers again'));
-  const gaveUp = new Promise<never>((_, reject) => {
-    peer.on('close', (error) => {
-      clearInterval(silence);
-      reject(error ?? new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection is closed'));
-    });
-  });
-  gaveUp.catch(() => {});
   if (peer.current !== undefined) attach(peer.current);
-  return gaveUp;
+  return new Promise((_, reject) => {
+    peer.on('close', (error) =>
+      reject(error ?? new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection is closed')),
+    );
+  });
 }
 
 function linkOf(peer: Peer): Link {

@@ -3,7 +3,7 @@ import { formatAddress } from '../../address.js';
 import type { JoinProgress, Reconnecting } from '../../client/index.js';
 import type { Link } from './peer-mode.js';
 
-/** Logs what happens on the way to a connection. */
+/** Logs a step towards a connection. */
 export function logJoinProgress(logger: Logger, progress: JoinProgress): void {
   switch (progress.step) {
     case 'waiting':
@@ -31,7 +31,7 @@ export function logJoinProgress(logger: Logger, progress: JoinProgress): void {
   }
 }
 
-/** Logs the path of a connection that is there. */
+/** Logs the path of an established connection. */
 export function logConnected(logger: Logger, link: Link): void {
   const { connectionId, role, relay } = link;
   const peerRelay = formatAddress(link.peerRelay);

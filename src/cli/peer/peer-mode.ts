@@ -1,30 +1,30 @@
 import type { TransportAddress } from '../../address.js';
 import type { Path, Traffic } from '../../stream/path.js';
 
-/** One established connection, as the modes of `turnpike peer` and its log see it. */
+/** An established connection of `turnpike peer`. */
 export interface Link extends Path {
-  /** The relay that this peer talks to, and the other's address. */
+  /** This side's relay, and the address of the other side's. */
   readonly relay: { readonly id: string; readonly region: string };
   readonly peerRelay: TransportAddress;
-  /** This peer's address as its relay sees it, and the other's. */
+  /** The two peers' addresses as their relays see them. */
   readonly natAddress: TransportAddress;
   readonly peerNatAddress: TransportAddress;
 }
 
-/** What a peer does with its path: a byte stream, or a UDP tunnel. It outlives connections. */
+/** What `turnpike peer` carries: a byte stream or UDP. It outlives connections. */
 export interface PeerMode {
-  /** A connection is there. */
+  /** Notes an established connection. */
   attach(link: Link): void;
-  /** It is gone. */
+  /** Notes the end of the connection. */
   detach(): void;
   receive(payload: Uint8Array): void;
-  /** Monotonic ms at which anything genuine was last heard; -Infinity before. */
+  /** Monotonic ms of the last authentic message; -Infinity before the first. */
   readonly lastHeardMs: number;
-  /** Resolves with the exit code when there is nothing left to do; rejects when it cannot go on. */
+  /** Resolves with the exit code when everything is done; rejects when the mode fails. */
   readonly finished: Promise<number>;
   traffic(): Traffic;
-  /** A signal ends the command: tells the other side and gives the exit code. */
+  /** Tells the other side that a signal ends the command, and returns the exit code. */
   interrupt(signal: string): number;
-  /** Gives sockets and streams back. */
+  /** Closes sockets and streams. */
   close(): Promise<void>;
 }

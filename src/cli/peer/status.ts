@@ -15,8 +15,10 @@ export interface Status extends Pick<Traffic, 'rttMs' | 'bytesIn' | 'bytesOut' |
 }
 
 /**
- * The status of the time between two readings.
- * @param seconds - between them
+ * Returns the status of an interval.
+ * @param before - the traffic at its begin
+ * @param after - the traffic at its end
+ * @param seconds - its length
  */
 export function statusBetween(before: Traffic, after: Traffic, seconds: number): Status {
   const rate = (later: number, earlier: number) =>
@@ -39,8 +41,8 @@ function loss(expected: number, received: number): number | undefined {
 }
 
 /**
- * One line for a person. The path stands last, because a narrow terminal cuts the end and the path
- * was logged when it was made.
+ * Returns the status as a line of text. The path is last, because a narrow terminal cuts the end of
+ * the line, and the log already has the path.
  */
 export function statusLine(link: Link | undefined, status: Status): string {
   if (link === undefined) return 'waiting for the other side';
@@ -68,15 +70,15 @@ export interface StatusReporterOptions {
   readonly traffic: () => Traffic;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Shows a line that is replaced every second; without it, log lines. */
+  /** Shows a line that is replaced every second; undefined logs lines. */
   readonly terminal: Terminal | undefined;
-  /** Time between log lines. */
+  /** Interval of log lines. */
   readonly intervalMs: number;
 }
 
 const LINE_INTERVAL_MS = 1_000;
 
-/** Reports the status while a command runs: a live line on a terminal, log lines otherwise. */
+/** Reports the status at intervals: in one live line on a terminal, else in log lines. */
 export class StatusReporter {
   readonly #options: StatusReporterOptions;
   readonly #timer: NodeJS.Timeout;
@@ -92,12 +94,12 @@ export class StatusReporter {
     this.#timer = setInterval(() => this.#report(), intervalMs);
   }
 
-  /** The connection whose status it is; undefined while there is none. */
+  /** Sets the connection; undefined if there is none. */
   show(link: Link | undefined): void {
     this.#link = link;
   }
 
-  /** Ends with a last report of the totals. */
+  /** Ends the reports, and logs the totals. */
   close(): void {
     clearInterval(this.#timer);
     this.#options.terminal?.clear();

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import { isTurnpikeError, messageOf } from '../../errors.js';
 import { ONLY_AT_START } from '../../options/option-spec.js';
 
-/** What became of one item of a reload; `docs/cli.md` names the items. */
+/** The result of a reload for one item; docs/cli.md lists the items. */
 export type ReloadResult = 'changed' | 'unchanged' | 'kept' | 'restart-needed';
 
-/** One line of the log for one item of a reload. */
+/** Logs the result for one item of a reload. */
 export function sayReload(
   logger: Logger,
   item: string,
@@ -19,12 +19,12 @@ export function sayReload(
   logger[level]({ event: 'reload', item, result, ...why }, text);
 }
 
-/** The line of an item that has changed and that nothing but a restart takes. */
+/** Logs that an item has changed and needs a restart. */
 export function sayRestart(logger: Logger, item: string, source: string): void {
   sayReload(logger, item, 'restart-needed', `${source} has changed; it ${ONLY_AT_START}`);
 }
 
-/** Whether a file could not be read again because it is a pipe: whoever started us knows. */
+/** Returns whether a file could not be read again because it is a pipe. */
 export function givesOnce(error: unknown): boolean {
   return isTurnpikeError(error) && error.errno === 'ESPIPE';
 }

@@ -6,42 +6,42 @@ import { readSmallFile } from '../../files/small-file.js';
 import type { ReloadedFile } from './reload.js';
 import { givesOnce, sayReload, sayRestart } from './say-reload.js';
 
-/** Files that may change are looked at this often. */
+/** Interval of checks of files that may change. */
 export const RELOAD_WATCH_MS = 2_000;
 
-/** How a file of a program, or a few that belong together, is read and put to use. */
+/** How a file, or several that belong together, is read and used. */
 export interface WatchedFileOptions<Paths, Value> {
   /** The item's name in the log. */
   readonly item: string;
-  /** @throws where the file is no such thing */
+  /** Reads the file; rejects if it is unusable. */
   readonly read: (paths: Paths) => Promise<Value>;
-  /** Puts it to use; throws when it cannot. */
+  /** Uses a new value; throws if it is unusable. */
   readonly take: (value: Value) => void;
-  /** What the log says when what is in use stays, and when a new one is. */
+  /** Log texts: the value in use stays, or is a new one. */
   readonly stays: () => string;
   readonly changed: () => string;
-  /** A change that nobody asked for is taken when it has stood still for so long, milliseconds. */
+  /** Without a reload a change is taken when it is this old, so that it is complete. */
   readonly settleMs: number;
-  /** A fault that nobody asked for is said when it has lasted for so long, milliseconds. */
+  /** Without a reload a fault is logged when it is this old. */
   readonly faultMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /**
- * A small file that may change while its reader runs. It is looked at by its name, so that files
- * renamed into place and links that point elsewhere are seen alike. A new one is taken whole, or
- * the one before stays.
+ * A small file that may change while the program runs. It is read again by its name at each check,
+ * which also finds files renamed into place and changed links. A new value is taken completely, or
+ * the value before stays.
  */
 export class WatchedFile<Paths, Value> {
   readonly #options: WatchedFileOptions<Paths, Value>;
   #paths: Paths;
   #inUse: string;
-  /** The change, or the fault, that was seen last. */
+  /** The last change or fault, and when it was first seen. */
   #seen: { readonly digest: string; readonly sinceMs: number } | undefined;
   #faultSaid: string | undefined;
 
-  /** @param value - what was read from `paths` before */
+  /** @param value - the value read from `paths` before */
   constructor(paths: Paths, value: Value, options: WatchedFileOptions<Paths, Value>) {
     this.#paths = paths;
     this.#inUse = digestOf(value);
@@ -49,15 +49,15 @@ export class WatchedFile<Paths, Value> {
   }
 
   /**
-   * Looks whether the file has changed.
-   * @param asked - by an operator, and where: what is there is taken, and the outcome said anyway
+   * Checks whether the file has changed.
+   * @param asked - the paths at a reload, which takes a change at once and logs every result
    */
   async check(asked?: Paths): Promise<void> {
     const { item, read, take, stays, changed, settleMs, logger } = this.#options;
     const paths = asked ?? this.#paths;
     try {
       const value = await read(paths);
-      // An operator has named other paths while the timer's read of the old ones was under way.
+      // A reload has changed the paths during this read.
       if (asked === undefined && paths !== this.#paths) return;
       this.#paths = paths;
       const digest = digestOf(value);
@@ -76,7 +76,7 @@ export class WatchedFile<Paths, Value> {
     }
   }
 
-  /** Whether what is there has been there for a moment: half a file looks whole to its reader. */
+  /** Returns whether the change or fault is `ms` old: a new file may be incomplete. */
   #stands(digest: string, ms: number): boolean {
     const now = this.#options.clock.monotonic();
     if (this.#seen?.digest !== digest) this.#seen = { digest, sinceMs: now };
@@ -118,7 +118,7 @@ export async function fixedFile(item: string, path: string, logger: Logger): Pro
   return { check };
 }
 
-/** Secrets are compared by their digests, which hold nothing of them. */
+/** Secrets are compared by digests, so that no old one is kept. */
 function digestOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }

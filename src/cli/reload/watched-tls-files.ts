@@ -4,10 +4,10 @@ import { TurnpikeError } from '../../errors.js';
 import { readTlsPair, type TlsPair, type TlsPaths } from '../../files/tls-pair.js';
 import { WatchedFile, type WatchedFileOptions } from './watched-file.js';
 
-/** An expiring certificate is warned of from this long before. */
+/** Warnings of a certificate's expiry begin this long before. */
 export const CERTIFICATE_WARNING_MS = 14 * 86_400_000;
 
-/** A certificate and a key that do not fit together for this long are reported. */
+/** A certificate and a key that do not fit together are logged after this time. */
 export const TLS_SETTLE_MS = 10_000;
 
 export type WatchedTlsFilesOptions = Pick<
@@ -18,8 +18,8 @@ export type WatchedTlsFilesOptions = Pick<
 const DAY_MS = 86_400_000;
 
 /**
- * The certificate and key of a server, which are renewed under it. A pair is taken only whole:
- * readable, fitting together, and not worse than the one in use.
+ * The certificate and key of a server, which may be renewed while it runs. A new pair is taken if
+ * it is readable, fits together, and is valid or the one in use has expired.
  */
 export class WatchedTlsFiles {
   readonly #file: WatchedFile<TlsPaths, TlsPair>;
@@ -28,7 +28,7 @@ export class WatchedTlsFiles {
   #inUse: TlsPair;
   #expirySaidAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param pair - what `readTlsPair` has read from `paths` */
+  /** @param pair - the pair that `readTlsPair` has read from `paths` */
   constructor(paths: TlsPaths, pair: TlsPair, { take, clock, logger }: WatchedTlsFilesOptions) {
     this.#inUse = pair;
     this.#clock = clock;
@@ -45,7 +45,7 @@ export class WatchedTlsFiles {
       },
       stays: () => `the certificate ${validTo()} stays`,
       changed: () => `a renewed certificate is in use, ${validTo()}`,
-      // Certificate and key change one after the other: what lies between is no fault.
+      // Certificate and key change one after the other, and do not fit together meanwhile.
       settleMs: 0,
       faultMs: TLS_SETTLE_MS,
       clock,
@@ -73,7 +73,7 @@ export class WatchedTlsFiles {
     if (validFromMs > now) throw unusable(`it is not valid before ${dateOf(validFromMs)}`);
   }
 
-  /** Once a day from two weeks before. */
+  /** Logs the expiry once a day, from `CERTIFICATE_WARNING_MS` before. */
   #sayExpiry(): void {
     const now = this.#clock.now();
     const left = this.#inUse.validToMs - now;
