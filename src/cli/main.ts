@@ -7,8 +7,8 @@ const { runProgram } = await import('./program.js');
 
 const { stdin, stdout, stderr, env } = process;
 
-// A reader that went away (`turnpike demo | head`) is no failure. Commands that must know of it
-// listen themselves.
+// A reader that goes away (`turnpike demo | head`) is no failure here. Commands for which it is one
+// have their own listeners.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });

@@ -16,7 +16,7 @@ const GROUPS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Runs one command line to its end.
+ * Runs one command line.
  * @param argv - the words after `turnpike`
  * @param io - the process's streams and environment
  * @returns the exit code; nothing is thrown
@@ -40,7 +40,7 @@ type Flags = ConfigInput['flags'];
 type Action = (command: CommandDefinition, words: string[], flags: Flags) => Promise<void>;
 
 function buildProgram(io: CommandIo, action: Action): Command {
-  // Wide lines are hard to read, also on a wide terminal.
+  // Wider lines are hard to read.
   const columns = Math.min(io.stdout.columns ?? 80, 100);
   // Its commands inherit how it shows help and ends.
   const program = new Command('turnpike')
@@ -92,7 +92,7 @@ function addCommand(
   command.action(() => action(definition, command.args, command.opts()));
 }
 
-/** Refuses a flag that takes one value and is repeated: that is more likely a mistake. */
+/** Refuses a second value of a flag that takes one. */
 function onlyOnce(value: string, before: string | undefined): string {
   if (before !== undefined) throw new InvalidArgumentError('It is given twice.');
   return value;
@@ -176,8 +176,8 @@ async function runCommand(
 }
 
 /**
- * Returns what SIGHUP does. A server reloads. To another command with a terminal it means that the
- * terminal is closed, so the command stops; under `nohup` none of its streams is a terminal.
+ * Returns what SIGHUP does: it reloads a server, and stops another command with a terminal, because
+ * the terminal is closed. Under `nohup` no stream is a terminal.
  */
 function hangUpOf(command: CommandDefinition, io: CommandIo, reload: Reload): HangUp {
   if (inheritedIgnore('SIGHUP')) return 'ignore';

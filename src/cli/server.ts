@@ -7,7 +7,7 @@ import type { Reloaded, ReloadedFile } from './reload/reload.js';
 import { RELOAD_WATCH_MS } from './reload/watched-file.js';
 import { aborted } from './signals.js';
 
-/** A server that takes longer than this to close is left as it is. */
+/** The process ends with code 1 if its server takes longer than this to close. */
 export const SERVER_STOP_MS = 4_500;
 
 /** Options of every server. */

@@ -5,7 +5,7 @@ import { peerCommand } from './peer.js';
 import { relayCommand } from './relay.js';
 import { secretNewCommand, secretRelayCommand, secretTenantCommand } from './secret.js';
 
-/** Every command, in the order in which help shows them. */
+/** All commands, in the order of help. */
 export const COMMANDS: readonly CommandDefinition[] = [
   demoCommand,
   directoryCommand,

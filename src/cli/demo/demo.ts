@@ -22,7 +22,7 @@ export interface DemoIo extends Pick<CommandIo, 'stdout' | 'env'> {
   readonly stop: AbortSignal;
 }
 
-/** Peers that are not connected after this long will not be. */
+/** Maximum time for the peers to connect. */
 const ESTABLISH_MS_MAX = 30_000;
 
 /**
@@ -48,7 +48,7 @@ export async function runDemo(options: DemoOptions, io: DemoIo): Promise<void> {
 class Demo {
   readonly #options: DemoOptions;
   readonly #present: (event: DemoEvent) => void;
-  /** Aborted when the traffic is to end, for whatever reason. */
+  /** Aborted at the end of the traffic, whatever its reason. */
   readonly #over = new AbortController();
   readonly #progress = new Progress();
   readonly #score = new TrafficScore();
@@ -75,7 +75,7 @@ class Demo {
       const { A, B } = this.#finished;
       if (A !== undefined && B !== undefined) this.#show(summaryOf({ A, B }));
     } catch (error) {
-      // After a signal, children that end are no failure.
+      // A signal to the process group ends the children too, which is no failure.
       if (!stop.aborted) throw this.#failed(error);
     } finally {
       await environment?.close();

@@ -7,7 +7,7 @@ export interface DemoPeerSettings {
   readonly side: Side;
 }
 
-/** How a peer is run. */
+/** What a peer of the demo reports to, and what ends it. */
 export interface PeerRun {
   readonly report: (report: PeerReport) => void;
   /** Ends the traffic; the peer then closes its connection and reports `finished`. */

@@ -30,7 +30,7 @@ export class LoopbackEnvironment implements Environment {
   }
 
   async close(): Promise<void> {
-    // A part that is being opened would stay open.
+    // Otherwise a part that is being opened would stay open.
     await this.#opening?.catch(() => {});
     await Promise.all(this.#relays.map((relay) => relay.close()));
     await this.#directory?.close();

@@ -147,8 +147,8 @@ export class NamespaceEnvironment implements Environment {
 }
 
 /**
- * Puts a secret into a file that has no name any more, so that not even SIGKILL leaves it behind. A
- * child that inherits the handle as its descriptor N reads it as `/dev/fd/N`.
+ * Writes a secret to a file and removes its name, so that the file does not outlive the processes.
+ * A child that inherits the handle as its descriptor N reads it as `/dev/fd/N`.
  * @returns the handle, for the caller to close
  */
 async function openSecret(text: string): Promise<FileHandle> {

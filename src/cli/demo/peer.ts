@@ -8,7 +8,7 @@ import { type DemoPeerSettings, type PeerRun, PLACES } from './environment.js';
 import type { PeerStep } from './events.js';
 import { DEMO_TRAFFIC, TICK_MS, Traffic } from './traffic.js';
 
-/** Packets in flight when both sides are told to stop arrive within this time. */
+/** Time for packets in flight to arrive after the stop. */
 const DRAIN_MS = 250;
 
 /**
@@ -59,7 +59,7 @@ async function exchange(peer: Peer, { report, stop }: PeerRun): Promise<void> {
   }
 }
 
-/** Retries are part of waiting, and `established` is reported with more facts. */
+/** Retries are not reported, and `established` is reported with more facts elsewhere. */
 function stepOf(progress: JoinProgress): PeerStep | undefined {
   switch (progress.step) {
     case 'waiting':

@@ -15,12 +15,12 @@ export interface ReloadedFile {
   check(asked?: Values): Promise<void>;
 }
 
-/** What a program gives to be reloaded. */
+/** A program that can be reloaded. */
 export interface Reloaded {
-  /** Changes settings: all that are given, or none, and throws then. */
+  /** Changes all given settings; throws and changes none if one is invalid. */
   update(settings: Values): void;
   readonly files: readonly ReloadedFile[];
-  /** Log texts of items, where the values alone do not say enough. */
+  /** Log texts of items whose values alone would not be clear. */
   readonly words?: Readonly<Record<string, (options: Values) => string>> | undefined;
 }
 
@@ -124,7 +124,7 @@ export class Reload {
         ? (['unchanged', `the log's level stays ${level}`] as const)
         : (['changed', `the log's level is ${level}, was ${before}`] as const);
     const say = () => sayReload(this.#logger, 'log-level', result, detail);
-    // Said at the level before if that shows it, else at the new one.
+    // The line is at level info: it is logged before the change if that level shows it, else after.
     const isShown = this.#logger.isLevelEnabled('info');
     if (isShown) say();
     this.#logger.level = level;

@@ -118,7 +118,7 @@ export async function fixedFile(item: string, path: string, logger: Logger): Pro
   return { check };
 }
 
-/** Secrets are compared by digests, so that no old one is kept. */
+/** Digests are compared, so that no copy of a secret is kept. */
 function digestOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
