@@ -9,7 +9,7 @@ t.test(
   'a registry with one unusable key is not taken, and the error names the relay',
   async (t) => {
     const { world, fra, nyc } = twoRelays();
-    const { relays } = fra.rules.context.trunk;
+    const { relays } = fra.core.context.trunk;
     const known = () =>
       [...relays.all()].map(({ id, record, incarnation, keys }) => ({
         id,
@@ -28,14 +28,14 @@ t.test(
       [[bad, newer, other], /^relay bad-1: /],
       [[other, unusable, bad], /^relay nyc-1: /],
     ] as const) {
-      const update = () => fra.rules.updateRelays([fra.record, ...records]);
+      const update = () => fra.core.updateRelays([fra.record, ...records]);
       t.throws(update, { code: 'ERR_TURNPIKE_SECRET', message });
       t.strictSame(known(), before);
       t.equal(relays.serving(service), relays.get('nyc-1'));
     }
     world.pass(1_000);
     t.same([...relays.unreachable()], [], 'the known relay is still there');
-    fra.rules.updateRelays([fra.record, newer, other]);
+    fra.core.updateRelays([fra.record, newer, other]);
     t.same(
       known().map(({ id, incarnation }) => [id, incarnation]),
       [
