@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { compiledProgram } from '../../test/setup/test-programs.js';
 
 /** Methods of a program of the measurement by name, with one parameter each. */
 export type Methods = Readonly<Record<string, (params: never) => unknown>>;
@@ -41,8 +42,10 @@ export class Program<M extends Methods> {
   constructor(name: string, nodeOptions: readonly string[] = []) {
     const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
     this.#name = name;
-    this.#child = fork(file, {
-      execArgv: ['--import', 'tsx', '--expose-gc', ...nodeOptions],
+    const compiled = compiledProgram(file);
+    const loader = compiled === undefined ? ['--import', 'tsx'] : [];
+    this.#child = fork(compiled ?? file, {
+      execArgv: [...loader, '--expose-gc', ...nodeOptions],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

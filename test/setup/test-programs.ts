@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
@@ -5,12 +6,17 @@ import type { Plugin } from 'esbuild';
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const COMPILED = join(ROOT, 'build', 'test-programs');
 
-/** Programs that tests start often, relative to the folder of the tests. */
+/** Programs that tests start often, relative to the root. */
 const PROGRAMS = [
-  'cli/programs/chatty.ts',
-  'e2e/programs/peer-agent.ts',
-  'e2e/programs/tcp-forward.ts',
-  'lab/programs/udp-agent.ts',
+  'bench/abuse/attacker-process.ts',
+  'bench/abuse/directory-process.ts',
+  'bench/abuse/victim-process.ts',
+  'bench/load/contestants/turnpike-relay.ts',
+  'bench/setup/relay-process.ts',
+  'test/cli/programs/chatty.ts',
+  'test/e2e/programs/peer-agent.ts',
+  'test/e2e/programs/tcp-forward.ts',
+  'test/lab/programs/udp-agent.ts',
 ];
 
 /** What is in src was compiled to dist. */
@@ -31,8 +37,8 @@ export async function compileTestPrograms(): Promise<void> {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: ROOT,
-    entryPoints: PROGRAMS.map((program) => join('test', program)),
-    outbase: 'test',
+    entryPoints: PROGRAMS,
+    outbase: '.',
     outdir: COMPILED,
     bundle: true,
     packages: 'external',
@@ -45,13 +51,21 @@ export async function compileTestPrograms(): Promise<void> {
 }
 
 /**
- * How to start a program of the tests: as `npm test` compiled it, which starts in a third of the
- * time, else from its source.
- * @param program - one of the list in this file, as a path of its source
- * @returns arguments of Node
+ * Returns a program of PROGRAMS as `npm test` compiled it; undefined where it did not, and outside
+ * of `npm test`, as the source may be newer.
+ * @param program - path of the source
+ */
+export function compiledProgram(program: string): string | undefined {
+  if (process.env.TURNPIKE_TESTS_COMPILED === undefined) return undefined;
+  const compiled = join(COMPILED, relative(ROOT, program).replace(/\.ts$/, '.js'));
+  return existsSync(compiled) ? compiled : undefined;
+}
+
+/**
+ * Returns the arguments of Node that start a program: compiled, it starts in a third of the time.
+ * @param program - path of the source
  */
 export function programArguments(program: string): string[] {
-  if (process.env.TURNPIKE_TESTS_COMPILED === undefined) return ['--import', 'tsx', program];
-  const compiled = relative(join(ROOT, 'test'), program).replace(/\.ts$/, '.js');
-  return [join(COMPILED, compiled)];
+  const compiled = compiledProgram(program);
+  return compiled === undefined ? ['--import', import.meta.resolve('tsx'), program] : [compiled];
 }

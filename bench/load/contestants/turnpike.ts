@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { TransportAddress } from '../../../src/address.js';
 import { utcDay } from '../../../src/auth/keys.js';
 import type { XdpStatus } from '../../../src/native/types.js';
+import { programArguments } from '../../../test/setup/test-programs.js';
 import { addonObstacle } from '../addon.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
 import { bpfObstacle } from '../bpf-tools.js';
@@ -199,8 +200,7 @@ function relayProcess(
   variant: TurnpikeVariant,
 ): ToolProcess {
   const program = join(variant.checkout ?? ROOT, 'bench/load/contestants/turnpike-relay.ts');
-  const node = [process.execPath, '--import', import.meta.resolve('tsx'), program];
-  const argv = [...node, JSON.stringify(spec)];
+  const argv = [process.execPath, ...programArguments(program), JSON.stringify(spec)];
   return new ToolProcess(scene.spawn(place, scene.cpus.server, argv), variant.name);
 }
 
