@@ -20,7 +20,7 @@ void DataPlaneObject::OpenXdp(const OpenOptions& options) {
   xdp.traffic = plane.traffic + size_t{plane.workers} * plane.remote_relays_max;
   xdp.legs.flows = options.leg_flows;
   xdp.legs.sessions =
-      plane.session_traffic + size_t{plane.workers} * SessionTable::Places(plane.sessions_max);
+      plane.session_traffic + size_t{plane.workers} * SessionTable::Slots(plane.sessions_max);
   xdp_status_ = xdp_.Open(xdp);
   xdp_active_ = xdp_status_.ok();
   if (xdp_active_) controller_->UseFastPath(&xdp_);

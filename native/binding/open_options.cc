@@ -128,7 +128,7 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
   const size_t leg_cells = sizeof(LegTraffic) / 8;
   const size_t flow_cells = (planes - 1) * plane.workers * plane.client_flows_max * leg_cells;
   const size_t session_cells =
-      (plane.workers + planes - 1) * SessionTable::Places(plane.sessions_max) * leg_cells;
+      (plane.workers + planes - 1) * SessionTable::Slots(plane.sessions_max) * leg_cells;
   if (counters.count < counter_cells || traffic.count < traffic_cells || flows.count < flow_cells ||
       sessions.count < session_cells || scratch.count < kScratchBytes) {
     return false;

@@ -136,7 +136,7 @@ void Forwarder::PrefetchSessions(const Packet& packet) const {
     const auto* record = reinterpret_cast<const RecordHeader*>(packet.data + offset);
     const uint32_t index = record->session_index.Get();
     tables_.sessions.Prefetch(index);
-    __builtin_prefetch(&tables_.session_traffic[tables_.sessions.PlaceOf(index)], 1);
+    __builtin_prefetch(&tables_.session_traffic[tables_.sessions.SlotOf(index)], 1);
     offset += sizeof(RecordHeader) + record->payload_bytes.Get();
   }
 }
@@ -257,13 +257,13 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   const SequenceStep step =
       tables_.shared_sequences.sessions == nullptr
           ? session.sequence.Step(sequence)
-          : tables_.shared_sequences.Step(tables_.sessions.PlaceOf(index), sequence);
+          : tables_.shared_sequences.Step(tables_.sessions.SlotOf(index), sequence);
   if (step.missing > 0) traffic.records_lost.Add(step.missing);
   if (step.late) traffic.records_lost.TakeBackOne();
 
   // The ChannelData header (4 bytes) overwrites the end of the record header (8 bytes).
   const uint16_t payload_bytes = record->payload_bytes.Get();
-  tables_.session_traffic[tables_.sessions.PlaceOf(index)].Add(payload_bytes, now.monotonic_second);
+  tables_.session_traffic[tables_.sessions.SlotOf(index)].Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);
   const uint8_t* start = PrependChannelData(payload, session.action.channel, payload_bytes);
   *out = Outgoing{&session.action.tuple, start,

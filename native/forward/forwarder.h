@@ -64,7 +64,7 @@ struct Tables {
   SessionTable sessions;
   RemoteRelays relays;
   SharedSequences shared_sequences;
-  // By the place of a session: traffic that this worker has sent to its peer.
+  // By the slot of a session: traffic that this worker has sent to its peer.
   LegTraffic* session_traffic = nullptr;
 };
 

@@ -14,7 +14,7 @@ namespace turnpike {
 Controller::Controller(WorkerPool& pool, const PlaneOptions& options)
     : pool_(pool),
       counters_(options.counters + options.workers * kCounterRowCells),
-      session_places_(SessionTable::Places(options.sessions_max)),
+      session_slots_(SessionTable::Slots(options.sessions_max)),
       sessions_max_(options.sessions_max),
       client_flows_max_(options.client_flows_max),
       trunk_mtu_bytes_(options.trunk_mtu_bytes),
@@ -259,7 +259,7 @@ bool Controller::AddressFits(Side side, const FiveTuple& path) {
 }
 
 bool Controller::IsSession(uint32_t index) const {
-  return (index & (session_places_ - 1)) < sessions_max_;
+  return (index & (session_slots_ - 1)) < sessions_max_;
 }
 
 Controller::WorkerRange Controller::WorkersOf(uint32_t worker) const {

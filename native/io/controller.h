@@ -104,7 +104,7 @@ class Controller {
   // Returns the time in ns for which a worker has not executed the last beat.
   uint64_t SilentNs(uint32_t worker, uint64_t now_ns) const;
 
-  // Maximum numbers of records to copy, by PuntClass: relays with events, proven peers, strangers.
+  // Maximum numbers of records to copy, by PuntClass: relays with events, known clients, strangers.
   using DrainLimits = std::array<uint32_t, kPuntClasses>;
   // Copies the workers' reports about endpoints. If there are none, copies punted records, class by
   // class, as PuntQueue::Drain does. Starts with another worker each time. Datagrams of an endpoint
@@ -166,7 +166,7 @@ class Controller {
   WorkerPool& pool_;
   FastPath* fast_path_ = nullptr;
   CounterRow counters_;
-  const uint32_t session_places_;
+  const uint32_t session_slots_;
   const uint32_t sessions_max_;
   const uint32_t client_flows_max_;
   const uint32_t trunk_mtu_bytes_;

@@ -19,27 +19,27 @@ class EndpointIds {
   // Returns a new handle: unused ids first, then the id that was freed first; none if all are in
   // use.
   std::optional<TransportHandle> Take(Transport transport) {
-    uint16_t place;
+    uint16_t slot;
     if (generations_.size() < ids_max_) {
-      place = static_cast<uint16_t>(generations_.size());
+      slot = static_cast<uint16_t>(generations_.size());
       generations_.push_back(0);
     } else if (!rested_.empty()) {
-      place = rested_.front();
+      slot = rested_.front();
       rested_.pop_front();
     } else {
       return std::nullopt;
     }
-    uint32_t& generation = generations_[place];
+    uint32_t& generation = generations_[slot];
     // Generation 0 is reserved for listeners.
     generation = generation == TransportHandle::kGenerationMask ? 1 : generation + 1;
     return TransportHandle(transport, worker_, generation,
-                           static_cast<uint16_t>(TransportHandle::kListeners + place));
+                           static_cast<uint16_t>(TransportHandle::kListeners + slot));
   }
   // Frees the id of a handle. Call once per taken handle.
-  void GiveBack(TransportHandle handle) { rested_.push_back(PlaceOf(handle)); }
+  void GiveBack(TransportHandle handle) { rested_.push_back(SlotOf(handle)); }
 
   // Returns the index, from 0, of a handle's id among the ids of endpoints.
-  static uint16_t PlaceOf(TransportHandle handle) {
+  static uint16_t SlotOf(TransportHandle handle) {
     return static_cast<uint16_t>(handle.id() - TransportHandle::kListeners);
   }
 

@@ -69,9 +69,9 @@ class EndpointRecords {
     OfWorker& of_worker = workers_[worker];
     const std::optional<TransportHandle> handle = of_worker.ids.Take(transport);
     if (!handle) return nullptr;
-    const uint16_t place = EndpointIds::PlaceOf(*handle);
-    if (place >= of_worker.records.size()) of_worker.records.resize(place + size_t{1});
-    EndpointRecord& record = of_worker.records[place];
+    const uint16_t slot = EndpointIds::SlotOf(*handle);
+    if (slot >= of_worker.records.size()) of_worker.records.resize(slot + size_t{1});
+    EndpointRecord& record = of_worker.records[slot];
     record.handle = *handle;
     record.state = EndpointRecord::State::kOpening;
     record.ended = false;
@@ -84,11 +84,11 @@ class EndpointRecords {
       return nullptr;
     }
     std::vector<EndpointRecord>& records = workers_[handle.worker()].records;
-    const uint16_t place = EndpointIds::PlaceOf(handle);
-    if (place >= records.size() || records[place].state == EndpointRecord::State::kFree) {
+    const uint16_t slot = EndpointIds::SlotOf(handle);
+    if (slot >= records.size() || records[slot].state == EndpointRecord::State::kFree) {
       return nullptr;
     }
-    return records[place].handle == handle ? &records[place] : nullptr;
+    return records[slot].handle == handle ? &records[slot] : nullptr;
   }
   // Frees a record, which must have no entries.
   void Remove(EndpointRecord& record) {
@@ -100,7 +100,7 @@ class EndpointRecords {
   struct OfWorker {
     explicit OfWorker(uint8_t worker) : ids(worker, kEndpointsPerWorkerMax) {}
     EndpointIds ids;
-    // Indexed by EndpointIds::PlaceOf.
+    // Indexed by EndpointIds::SlotOf.
     std::vector<EndpointRecord> records;
   };
 

@@ -22,17 +22,17 @@ class FastPath {
   // As in Controller. None of these fails, because the workers have the entry too, and what the
   // fast path does not forward goes to them. PutFlow returns the cell with which the workers number
   // the flow's records, too, until the flow is removed or leads to another session; 0 if the fast
-  // path never forwards the flow. `place` is the index of the flow's traffic counters.
-  virtual uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
+  // path never forwards the flow. `slot` is the index of the flow's traffic counters.
+  virtual uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot,
                            Expiry expiry) = 0;
   // Changes only the expiry. Whether the flow is still forwarded here changes neither its cell nor
   // its counters.
   virtual void RefreshFlow(const FlowKey& key, Expiry expiry) = 0;
   virtual void RemoveFlow(const FlowKey& key) = 0;
-  // Counts the flow's traffic at another place from now on.
-  virtual void MoveFlow(const FlowKey& key, uint32_t place) = 0;
-  // Resets the traffic counters at a place for another flow.
-  virtual void ClearFlowTraffic(uint32_t place) = 0;
+  // Counts the flow's traffic at another slot from now on.
+  virtual void MoveFlow(const FlowKey& key, uint32_t slot) = 0;
+  // Resets the traffic counters at a slot for another flow.
+  virtual void ClearFlowTraffic(uint32_t slot) = 0;
   virtual void PutSession(const SessionAction& action, Expiry expiry) = 0;
   virtual void RefreshSession(uint32_t index, Expiry expiry) = 0;
   virtual void RemoveSession(uint32_t index) = 0;

@@ -1,5 +1,5 @@
 // Datagrams and events that a worker punts to TypeScript. A worker has three queues: for relays,
-// for proven peers and for strangers. Anybody can send STUN, so a flood from strangers must not
+// for known clients and for strangers. Anybody can send STUN, so a flood from strangers must not
 // delay the trunk or peers that have a leg. In each queue every sender is limited to a share. The
 // worker pushes, the controlling thread drains.
 
@@ -17,7 +17,7 @@
 namespace turnpike {
 
 // The class of a datagram's sender, in the order in which queues are drained.
-enum class PuntClass : uint8_t { kRelays = 0, kProven = 1, kStrangers = 2 };
+enum class PuntClass : uint8_t { kRelays = 0, kKnown = 1, kStrangers = 2 };
 // Classes of PuntClass.
 inline constexpr size_t kPuntClasses = 3;
 

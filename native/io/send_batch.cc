@@ -14,12 +14,12 @@ namespace turnpike {
 namespace {
 
 // Hashes a destination. The hash is not keyed: collisions only slow down one flush.
-uint32_t HashOf(uint16_t place, const FiveTuple& path) {
+uint32_t HashOf(uint16_t socket_index, const FiveTuple& path) {
   uint64_t high;
   uint64_t low;
   std::memcpy(&high, &path.remote.ip.bytes[0], 8);
   std::memcpy(&low, &path.remote.ip.bytes[8], 8);
-  const uint64_t rest = uint64_t{path.remote.port} << 16 | uint64_t{place} << 32;
+  const uint64_t rest = uint64_t{path.remote.port} << 16 | uint64_t{socket_index} << 32;
   const uint64_t mixed = (high ^ low ^ rest) * 0x9e3779b97f4a7c15;
   return static_cast<uint32_t>(mixed >> 40);
 }
@@ -101,8 +101,8 @@ void SendBatch::Add(SendSocket& through, const Outgoing& outgoing) {
   const uint16_t index = static_cast<uint16_t>(count_++);
   entries_[index].outgoing = outgoing;
   entries_[index].next = kNone;
-  const uint16_t place = PlaceOf(through);
-  Bucket& bucket = BucketOf(place, *outgoing.path);
+  const uint16_t socket_index = SocketIndexOf(through);
+  Bucket& bucket = BucketOf(socket_index, *outgoing.path);
   if (bucket.round == round_) {
     Group& group = groups_[bucket.group];
     entries_[group.last].next = index;
@@ -111,8 +111,8 @@ void SendBatch::Add(SendSocket& through, const Outgoing& outgoing) {
   }
   const uint16_t number = static_cast<uint16_t>(group_count_++);
   bucket = Bucket{round_, number};
-  groups_[number] = Group{index, index, place, kNone};
-  Socket& socket = sockets_[place];
+  groups_[number] = Group{index, index, socket_index, kNone};
+  Socket& socket = sockets_[socket_index];
   if (socket.first_group == kNone) {
     socket.first_group = number;
   } else {
@@ -121,22 +121,22 @@ void SendBatch::Add(SendSocket& through, const Outgoing& outgoing) {
   socket.last_group = number;
 }
 
-uint16_t SendBatch::PlaceOf(SendSocket& socket) {
-  if (socket.place_ < socket_count_ && sockets_[socket.place_].socket == &socket) {
-    return socket.place_;
+uint16_t SendBatch::SocketIndexOf(SendSocket& socket) {
+  if (socket.socket_index_ < socket_count_ && sockets_[socket.socket_index_].socket == &socket) {
+    return socket.socket_index_;
   }
-  socket.place_ = static_cast<uint16_t>(socket_count_++);
-  sockets_[socket.place_] = Socket{&socket, kNone, kNone};
-  return socket.place_;
+  socket.socket_index_ = static_cast<uint16_t>(socket_count_++);
+  sockets_[socket.socket_index_] = Socket{&socket, kNone, kNone};
+  return socket.socket_index_;
 }
 
-SendBatch::Bucket& SendBatch::BucketOf(uint16_t place, const FiveTuple& path) {
+SendBatch::Bucket& SendBatch::BucketOf(uint16_t socket_index, const FiveTuple& path) {
   // Terminates because at most half of the buckets are used in one round.
-  for (uint32_t position = HashOf(place, path);; ++position) {
+  for (uint32_t position = HashOf(socket_index, path);; ++position) {
     Bucket& bucket = buckets_[position % buckets_.size()];
     if (bucket.round != round_) return bucket;
     const Group& group = groups_[bucket.group];
-    if (group.place != place) continue;
+    if (group.socket_index != socket_index) continue;
     const FiveTuple* const known = entries_[group.first].outgoing.path;
     if (known == &path || *known == path) return bucket;
   }
@@ -168,8 +168,8 @@ uint16_t SendBatch::AppendRun(const SendSocket& socket, uint16_t first) {
 
   uint16_t next = entries_[first].next;
   // All segments have the first one's length; the last may be shorter.
-  bool equal = segment_bytes <=
-               socket.oversize_segments_.LimitFor(head.path->remote.ip, socket.segment_bytes_max_);
+  bool equal = segment_bytes <= socket.segments_over_path_mtu_.LimitFor(head.path->remote.ip,
+                                                                        socket.segment_bytes_max_);
   while (next != kNone && equal && run.datagrams < kSegmentsMax) {
     const Outgoing& segment = entries_[next].outgoing;
     const uint32_t bytes = segment.length;
@@ -225,8 +225,8 @@ void SendBatch::AppendSegmentSize(msghdr* header, uint16_t segment_bytes) {
 void SendBatch::Flush(CounterRow& counters) {
   for (uint32_t i = 0; i < socket_count_; ++i) {
     SendSocket& socket = *sockets_[i].socket;
-    if (!socket.oversize_segments_.empty())
-      socket.oversize_segments_.Forget(ReadClock().monotonic_ns);
+    if (!socket.segments_over_path_mtu_.empty())
+      socket.segments_over_path_mtu_.Forget(ReadClock().monotonic_ns);
     Build(sockets_[i]);
     Send(socket, counters);
   }
@@ -253,7 +253,7 @@ void SendBatch::Send(SendSocket& socket, CounterRow& counters) {
     }
     if (retries.May(error_number)) continue;
     // The error concerns the first message only; the others are still sent.
-    HandleRefusal(socket, next++, error_number, counters);
+    HandleSendError(socket, next++, error_number, counters);
     retries = Retries(socket.socket_);
   }
 }
@@ -285,27 +285,28 @@ void SendBatch::Clear() {
   round_ = 1;
 }
 
-void SendBatch::HandleRefusal(SendSocket& socket, uint32_t index, int error_number,
-                              CounterRow& counters) {
+void SendBatch::HandleSendError(SendSocket& socket, uint32_t index, int error_number,
+                                CounterRow& counters) {
   const Run& run = messages_->runs[index];
-  // EIO: the device cannot checksum segments. EINVAL, EMSGSIZE: the segments exceed the path MTU.
-  const bool segments_refused =
-      run.datagrams > 1 &&
-      (error_number == EIO || error_number == EINVAL || error_number == EMSGSIZE);
-  if (!segments_refused) {
-    counters.Add(Counter::kSendErrors, run.datagrams);
-    return;
-  }
-  counters.Add(Counter::kSegmentsRefused);
-  const bool sent = SendSingly(socket, index, counters);
-  const Outgoing& first = entries_[run.first].outgoing;
-  if (error_number == EIO) {
+  if (run.datagrams > 1 && error_number == EIO) {
+    // The device cannot checksum segments.
+    counters.Add(Counter::kSegmentsRefused);
+    SendSingly(socket, index, counters);
     socket.segment_bytes_max_ = 0;
-  } else if (sent) {
-    // If the single datagrams were refused too, segmentation was not the cause.
-    socket.oversize_segments_.Note(first.path->remote.ip, first.length - 1,
-                                   ReadClock().monotonic_ns);
+  } else if (run.datagrams > 1 && (error_number == EINVAL || error_number == EMSGSIZE)) {
+    SendSegmentsOverPathMtu(socket, index, counters);
+  } else {
+    counters.Add(Counter::kSendErrors, run.datagrams);
   }
+}
+
+void SendBatch::SendSegmentsOverPathMtu(SendSocket& socket, uint32_t index, CounterRow& counters) {
+  counters.Add(Counter::kSegmentsRefused);
+  // If the single datagrams are refused too, segmentation is not the cause.
+  if (!SendSingly(socket, index, counters)) return;
+  const Outgoing& first = entries_[messages_->runs[index].first].outgoing;
+  socket.segments_over_path_mtu_.Note(first.path->remote.ip, first.length - 1,
+                                      ReadClock().monotonic_ns);
 }
 
 bool SendBatch::SendSingly(const SendSocket& socket, uint32_t index, CounterRow& counters) {

@@ -13,7 +13,7 @@
 #include "base/interface.h"
 #include "forward/outgoing.h"
 #include "io/counters.h"
-#include "io/oversize_segments.h"
+#include "io/segments_over_path_mtu.h"
 #include "io/socket_address.h"
 #include "io/udp_socket.h"
 
@@ -43,10 +43,10 @@ class SendSocket {
   const UdpSocket& socket_;
   const Side side_;
   // Index among the sockets of the current flush, valid if that entry refers back to this socket.
-  uint16_t place_ = 0;
+  uint16_t socket_index_ = 0;
   // Maximum segment size in bytes; 0 if the device cannot segment.
   uint32_t segment_bytes_max_ = kSegmentBytesMax;
-  OversizeSegments oversize_segments_;
+  SegmentsOverPathMtu segments_over_path_mtu_;
 };
 
 class SendBatch {
@@ -87,7 +87,7 @@ class SendBatch {
     uint16_t first;
     uint16_t last;
     // The socket's index, and the socket's next group, or kNone.
-    uint16_t place;
+    uint16_t socket_index;
     uint16_t next;
   };
   // A socket of this flush, with its groups in the order of their first datagrams.
@@ -122,9 +122,9 @@ class SendBatch {
   };
 
   // Returns the index of a socket in this flush.
-  uint16_t PlaceOf(SendSocket& socket);
+  uint16_t SocketIndexOf(SendSocket& socket);
   // Returns the bucket of a destination's group.
-  Bucket& BucketOf(uint16_t place, const FiveTuple& path);
+  Bucket& BucketOf(uint16_t socket_index, const FiveTuple& path);
   // Builds the messages of a socket.
   void Build(const Socket& socket);
   // Sends the messages of a socket.
@@ -138,8 +138,11 @@ class SendBatch {
   // Append control messages: the source address first, if one is chosen.
   void AppendSource(msghdr* header, const IpAddress& local);
   void AppendSegmentSize(msghdr* header, uint16_t segment_bytes);
-  // Handles the kernel's refusal of the message at `index`.
-  void HandleRefusal(SendSocket& socket, uint32_t index, int error_number, CounterRow& counters);
+  // Handles the error that the kernel returned for the message at `index`.
+  void HandleSendError(SendSocket& socket, uint32_t index, int error_number, CounterRow& counters);
+  // Sends segments that are larger than the path MTU as single datagrams, which the kernel
+  // fragments, and notes their length for the address.
+  void SendSegmentsOverPathMtu(SendSocket& socket, uint32_t index, CounterRow& counters);
   // Sends the datagrams of a refused run one by one. Returns whether any was sent.
   bool SendSingly(const SendSocket& socket, uint32_t index, CounterRow& counters);
   void CountSent(const SendSocket& socket, uint32_t first, uint32_t count,

@@ -88,9 +88,9 @@ Status Worker::Allocate() {
 }
 
 Status Worker::AddListener(TransportHandle handle, UdpSocket socket) {
-  auto& place = endpoints_[handle.id()];
-  place = std::make_unique<Endpoint>(handle, handle.side(), std::move(socket));
-  return Watch(*place) ? Status{} : Status::System("cannot watch a socket", errno);
+  auto& slot = endpoints_[handle.id()];
+  slot = std::make_unique<Endpoint>(handle, handle.side(), std::move(socket));
+  return Watch(*slot) ? Status{} : Status::System("cannot watch a socket", errno);
 }
 
 Status Worker::AddLane(TransportHandle trunk, UdpSocket socket) {

@@ -56,7 +56,7 @@ struct WorkerOptions {
   uint32_t closed_indications_per_second;
   SipKey hash_key;
   uint64_t initial_sequence;
-  // One row of counters, one element per relay, and one element per place of a session. All outlive
+  // One row of counters, one element per relay, and one element per slot of a session. All outlive
   // the worker.
   CounterCell* counters;
   TrunkTraffic* traffic;
@@ -185,8 +185,8 @@ class Worker {
   // Sends a Closed indication for data without a flow, if that is allowed.
   void SendClosedIndication(const Packet& packet, const Now& now);
   void Punt(Side side, const Packet& packet, Verdict verdict);
-  // Returns the punt queue of a datagram. On the client side: proven for known clients, else
-  // strangers. On the trunk side: relays for registered sources, proven for other addresses of
+  // Returns the punt queue of a datagram. On the client side: known for known clients, else
+  // strangers. On the trunk side: relays for registered sources, known for other addresses of
   // relays (the responses to checks of service addresses), else strangers.
   PuntClass ClassOf(Side side, const FiveTuple& tuple);
   // Punts a trunk datagram from an unregistered port of a relay's address, within a budget.
@@ -204,7 +204,7 @@ class Worker {
   const WorkerOptions options_;
   CounterRow counters_;
   Tables tables_;
-  // Proven peers: their requests do not wait behind strangers'.
+  // Known clients: their requests do not wait behind strangers'.
   FixedTable<FiveTuple, Nothing> known_clients_;
   TrunkAuthenticator authenticator_;
   TrunkAuthenticator path_probe_authenticator_;

@@ -103,7 +103,7 @@ void Worker::ApplyPutSession(const Command& command) {
                     session.action.index == command.index;
   if (!same) {
     session = Session{};
-    tables_.session_traffic[tables_.sessions.PlaceOf(command.index)].Clear();
+    tables_.session_traffic[tables_.sessions.SlotOf(command.index)].Clear();
   }
   session.action = command.session_action;
   session.expiry = ExpiryOf(command);

@@ -195,12 +195,12 @@ void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
 
 PuntClass Worker::ClassOf(Side side, const FiveTuple& tuple) {
   if (side == Side::kClient) {
-    return known_clients_.Find(tuple) != nullptr ? PuntClass::kProven : PuntClass::kStrangers;
+    return known_clients_.Find(tuple) != nullptr ? PuntClass::kKnown : PuntClass::kStrangers;
   }
   if (tables_.relays.RelayIndexOf(tuple.remote) != nullptr) return PuntClass::kRelays;
   // Responses to checks come from the service addresses of relays, whose source anybody can forge:
-  // they count as proven peers.
-  return options_.relay_hosts->Contain(tuple.remote) ? PuntClass::kProven : PuntClass::kStrangers;
+  // they count as known clients.
+  return options_.relay_hosts->Contain(tuple.remote) ? PuntClass::kKnown : PuntClass::kStrangers;
 }
 
 void Worker::PuntUnregistered(const Packet& packet, const Now& now) {

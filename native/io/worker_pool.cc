@@ -70,7 +70,7 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     worker.initial_sequence = initial_sequence;
     worker.counters = options.counters + i * kCounterRowCells;
     worker.session_traffic =
-        options.session_traffic + size_t{i} * SessionTable::Places(options.sessions_max);
+        options.session_traffic + size_t{i} * SessionTable::Slots(options.sessions_max);
     worker.traffic = options.traffic + size_t{i} * options.remote_relays_max;
     worker.notifier = notifier;
     worker.relay_hosts = &relay_hosts_;

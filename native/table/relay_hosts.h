@@ -24,8 +24,8 @@ class RelayHosts {
  public:
   Status Allocate(const SipKey& hash_key) {
     hash_key_ = hash_key;
-    if (Status status = sets_[0].Allocate(kPlaces); !status.ok()) return status;
-    return sets_[1].Allocate(kPlaces);
+    if (Status status = sets_[0].Allocate(kSlots); !status.ok()) return status;
+    return sets_[1].Allocate(kSlots);
   }
 
   // Replaces the set; controlling thread only. Port 0 stands for every port of that IP. With more
@@ -33,16 +33,16 @@ class RelayHosts {
   void Set(const std::vector<TransportAddress>& hosts) {
     const uint32_t next = 1 - current_.load(std::memory_order_relaxed);
     MappedArray<std::atomic<uint64_t>>& set = sets_[next];
-    for (uint32_t i = 0; i < kPlaces; ++i) {
+    for (uint32_t i = 0; i < kSlots; ++i) {
       // Writes only where needed, so that untouched pages stay unallocated.
       if (set[i].load(std::memory_order_relaxed) != 0) set[i].store(0, std::memory_order_relaxed);
     }
     const bool overflow = hosts.size() > kRelayHostsMax;
     for (size_t i = 0; i < hosts.size() && !overflow; ++i) {
       const uint64_t hash = HashOf(hosts[i]);
-      uint32_t place = hash & (kPlaces - 1);
-      while (set[place].load(std::memory_order_relaxed) != 0) place = (place + 1) & (kPlaces - 1);
-      set[place].store(hash, std::memory_order_relaxed);
+      uint32_t slot = hash & (kSlots - 1);
+      while (set[slot].load(std::memory_order_relaxed) != 0) slot = (slot + 1) & (kSlots - 1);
+      set[slot].store(hash, std::memory_order_relaxed);
     }
     all_.store(overflow, std::memory_order_relaxed);
     current_.store(next, std::memory_order_release);
@@ -56,11 +56,11 @@ class RelayHosts {
   }
 
  private:
-  // Twice the maximum, so that at most half of the places are used.
-  static constexpr uint32_t kPlaces = 2 * kRelayHostsMax;
-  static_assert((kPlaces & (kPlaces - 1)) == 0);
+  // Twice the maximum, so that at most half of the slots are used.
+  static constexpr uint32_t kSlots = 2 * kRelayHostsMax;
+  static_assert((kSlots & (kSlots - 1)) == 0);
 
-  // Never returns 0, which marks an empty place.
+  // Never returns 0, which marks an empty slot.
   uint64_t HashOf(const TransportAddress& endpoint) const {
     SipHash13 hash(hash_key_);
     hash.Update(endpoint.ip.bytes.data(), endpoint.ip.bytes.size());
@@ -69,12 +69,12 @@ class RelayHosts {
   }
 
   bool Find(uint32_t set, uint64_t hash) const {
-    uint32_t place = hash & (kPlaces - 1);
-    for (uint32_t probes = 0; probes < kPlaces; ++probes) {
-      const uint64_t found = sets_[set][place].load(std::memory_order_relaxed);
+    uint32_t slot = hash & (kSlots - 1);
+    for (uint32_t probes = 0; probes < kSlots; ++probes) {
+      const uint64_t found = sets_[set][slot].load(std::memory_order_relaxed);
       if (found == hash) return true;
       if (found == 0) return false;
-      place = (place + 1) & (kPlaces - 1);
+      slot = (slot + 1) & (kSlots - 1);
     }
     return false;
   }

@@ -12,8 +12,8 @@
 namespace turnpike {
 
 struct SessionAction {
-  // The session index: the low bits are the place in the table, the high bits change with each use
-  // of the place.
+  // The session index: the low bits are the slot in the table, the high bits change with each use
+  // of the slot.
   uint32_t index = 0;
   // The only relay that may use the session, and its generation, which tells apart the relays that
   // have had this index. Generation 0 marks an unbound index.
@@ -63,25 +63,25 @@ struct alignas(64) Session {
 static_assert(sizeof(Session) == 64);
 
 // A table indexed by the low bits of the session index; its size is a power of two. The controlling
-// thread changes the high bits with each use of a place, so that records and closes of an old
+// thread changes the high bits with each use of a slot, so that records and closes of an old
 // session do not match a new one. Pages that are never touched use no memory.
 class SessionTable {
  public:
-  // Returns the number of places in a table for `sessions_max` sessions.
-  static uint32_t Places(uint32_t sessions_max) {
-    uint32_t places = 1;
-    while (places < sessions_max) places *= 2;
-    return places;
+  // Returns the number of slots in a table for `sessions_max` sessions.
+  static uint32_t Slots(uint32_t sessions_max) {
+    uint32_t slots = 1;
+    while (slots < sessions_max) slots *= 2;
+    return slots;
   }
 
   Status Allocate(uint32_t sessions_max) {
-    const uint32_t places = Places(sessions_max);
-    mask_ = places - 1;
-    return sessions_.Allocate(places);
+    const uint32_t slots = Slots(sessions_max);
+    mask_ = slots - 1;
+    return sessions_.Allocate(slots);
   }
 
-  uint32_t PlaceOf(uint32_t index) const { return index & mask_; }
-  // Returns the session at an index's place. It is unbound if its generation is 0, and another
+  uint32_t SlotOf(uint32_t index) const { return index & mask_; }
+  // Returns the session at an index's slot. It is unbound if its generation is 0, and another
   // session if its index differs.
   Session& At(uint32_t index) { return sessions_[index & mask_]; }
   void Prefetch(uint32_t index) const { __builtin_prefetch(&sessions_[index & mask_]); }

@@ -22,9 +22,9 @@ struct SharedSequences {
     return static_cast<uint16_t>(At(flows, cell).fetch_add(1, std::memory_order_relaxed));
   }
 
-  // Does SessionSequence::Step atomically on the cell of a session's place.
-  SequenceStep Step(uint32_t place, uint16_t sequence) const {
-    std::atomic<uint32_t>& cell = At(sessions, place);
+  // Does SessionSequence::Step atomically on the cell of a session's slot.
+  SequenceStep Step(uint32_t slot, uint16_t sequence) const {
+    std::atomic<uint32_t>& cell = At(sessions, slot);
     uint32_t before = cell.load(std::memory_order_relaxed);
     while (true) {
       SessionSequence state{(before & kStarted) != 0, static_cast<uint16_t>(before)};

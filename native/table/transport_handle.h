@@ -11,10 +11,10 @@ namespace turnpike {
 enum class Transport : uint8_t { kNone = 0, kUdp = 1 };
 
 // Two kinds of sockets have a handle. A listener is an address given at open, for which every
-// worker has a socket: its id is its place among the addresses of both sides, its worker is
+// worker has a socket: its id is its slot among the addresses of both sides, its worker is
 // kEveryWorker, its generation is 0. Any other socket was opened by one worker while it runs: its
-// id is a place in that worker's table, and its generation counts the sockets that have had this
-// place.
+// id is a slot in that worker's table, and its generation counts the sockets that have had this
+// slot.
 //
 // As a number it is less than 2^48, which JavaScript represents exactly. The layout is that of
 // src/native/transport-handle.ts: transport (3 bits), worker (5), generation (24), id (16).

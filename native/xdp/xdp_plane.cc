@@ -164,10 +164,10 @@ void XdpPlane::Close() {
   tp_program_close(&program_);
 }
 
-uint32_t XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
+uint32_t XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot,
                            Expiry expiry) {
   const std::lock_guard lock(mutex_);
-  const uint32_t cell = tables_.PutFlow(key, action, place, expiry);
+  const uint32_t cell = tables_.PutFlow(key, action, slot, expiry);
   if (tables_.next_hops().waiting()) Wake();
   return cell;
 }

@@ -40,7 +40,7 @@ struct XdpOptions {
   // other writer.
   CounterCell* counters = nullptr;
   TrunkTraffic* traffic = nullptr;
-  // Traffic of legs, with no other writer: per flow of each worker, and per place of a session.
+  // Traffic of legs, with no other writer: per flow of each worker, and per slot of a session.
   XdpLegs legs;
 };
 
@@ -61,7 +61,7 @@ class XdpPlane : public FastPath {
   void Close();
 
   SharedSequences shared_sequences() override { return tables_.shared_sequences(); }
-  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
+  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot,
                    Expiry expiry) override;
   void RefreshFlow(const FlowKey& key, Expiry expiry) override;
   void RemoveFlow(const FlowKey& key) override;

@@ -46,7 +46,7 @@ tp_sizes XdpTables::MapSizes(const XdpSizes& sizes) {
   maps.destinations = Destinations(sizes);
   maps.hops = kHops;
   maps.flow_cells = sizes.client_flows_max + 1;
-  maps.session_cells = SessionTable::Places(sizes.sessions_max);
+  maps.session_cells = SessionTable::Slots(sizes.sessions_max);
   maps.flows_carried = maps.flow_cells;
   maps.sessions_carried = maps.session_cells;
   maps.traffics = sizes.remote_relays_max;
@@ -64,8 +64,8 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   cell_numbers_ = IdPool(maps.flow_cells - 1);
   session_mask_ = maps.session_cells - 1;
   cpus_ = PossibleCpus();
-  places_.resize(maps.flow_cells, kNoPlace);
-  // An index that belongs to the place.
+  slots_.resize(maps.flow_cells, kNoSlot);
+  // An index that belongs to the slot.
   session_indexes_.resize(maps.session_cells);
   std::iota(session_indexes_.begin(), session_indexes_.end(), 0u);
   legs_ = legs;
@@ -82,7 +82,7 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   return status;
 }
 
-uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place,
+uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot,
                             Expiry expiry) {
   const tp_flow_key shared_key = KeyOf(key);
   tp_flow before;
@@ -114,7 +114,7 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
   if (flow.cell != 0) {
     __atomic_store_n(&flow_cells_[flow.cell], 0, __ATOMIC_RELAXED);
     __atomic_store_n(&flows_carried_[flow.cell], 0, __ATOMIC_RELAXED);
-    places_[flow.cell] = place;
+    slots_[flow.cell] = slot;
   }
   StoreFlow(key.tuple, shared_key, flow);
   if (known) ReleaseFlow(before);
@@ -124,15 +124,15 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
 void XdpTables::CountLegs() {
   const uint64_t second = CoarseMonotonicNs() / kNsPerSecond;
   for (uint32_t cell = 1; cell <= cell_numbers_.highest(); ++cell) {
-    if (places_[cell] != kNoPlace) CountFlow(cell, second);
+    if (slots_[cell] != kNoSlot) CountFlow(cell, second);
   }
-  for (uint32_t place = 0; place <= session_mask_; ++place) {
-    CountLeg(&sessions_carried_[place], second, &legs_.sessions[place]);
+  for (uint32_t slot = 0; slot <= session_mask_; ++slot) {
+    CountLeg(&sessions_carried_[slot], second, &legs_.sessions[slot]);
   }
 }
 
 void XdpTables::CountFlow(uint32_t cell, uint64_t second) {
-  CountLeg(&flows_carried_[cell], second, &legs_.flows[places_[cell]]);
+  CountLeg(&flows_carried_[cell], second, &legs_.flows[slots_[cell]]);
 }
 
 void XdpTables::RefreshFlow(const FlowKey& key, Expiry expiry) {
@@ -160,19 +160,19 @@ void XdpTables::ReleaseFlow(const tp_flow& flow) {
   next_hops_.Release(flow.path.destination);
   if (flow.cell == 0) return;
   const uint64_t now_ns = CoarseMonotonicNs();
-  // Another flow may have the place next.
+  // Another flow may have the slot next.
   CountFlow(flow.cell, now_ns / kNsPerSecond);
-  places_[flow.cell] = kNoPlace;
+  slots_[flow.cell] = kNoSlot;
   cell_numbers_.GiveBack(flow.cell, now_ns);
 }
 
-void XdpTables::MoveFlow(const FlowKey& key, uint32_t place) {
+void XdpTables::MoveFlow(const FlowKey& key, uint32_t slot) {
   const tp_flow_key shared_key = KeyOf(key);
   tp_flow flow;
   if (!key.tuple.handle.IsListener() || !flows_.Find(shared_key, &flow) || flow.cell == 0) return;
-  if (places_[flow.cell] == place) return;
+  if (slots_[flow.cell] == slot) return;
   CountFlow(flow.cell, CoarseMonotonicNs() / kNsPerSecond);
-  places_[flow.cell] = place;
+  slots_[flow.cell] = slot;
 }
 
 void XdpTables::PutSession(const SessionAction& action, Expiry expiry) {
@@ -184,7 +184,7 @@ void XdpTables::PutSession(const SessionAction& action, Expiry expiry) {
   session.channel = TP_BE16(action.channel);
   session.path = MakePath(action.tuple);
   uint32_t& index_before = session_indexes_[session.cell];
-  // As in a worker, whose table has one session at a place.
+  // As in a worker, whose table has one session at a slot.
   if (index_before != action.index) RemoveSession(index_before);
   index_before = action.index;
   tp_session before;

@@ -34,7 +34,7 @@ struct XdpAddresses {
 // The program's socket numbers are the ids of the listeners' handles.
 static_assert(TP_SOCKETS_PER_SIDE == kAddressesPerSideMax);
 
-// Traffic of legs through the program: by the place of a flow, and by the place of a session.
+// Traffic of legs through the program: by the slot of a flow, and by the slot of a session.
 struct XdpLegs {
   LegTraffic* flows = nullptr;
   LegTraffic* sessions = nullptr;
@@ -55,11 +55,11 @@ class XdpTables {
   }
 
   // Adds or replaces a flow. Returns its cell, or 0 if it has none and is never forwarded here.
-  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t place, Expiry expiry);
+  uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot, Expiry expiry);
   void RefreshFlow(const FlowKey& key, Expiry expiry);
   void RemoveFlow(const FlowKey& key);
-  void MoveFlow(const FlowKey& key, uint32_t place);
-  void ClearFlowTraffic(uint32_t place) { legs_.flows[place].Clear(); }
+  void MoveFlow(const FlowKey& key, uint32_t slot);
+  void ClearFlowTraffic(uint32_t slot) { legs_.flows[slot].Clear(); }
   void PutSession(const SessionAction& action, Expiry expiry);
   void RefreshSession(uint32_t index, Expiry expiry);
   void RemoveSession(uint32_t index);
@@ -124,7 +124,7 @@ class XdpTables {
   void EraseWindows(uint32_t relay_index, uint32_t generation);
   void ShareWindow(const tp_window_key& key);
 
-  static constexpr uint32_t kNoPlace = UINT32_MAX;
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
 
   tp_program program_{};
   std::vector<TransportAddress> bound_[2];
@@ -146,9 +146,9 @@ class XdpTables {
   BpfArray<uint32_t> session_cells_;
   BpfArray<uint64_t> flows_carried_;
   BpfArray<uint64_t> sessions_carried_;
-  // By cell: the flow's place among the counters of legs, or kNoPlace.
-  std::vector<uint32_t> places_;
-  // By place: the index of the session that was put there last.
+  // By cell: the flow's slot among the counters of legs, or kNoSlot.
+  std::vector<uint32_t> slots_;
+  // By slot: the index of the session that was put there last.
   std::vector<uint32_t> session_indexes_;
   XdpLegs legs_;
   IdPool cell_numbers_;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
-import { SourcePlaces } from './source-places.js';
+import { SourceSlots } from './source-slots.js';
 
 /** Options of a `SourceBudget`. */
 export interface SourceBudgetOptions {
@@ -35,15 +35,15 @@ export class SourceBudget {
   #tokenMs = 0;
   #burstMs = 0;
   readonly #clock: Clock;
-  readonly #places: SourcePlaces;
+  readonly #slots: SourceSlots;
 
   /** @throws TurnpikeError ERR_TURNPIKE_CONFIG for a rate, burst or table size that is too small */
   constructor(options: SourceBudgetOptions) {
     const { sourcesMax, clock, random = randomBytes } = options;
     if (!(sourcesMax >= 2)) throw nothing();
     this.limit(options);
-    this.#places = new SourcePlaces(random(8), sourcesMax);
-    this.#fullAtMs = new Float64Array(this.#places.size).fill(Number.NEGATIVE_INFINITY);
+    this.#slots = new SourceSlots(random(8), sourcesMax);
+    this.#fullAtMs = new Float64Array(this.#slots.size).fill(Number.NEGATIVE_INFINITY);
     this.#clock = clock;
   }
 
@@ -67,7 +67,7 @@ export class SourceBudget {
   take(ip: string, { port = 0, tokens = 1 } = {}): boolean {
     const fullAt = this.#fullAfter(tokens, ip, port);
     if (fullAt === undefined) return false;
-    const { first, second } = this.#places;
+    const { first, second } = this.#slots;
     this.#fullAtMs[first] = Math.max(this.#fullAtMs[first] as number, fullAt);
     this.#fullAtMs[second] = Math.max(this.#fullAtMs[second] as number, fullAt);
     return true;
@@ -84,9 +84,9 @@ export class SourceBudget {
    */
   #fullAfter(tokens: number, ip: string, port: number): number | undefined {
     const now = this.#clock.monotonic();
-    this.#places.locate(ip, port);
-    const firstFullAt = this.#fullAtMs[this.#places.first] as number;
-    const secondFullAt = this.#fullAtMs[this.#places.second] as number;
+    this.#slots.locate(ip, port);
+    const firstFullAt = this.#fullAtMs[this.#slots.first] as number;
+    const secondFullAt = this.#fullAtMs[this.#slots.second] as number;
     const fullAt = Math.max(Math.min(firstFullAt, secondFullAt), now) + tokens * this.#tokenMs;
     // A thousandth of a token covers the rounding of rates that are not a whole number of ms.
     return fullAt - now > this.#burstMs + this.#tokenMs / 1_000 ? undefined : fullAt;

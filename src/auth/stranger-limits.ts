@@ -5,7 +5,7 @@ export const STRANGER_LIMITS = {
   challengesBurst: 2_000,
   /** Maximum of either that an option may set. */
   challengesMax: 1_000_000,
-  /** Places of each table of sources. */
+  /** Slots of each table of sources. */
   sourcesMax: 65_536,
   /**
    * Within this time after a proved credential, a source has a budget for challenges that is larger

@@ -37,7 +37,7 @@ export class ReplayWindow {
     if (counter <= this.#floor || this.#highest - counter >= this.#size) return 'too-old';
     this.#seen ??= new Uint32Array(Math.ceil(this.#size / WORD_BITS));
     if (counter > this.#highest) this.#advance(this.#seen, counter);
-    const { word, bit } = this.#placeOf(counter);
+    const { word, bit } = this.#bitOf(counter);
     const bits = this.#seen[word] as number;
     if ((bits & bit) !== 0) return 'repeated';
     this.#seen[word] = bits | bit;
@@ -46,7 +46,7 @@ export class ReplayWindow {
 
   /** Marks a counter as not seen: its message had no effect, so a retransmission counts as new. */
   forget(counter: number): void {
-    const { word, bit } = this.#placeOf(counter);
+    const { word, bit } = this.#bitOf(counter);
     if (this.#seen && this.#highest - counter < this.#size) {
       this.#seen[word] = (this.#seen[word] as number) & ~bit;
     }
@@ -57,7 +57,7 @@ export class ReplayWindow {
     if (highest - this.#highest >= this.#size) seen.fill(0);
     else {
       for (let counter = this.#highest + 1; counter <= highest; ) {
-        const { word, bit } = this.#placeOf(counter);
+        const { word, bit } = this.#bitOf(counter);
         const isWhole = bit === 1 && (word + 1) * WORD_BITS <= this.#size;
         const clearsWord = isWhole && highest - counter >= WORD_BITS;
         seen[word] = clearsWord ? 0 : (seen[word] as number) & ~bit;
@@ -67,7 +67,7 @@ export class ReplayWindow {
     this.#highest = highest;
   }
 
-  #placeOf(counter: number): { word: number; bit: number } {
+  #bitOf(counter: number): { word: number; bit: number } {
     const place = counter % this.#size;
     return { word: Math.trunc(place / WORD_BITS), bit: 1 << (place % WORD_BITS) };
   }

@@ -21,11 +21,11 @@ export interface PlaneSizes {
  */
 export class ArgumentChecks {
   readonly #sizes: PlaneSizes;
-  readonly #sessionPlaces: number;
+  readonly #sessionSlots: number;
 
   constructor(sizes: PlaneSizes) {
     this.#sizes = sizes;
-    this.#sessionPlaces = 2 ** Math.ceil(Math.log2(sizes.sessionsMax));
+    this.#sessionSlots = 2 ** Math.ceil(Math.log2(sizes.sessionsMax));
   }
 
   worker(worker: number): void {
@@ -80,10 +80,10 @@ export class ArgumentChecks {
 
   sessionIndex(index: number): void {
     within('sessionIndex', index, 0, U32_MAX);
-    const place = index % this.#sessionPlaces;
+    const slot = index % this.#sessionSlots;
     const { sessionsMax } = this.#sizes;
-    if (place < sessionsMax) return;
-    const message = `sessionIndex ${index}: its place ${place} is not below sessionsMax`;
+    if (slot < sessionsMax) return;
+    const message = `sessionIndex ${index}: its slot ${slot} is not below sessionsMax`;
     throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', `${message} (${sessionsMax})`);
   }
 

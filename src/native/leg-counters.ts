@@ -38,7 +38,7 @@ export class LegCounters {
   readonly #flowHalves: Uint32Array;
   readonly #sessionHalves: Uint32Array;
   /** Cells from a worker's session to the next worker's. */
-  readonly #places: number;
+  readonly #slots: number;
   readonly #clientFlowsMax: number;
   readonly #fastPath: boolean;
 
@@ -46,10 +46,10 @@ export class LegCounters {
     const words = (cells: number) =>
       new BigUint64Array(new SharedArrayBuffer(Math.max(cells, 1) * CELL_WORDS * WORD_BYTES));
     this.#clientFlowsMax = clientFlowsMax;
-    this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
+    this.#slots = 2 ** Math.ceil(Math.log2(sessionsMax));
     this.#fastPath = fastPath;
     this.flows = words(fastPath ? workers * clientFlowsMax : 0);
-    this.sessions = words((workers + (fastPath ? 1 : 0)) * this.#places);
+    this.sessions = words((workers + (fastPath ? 1 : 0)) * this.#slots);
     this.#flowHalves = new Uint32Array(this.flows.buffer);
     this.#sessionHalves = new Uint32Array(this.sessions.buffer);
   }
@@ -68,7 +68,7 @@ export class LegCounters {
   /** Returns the packets of a session so far, modulo 2^32. */
   sessionPackets(sessionIndex: number): number {
     const halves = this.#sessionHalves;
-    const stride = this.#places;
+    const stride = this.#slots;
     let sum = 0;
     const first = sessionIndex % stride;
     for (let cell = first; cell * CELL_WORDS * 2 < halves.length; cell += stride) {
@@ -93,7 +93,7 @@ export class LegCounters {
   sessionTraffic(sessionIndex: number, nowSeconds: number): LegTraffic {
     const sum = new Sum(nowSeconds);
     const cells = this.sessions.length / CELL_WORDS;
-    for (let cell = sessionIndex % this.#places; cell < cells; cell += this.#places) {
+    for (let cell = sessionIndex % this.#slots; cell < cells; cell += this.#slots) {
       sum.addCell(this.sessions, cell);
     }
     return sum.traffic();

@@ -169,8 +169,8 @@ export interface DataPlaneOptions {
   /** Maximum client flows of each worker; default 262,144. */
   readonly clientFlowsMax?: number | undefined;
   /**
-   * Places for sessions; default 262,144. An index is a place (0 … n-1) plus a multiple of the
-   * smallest power of two that is at least n, so that each use of a place can have its own index.
+   * Slots for sessions; default 262,144. An index is a slot (0 … n-1) plus a multiple of the
+   * smallest power of two that is at least n, so that each use of a slot can have its own index.
    */
   readonly sessionsMax?: number | undefined;
   /** Maximum number of other relays; default 1,024. */
@@ -284,7 +284,7 @@ export interface DataPlane {
    * @param flow - the datagrams that it matches
    * @param action - how they are forwarded
    * @param lifetimeSeconds - time for which it forwards, counted from now: 1 to 1,000,000,000 s,
-   *   and up to about one second more; default: for ever. An expired entry keeps its place in the
+   *   and up to about one second more; default: for ever. An expired entry keeps its slot in the
    *   table until it is removed, and forwards again after a refresh.
    * @throws TurnpikeError ERR_TURNPIKE_LIMIT when the table is full, ERR_TURNPIKE_QUEUE_FULL when
    *   a worker's command queue is full, ERR_TURNPIKE_UNKNOWN_RELAY if no relay has the index,
@@ -379,7 +379,7 @@ export interface DataPlane {
   flowTraffic(flow: ClientFlow): LegTraffic | undefined;
   /**
    * Returns the traffic sent to a peer on a session index, since the newest session at the index's
-   * place was added.
+   * slot was added.
    */
   sessionTraffic(sessionIndex: number): LegTraffic;
   /**

@@ -10,7 +10,7 @@ import type { PeerRequest } from './leg-request.js';
 /** Maximum extra lifetime of a nonce that must be newer than another one. */
 export const NONCE_AHEAD_SECONDS = 30;
 
-/** Places for the newest nonce seen under a leg's name; 4 bytes each. */
+/** Slots for the newest nonce seen under a leg's name; 4 bytes each. */
 export const USED_NONCES_MAX = 262_144;
 
 export interface LegNoncesOptions {
@@ -26,13 +26,13 @@ export interface LegNoncesOptions {
  * name has seen before.
  *
  * The newest nonce of each name is kept in a table of fixed size, by a keyed hash. Two names with
- * one place cost one of them another challenge; without the key nobody can aim at that.
+ * one slot cost one of them another challenge; without the key nobody can aim at that.
  */
 export class LegNonces implements Nonces {
   readonly #issuer: Nonces;
   readonly #clock: Clock;
   readonly #key: Uint8Array;
-  /** By place: the latest expiry of a used nonce, Unix seconds. */
+  /** By slot: the latest expiry of a used nonce, Unix seconds. */
   readonly #used = new Uint32Array(USED_NONCES_MAX);
   /** Expiry later than that of any nonce issued before this process started, Unix seconds. */
   readonly #firstSeconds: number;
@@ -76,28 +76,28 @@ export class LegNonces implements Nonces {
       leg.nonceNewest = Math.max(leg.nonceNewest, seconds);
       return undefined;
     }
-    const place = this.#placeOf(legKey(principal.claims));
+    const slot = this.#slotOf(legKey(principal.claims));
     if (method !== Method.Allocate) {
       // The leg no longer exists: mark the nonce as used, so that a recording cannot affect a later
       // leg.
-      this.#raise(place, seconds);
+      this.#raise(slot, seconds);
       return undefined;
     }
-    const used = this.#used[place] as number;
+    const used = this.#used[slot] as number;
     const least = this.#attainable(Math.max(used + 1, this.#firstSeconds));
     if (seconds < least) return least;
     // Also if the Allocate is then refused: a recording of it must not succeed later.
-    this.#raise(place, seconds);
+    this.#raise(slot, seconds);
     return undefined;
   }
 
   /** Records the newest nonce of a leg that has ended. */
   ended({ key, nonceNewest }: Leg): void {
-    this.#raise(this.#placeOf(key), nonceNewest);
+    this.#raise(this.#slotOf(key), nonceNewest);
   }
 
-  #raise(place: number, seconds: number): void {
-    if (seconds > (this.#used[place] as number)) this.#used[place] = seconds;
+  #raise(slot: number, seconds: number): void {
+    if (seconds > (this.#used[slot] as number)) this.#used[slot] = seconds;
   }
 
   /** Limits a required expiry to what a nonce can have now, in case the clock was set back. */
@@ -109,7 +109,7 @@ export class LegNonces implements Nonces {
     return Math.ceil(this.#clock.now() / 1_000 + NONCE_LIFETIME_SECONDS);
   }
 
-  #placeOf(name: string): number {
+  #slotOf(name: string): number {
     const digest = hmac('sha256', this.#key, Buffer.from(name, 'latin1'), 'binary');
     const bits = digest.charCodeAt(0) | (digest.charCodeAt(1) << 8) | (digest.charCodeAt(2) << 16);
     return bits % USED_NONCES_MAX;

@@ -5,18 +5,18 @@ import { OVERLAY_LIMITS } from './overlay-limits.js';
 
 /**
  * Session indexes given to other relays, and the legs of those received from them. The high bits of
- * an index count the uses of its place: so neither a recorded close by index nor a late record
- * reaches a later use of the place.
+ * an index count the uses of its slot: so neither a recorded close by index nor a late record
+ * reaches a later use of the slot.
  */
 export class SessionIndexes {
   readonly #pool: NumberPool;
-  readonly #places: number;
+  readonly #slots: number;
   readonly #uses: Uint32Array;
   readonly #byRemoteIndex = new Map<RemoteRelay, Map<number, Leg>>();
 
   /** @param sessionsMax - number of the data plane's session indexes */
   constructor(sessionsMax: number) {
-    this.#places = 2 ** Math.ceil(Math.log2(sessionsMax));
+    this.#slots = 2 ** Math.ceil(Math.log2(sessionsMax));
     this.#uses = new Uint32Array(sessionsMax);
     const { quarantineMs } = OVERLAY_LIMITS;
     this.#pool = new NumberPool({ first: 0, last: sessionsMax - 1, quarantineMs });
@@ -24,16 +24,16 @@ export class SessionIndexes {
 
   /** Takes a session index. @returns undefined if none is left */
   take(now: number): number | undefined {
-    const place = this.#pool.take(now);
-    if (place === undefined) return undefined;
-    const uses = this.#uses[place] as number;
-    this.#uses[place] = (uses + 1) % (2 ** 32 / this.#places);
-    return uses * this.#places + place;
+    const slot = this.#pool.take(now);
+    if (slot === undefined) return undefined;
+    const uses = this.#uses[slot] as number;
+    this.#uses[slot] = (uses + 1) % (2 ** 32 / this.#slots);
+    return uses * this.#slots + slot;
   }
 
   /** Frees an index, into quarantine. */
   free(index: number, now: number): void {
-    this.#pool.free(index % this.#places, now);
+    this.#pool.free(index % this.#slots, now);
   }
 
   /** Maps another relay's index to the leg that writes it into its records. */

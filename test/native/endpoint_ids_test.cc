@@ -37,8 +37,8 @@ TEST(EndpointIds, UnusedIdsComeFirstThenTheLongestFreed) {
   const TransportHandle second = Take(ids);
   ids.GiveBack(second);
   ids.GiveBack(first);
-  EXPECT_EQ(EndpointIds::PlaceOf(Take(ids)), 2);
-  EXPECT_EQ(EndpointIds::PlaceOf(Take(ids)), 3);
+  EXPECT_EQ(EndpointIds::SlotOf(Take(ids)), 2);
+  EXPECT_EQ(EndpointIds::SlotOf(Take(ids)), 3);
   const TransportHandle again = Take(ids);
   EXPECT_EQ(again.id(), second.id());
   EXPECT_EQ(again.generation(), second.generation() + 1);

@@ -126,9 +126,9 @@ TEST(FairShare, SpoofedSourcesFillOnlyTheStrangersQueue) {
     full = full || scene.Push(tuple) == PuntResult::kFull;
   }
   EXPECT_TRUE(full);
-  EXPECT_EQ(scene.Push(TupleOf("192.0.2.1:1"), PuntClass::kProven), PuntResult::kQueued);
+  EXPECT_EQ(scene.Push(TupleOf("192.0.2.1:1"), PuntClass::kKnown), PuntResult::kQueued);
   EXPECT_EQ(scene.Push(TupleOf("192.0.2.1:1"), PuntClass::kRelays), PuntResult::kQueued);
-  EXPECT_EQ(scene.Drain(PuntClass::kProven, 5), 1u);
+  EXPECT_EQ(scene.Drain(PuntClass::kKnown, 5), 1u);
   EXPECT_EQ(scene.Drain(PuntClass::kRelays, 5), 1u);
 }
 
@@ -185,16 +185,16 @@ TEST(FairShare, TwoThreadsLoseNoRecord) {
   std::thread worker([&] {
     const FiveTuple tuples[] = {TupleOf("192.0.2.1:1"), TupleOf("192.0.2.2:1")};
     for (uint32_t i = 0; i < kRecords; ++i) {
-      if (scene.Push(tuples[i % 2], PuntClass::kProven) == PuntResult::kQueued) ++queued;
+      if (scene.Push(tuples[i % 2], PuntClass::kKnown) == PuntResult::kQueued) ++queued;
     }
     done.store(true);
   });
   uint32_t drained = 0;
-  while (!done.load()) drained += scene.Drain(PuntClass::kProven, 32);
+  while (!done.load()) drained += scene.Drain(PuntClass::kKnown, 32);
   worker.join();
-  drained += scene.Drain(PuntClass::kProven, kRecords);
+  drained += scene.Drain(PuntClass::kKnown, kRecords);
   EXPECT_EQ(drained, queued);
-  EXPECT_GT(scene.Fill(TupleOf("192.0.2.1:1"), PuntClass::kProven), 10u);
+  EXPECT_GT(scene.Fill(TupleOf("192.0.2.1:1"), PuntClass::kKnown), 10u);
 }
 
 }  // namespace

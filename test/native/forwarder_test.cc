@@ -187,7 +187,7 @@ TEST(Forwarder, AnOldSessionIndexDoesNotReachItsPlacesNewSession) {
   ForwarderFixture receiver(0, 1);
   sender.PutRemoteRelay(1, MakeRemoteRelay("192.0.2.1:3480"));
   receiver.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.5:3480"));
-  constexpr uint32_t kPlaces = 64;
+  constexpr uint32_t kSlots = 64;
   const auto verdict = [&](uint32_t index) {
     sender.PutFlowToTrunk(MakeFlow(), 1, index);
     Outgoing out;
@@ -200,10 +200,10 @@ TEST(Forwarder, AnOldSessionIndexDoesNotReachItsPlacesNewSession) {
   };
   receiver.PutSession(7, 2, MakeFlow().tuple, 0x4000);
   EXPECT_EQ(verdict(7), Verdict::kTrunkToClient);
-  EXPECT_EQ(verdict(7 + kPlaces), Verdict::kTrunkUnbound);
-  receiver.PutSession(7 + 5 * kPlaces, 2, MakeFlow().tuple, 0x4000);
+  EXPECT_EQ(verdict(7 + kSlots), Verdict::kTrunkUnbound);
+  receiver.PutSession(7 + 5 * kSlots, 2, MakeFlow().tuple, 0x4000);
   EXPECT_EQ(verdict(7), Verdict::kTrunkUnbound);
-  EXPECT_EQ(verdict(7 + 5 * kPlaces), Verdict::kTrunkToClient);
+  EXPECT_EQ(verdict(7 + 5 * kSlots), Verdict::kTrunkToClient);
 }
 
 TEST(Forwarder, AProbeReplyHasTheNumberAndTheRoundTrip) {

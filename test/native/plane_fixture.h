@@ -30,7 +30,7 @@ struct PlaneFixture {
     options.coalescing_us = 50;
     cells.reset(new CounterCell[(workers + 1) * kCounterRowCells]{});
     traffic.reset(new TrunkTraffic[workers * options.remote_relays_max]{});
-    session_traffic.reset(new LegTraffic[workers * SessionTable::Places(options.sessions_max)]{});
+    session_traffic.reset(new LegTraffic[workers * SessionTable::Slots(options.sessions_max)]{});
     options.session_traffic = session_traffic.get();
     options.counters = cells.get();
     options.traffic = traffic.get();

@@ -122,7 +122,7 @@ TEST(SendRefusals, AWidenedPathGetsSegmentsAgain) {
     EXPECT_TRUE(Ip("route del fd78::3/128 dev a0"));
   }
   EXPECT_EQ(link.refused(), 1u);
-  usleep(OversizeSegments::kKeptNs / kNsPerUs);
+  usleep(SegmentsOverPathMtu::kKeptNs / kNsPerUs);
   EXPECT_EQ(link.Run(*link.narrow, 1'400), 20u);
   EXPECT_EQ(link.segmented(), 1u);
 }

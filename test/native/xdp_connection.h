@@ -45,8 +45,8 @@ struct Connection {
     action.generation = 7;
     action.session_index = 99;
     flow = FlowKey{tuple, 0x4000};
-    plane.ClearFlowTraffic(kPlace);
-    plane.PutFlow(flow, action, kPlace, Expiry{});
+    plane.ClearFlowTraffic(kSlot);
+    plane.PutFlow(flow, action, kSlot, Expiry{});
     plane.PutSession(SessionAction{5, kRelayIndex, 7, tuple, 0x4000}, Expiry{});
   }
 

@@ -24,7 +24,7 @@ TEST(XdpPlane, ForwardedDataReachesSocketsInAllMixesOfFamilies) {
         connection.ExpectBothWays();
       }
       // The counters have all traffic of this connection and no other.
-      const LegTraffic& from_peer = world.flow_traffic[kPlace];
+      const LegTraffic& from_peer = world.flow_traffic[kSlot];
       const LegTraffic& to_peer = world.session_traffic[5];
       EXPECT_EQ(from_peer.packets(), world.traffic[kRelayIndex].records_sent.Get() - sent_before);
       EXPECT_EQ(to_peer.packets(),

@@ -256,7 +256,7 @@ TEST(XdpTogether, ASessionThatTheMapRefusesKeepsItsCounters) {
   EXPECT_EQ(together.plane->session_traffic[5].packets() + world.session_traffic[5].packets(),
             records);
   // Another session at the place ends this one here, as in the workers.
-  EXPECT_TRUE(controller.PutSession(5 + SessionTable::Places(48), together.session) ==
+  EXPECT_TRUE(controller.PutSession(5 + SessionTable::Slots(48), together.session) ==
               StatusCode::kOk);
   WaitFor([&] { return together.plane->Count(Counter::kCommandsApplied) == 7; });
   together.other->Send(together.plane->trunk_address(),

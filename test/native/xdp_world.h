@@ -17,7 +17,7 @@ namespace turnpike::test {
 inline constexpr SipKey kKey{11, 22};
 inline constexpr uint32_t kRelayIndex = 1;
 // Index of the connection's traffic counters.
-inline constexpr uint32_t kPlace = 700;
+inline constexpr uint32_t kSlot = 700;
 inline constexpr int kWaitMs = 5'000;
 inline const Bytes kHello{'h', 'e', 'l', 'l', 'o'};
 

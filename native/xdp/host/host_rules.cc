@@ -58,7 +58,7 @@ void HostRules::Open(bool filters_count) {
   routes_.Open(NETLINK_ROUTE,
                filters_count ? Groups{RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE} : Groups{});
   routes_.FilterLists();
-  // Every place is due at first.
+  // Every source is due at first.
   for (RefreshThrottle& pace : paces_) pace.OnNews();
 }
 
@@ -87,11 +87,11 @@ bool HostRules::Look(const HostScope& scope, uint64_t monotonic_ns) {
     paces_[kOther].OnNews();
   }
   bool changed = false;
-  // Conntrack is last: a change found in another place makes it due at once.
-  for (int place = 0; place < kPlaces; ++place) {
-    const bool due = place == kTranslations ? AreTranslationsDue() : paces_[place].Due(now_ns_);
+  // Conntrack is last: a change found in another source makes it due at once.
+  for (int source = 0; source < kSources; ++source) {
+    const bool due = source == kTranslations ? AreTranslationsDue() : paces_[source].Due(now_ns_);
     if (!due) continue;
-    changed = LookAt(static_cast<Place>(place), scope) || changed;
+    changed = LookAt(static_cast<Source>(source), scope) || changed;
   }
   if (!changed) return false;
   all_.clear();
@@ -99,11 +99,11 @@ bool HostRules::Look(const HostScope& scope, uint64_t monotonic_ns) {
   return true;
 }
 
-bool HostRules::LookAt(Place place, const HostScope& scope) {
+bool HostRules::LookAt(Source source, const HostScope& scope) {
   Findings findings;
   DumpResult result = DumpResult::kOk;
   const char* what = "";
-  switch (place) {
+  switch (source) {
     case kNft:
       what = "nftables";
       result = nft_.Read(&netfilter_);
@@ -139,12 +139,12 @@ bool HostRules::LookAt(Place place, const HostScope& scope) {
       LookAtProcFiles(scope, &findings);
   }
   if (result == DumpResult::kRefused) AddUnknown(what, scope, &findings);
-  // The cause may be lack of memory, which sends no notification when it ends. The place is read
+  // The cause may be lack of memory, which sends no notification when it ends. The source is read
   // again.
-  if (std::any_of(findings.begin(), findings.end(), MayBeUnread)) paces_[place].OnNews();
-  if (findings == found_[place]) return false;
-  if (place != kTranslations) OnRulesGone(found_[place], findings);
-  found_[place] = std::move(findings);
+  if (std::any_of(findings.begin(), findings.end(), MayBeUnread)) paces_[source].OnNews();
+  if (findings == found_[source]) return false;
+  if (source != kTranslations) OnRulesGone(found_[source], findings);
+  found_[source] = std::move(findings);
   return true;
 }
 

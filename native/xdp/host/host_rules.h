@@ -27,14 +27,24 @@ class HostRules {
   // Reads notifications and the configuration that is due. Returns true if the findings changed.
   bool Look(const HostScope& scope, uint64_t monotonic_ns);
 
-  // The findings of all places.
+  // The findings of all sources.
   const Findings& findings() const { return all_; }
 
  private:
-  enum Place { kNft, kXfrm, kRouting, kRoutes, kDevices, kLegacy, kOther, kTranslations, kPlaces };
+  enum Source {
+    kNft,
+    kXfrm,
+    kRouting,
+    kRoutes,
+    kDevices,
+    kLegacy,
+    kOther,
+    kTranslations,
+    kSources
+  };
 
-  // Reads one place. Returns true if its findings changed.
-  bool LookAt(Place place, const HostScope& scope);
+  // Reads one source. Returns true if its findings changed.
+  bool LookAt(Source source, const HostScope& scope);
   // When NAT rules are removed, their sockets stay left out while conntrack remembers flows.
   void OnRulesGone(const Findings& before, const Findings& now);
   bool AreTranslationsDue() const;
@@ -46,8 +56,8 @@ class HostRules {
   NetlinkDump routes_;
   NftRuleset nft_;
   XtTables legacy_;
-  std::array<RefreshThrottle, kPlaces> paces_;
-  std::array<Findings, kPlaces> found_;
+  std::array<RefreshThrottle, kSources> paces_;
+  std::array<Findings, kSources> found_;
   Findings all_;
   HostScope scope_;
   uint64_t next_slow_look_ns_ = 0;

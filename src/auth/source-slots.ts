@@ -4,33 +4,33 @@ const IPV6_GROUPS = 8;
 
 /**
  * Locates a source (an IPv4 address or an IPv6 /64, or one port of it) in a table of fixed size. It
- * has one place in each half, by a keyed hash, so that nobody can aim at another source's places.
+ * has one slot in each half, by a keyed hash, so that nobody can aim at another source's slots.
  */
-export class SourcePlaces {
+export class SourceSlots {
   readonly #hash: HalfSipHash;
   readonly #groups = new Uint16Array(IPV6_GROUPS);
   readonly #half: number;
 
   /**
    * @param key - 8 bytes
-   * @param most - number of places, at least 2
+   * @param most - number of slots, at least 2
    */
   constructor(key: Uint8Array, most: number) {
     this.#hash = new HalfSipHash(key);
     this.#half = Math.floor(most / 2);
   }
 
-  /** Number of places, even. */
+  /** Number of slots, even. */
   get size(): number {
     return this.#half * 2;
   }
 
-  /** The place in the first half of the source that was located last. */
+  /** The slot in the first half of the source that was located last. */
   get first(): number {
     return this.#hash.low % this.#half;
   }
 
-  /** The place in the second half of the source that was located last. */
+  /** The slot in the second half of the source that was located last. */
   get second(): number {
     return this.#half + (this.#hash.high % this.#half);
   }

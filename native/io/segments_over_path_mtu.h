@@ -14,7 +14,7 @@
 
 namespace turnpike {
 
-class OversizeSegments {
+class SegmentsOverPathMtu {
  public:
   static constexpr uint64_t kKeptNs = kNsPerSecond;
 
