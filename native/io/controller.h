@@ -127,7 +127,7 @@ class Controller {
   // Removes a flow that a worker had from the fast path, unless another worker has it.
   void RemoveFromFastPath(const FlowKey& key);
   // Returns the index of a flow's traffic counters of the fast path. The worker has the flow.
-  uint32_t FlowPlace(uint32_t worker, const FlowKey& key);
+  uint32_t FlowSlot(uint32_t worker, const FlowKey& key);
   bool HasRoomForEndpoints(uint32_t worker) const;
   bool HasRoomToClose(uint32_t worker) const;
   // Removes an endpoint's entries. Returns false if a queue filled up first.

@@ -27,12 +27,12 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
   for (uint32_t i = workers.first; i < workers.end; ++i) {
     const bool is_new = flows_[i]->Find(key) == nullptr;
     flows_[i]->FindOrInsert(key);
-    if (is_new && fast_path_ != nullptr) fast_path_->ClearFlowTraffic(FlowPlace(i, key));
+    if (is_new && fast_path_ != nullptr) fast_path_->ClearFlowTraffic(FlowSlot(i, key));
   }
   if (fast_path_ != nullptr) {
     // The fast path has one entry for the flow and counts it as the first of these workers would.
-    const uint32_t place = FlowPlace(workers.first, key);
-    const uint32_t cell = fast_path_->PutFlow(key, action, place, ExpiryAfter(lifetime_seconds));
+    const uint32_t slot = FlowSlot(workers.first, key);
+    const uint32_t cell = fast_path_->PutFlow(key, action, slot, ExpiryAfter(lifetime_seconds));
     if (action.kind == FlowAction::Kind::kTrunk) action.sequence_cell = cell;
   }
   Command command{};
@@ -87,12 +87,12 @@ StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
 void Controller::RemoveFromFastPath(const FlowKey& key) {
   for (uint32_t i = 0; i < flows_.size(); ++i) {
     // Another worker has the flow and numbers its records by the fast path's cell.
-    if (flows_[i]->Find(key) != nullptr) return fast_path_->MoveFlow(key, FlowPlace(i, key));
+    if (flows_[i]->Find(key) != nullptr) return fast_path_->MoveFlow(key, FlowSlot(i, key));
   }
   fast_path_->RemoveFlow(key);
 }
 
-uint32_t Controller::FlowPlace(uint32_t worker, const FlowKey& key) {
+uint32_t Controller::FlowSlot(uint32_t worker, const FlowKey& key) {
   return worker * client_flows_max_ + flows_[worker]->NumberOf(flows_[worker]->Find(key));
 }
 

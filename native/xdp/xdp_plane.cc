@@ -182,14 +182,14 @@ void XdpPlane::RemoveFlow(const FlowKey& key) {
   tables_.RemoveFlow(key);
 }
 
-void XdpPlane::MoveFlow(const FlowKey& key, uint32_t place) {
+void XdpPlane::MoveFlow(const FlowKey& key, uint32_t slot) {
   const std::lock_guard lock(mutex_);
-  tables_.MoveFlow(key, place);
+  tables_.MoveFlow(key, slot);
 }
 
-void XdpPlane::ClearFlowTraffic(uint32_t place) {
+void XdpPlane::ClearFlowTraffic(uint32_t slot) {
   const std::lock_guard lock(mutex_);
-  tables_.ClearFlowTraffic(place);
+  tables_.ClearFlowTraffic(slot);
 }
 
 void XdpPlane::PutSession(const SessionAction& action, Expiry expiry) {

@@ -65,8 +65,8 @@ class XdpPlane : public FastPath {
                    Expiry expiry) override;
   void RefreshFlow(const FlowKey& key, Expiry expiry) override;
   void RemoveFlow(const FlowKey& key) override;
-  void MoveFlow(const FlowKey& key, uint32_t place) override;
-  void ClearFlowTraffic(uint32_t place) override;
+  void MoveFlow(const FlowKey& key, uint32_t slot) override;
+  void ClearFlowTraffic(uint32_t slot) override;
   void PutSession(const SessionAction& action, Expiry expiry) override;
   void RefreshSession(uint32_t index, Expiry expiry) override;
   void RemoveSession(uint32_t index) override;

@@ -255,7 +255,7 @@ TEST(XdpTogether, ASessionThatTheMapRefusesKeepsItsCounters) {
   const uint64_t records = together.received_sequence - 100;
   EXPECT_EQ(together.plane->session_traffic[5].packets() + world.session_traffic[5].packets(),
             records);
-  // Another session at the place ends this one here, as in the workers.
+  // Another session at the slot ends this one here, as in the workers.
   EXPECT_TRUE(controller.PutSession(5 + SessionTable::Slots(48), together.session) ==
               StatusCode::kOk);
   WaitFor([&] { return together.plane->Count(Counter::kCommandsApplied) == 7; });
