@@ -256,6 +256,11 @@ void XdpPlane::RefreshDevices() {
   tables_.next_hops().SetDevices(std::move(devices));
 }
 
+bool XdpPlane::IsAnyAbsent() const {
+  return std::any_of(attached_.begin(), attached_.end(),
+                     [](const Attached& each) { return !each.present && !each.left_out; });
+}
+
 bool XdpPlane::Follow(const Device& device, Attached* attached) {
   if (device.ifindex == attached->ifindex) return true;
   const int link = LinkXdp(program_.program, device.ifindex, mode());
@@ -349,7 +354,12 @@ void XdpPlane::UpkeepTurn(bool tick) {
       BeginDay();
       Collect();
       tables_.ShareWindows();
-      if (++ticks_ % kTicksPerSecond == 0) next_hops.ResolveSomeAgain();
+      tables_.RetryOneRelay();
+      if (++ticks_ % kTicksPerSecond == 0) {
+        next_hops.ResolveSomeAgain();
+        // No event tells when a device that another program held can be attached.
+        if (IsAnyAbsent()) RefreshDevices();
+      }
     }
   }
   // Releases the lock after each destination, so that the controlling thread does not wait for all

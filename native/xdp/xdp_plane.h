@@ -112,6 +112,8 @@ class XdpPlane : public FastPath {
   // Attaches again if the name now belongs to another device. Returns false on failure.
   bool Follow(const Device& device, Attached* attached);
   Status StartUpkeep();
+  // Whether the program is missing on a device that no rule leaves out.
+  bool IsAnyAbsent() const;
   void RefreshDevices();
   void RefreshAddresses();
   void Upkeep();

@@ -88,6 +88,10 @@ class XdpTables {
   // address are left to the sockets.
   void SetLocalAddresses(std::vector<IpAddress> addresses);
 
+  // Writes a relay again that the kernel refused to store, if there is one. Called periodically, as
+  // relays are put rarely.
+  void RetryOneRelay();
+
   NextHops& next_hops() { return next_hops_; }
   // Whether a relay has this index.
   bool HasRemoteRelay(uint32_t relay_index) const { return relays_[relay_index].present; }
@@ -99,6 +103,9 @@ class XdpTables {
     // Keys of its source addresses in the map of flows.
     std::vector<tp_flow_key> sources;
     uint32_t destination = 0;
+    // Whether the program's maps have the relay, and all its sources.
+    bool written = false;
+    bool sources_written = false;
     // The set of lanes in use. It advances each time the workers change their lane offset.
     uint32_t lane_set = 0;
   };
@@ -135,6 +142,8 @@ class XdpTables {
   EntryMap<tp_flow_key, tp_flow> flows_;
   EntryMap<uint32_t, tp_session> sessions_;
   std::vector<HeldRelay> relays_;
+  // The relay that RetryOneRelay wrote last.
+  size_t retried_ = 0;
   // The last window that ShareWindows handled.
   tp_window_key shared_last_{};
   uint16_t today_ = 0;

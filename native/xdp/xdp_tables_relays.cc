@@ -69,7 +69,7 @@ void XdpTables::SetToday(uint16_t today) {
 }
 
 void XdpTables::WriteRemoteRelay(uint32_t relay_index) {
-  const HeldRelay& held = relays_[relay_index];
+  HeldRelay& held = relays_[relay_index];
   const TransportAddress local = LocalOf(held.relay.path);
   tp_remote_relay shared{};
   shared.generation = held.relay.generation;
@@ -101,13 +101,26 @@ void XdpTables::WriteRemoteRelay(uint32_t relay_index) {
   tp_set_path_sums(&shared.path);
   // If the new entry does not fit, the old one is removed, because the workers already use the new
   // one.
-  if (UpdateBpfMap(program_.relays, &relay_index, &shared) != 0)
-    DeleteFromBpfMap(program_.relays, &relay_index);
+  held.written = UpdateBpfMap(program_.relays, &relay_index, &shared) == 0;
+  if (!held.written) DeleteFromBpfMap(program_.relays, &relay_index);
+}
+
+void XdpTables::RetryOneRelay() {
+  for (size_t i = 0; i < relays_.size(); ++i) {
+    const size_t relay_index = (retried_ + 1 + i) % relays_.size();
+    const HeldRelay& held = relays_[relay_index];
+    if (!held.present || (held.written && held.sources_written)) continue;
+    retried_ = relay_index;
+    WriteRemoteRelay(static_cast<uint32_t>(relay_index));
+    WriteSources(static_cast<uint32_t>(relay_index));
+    return;
+  }
 }
 
 void XdpTables::WriteSources(uint32_t relay_index) {
   HeldRelay& held = relays_[relay_index];
   EraseSources(held);
+  held.sources_written = true;
   tp_flow flow{};
   flow.kind = TP_TRUNK_SOURCE;
   flow.relay_index = relay_index;
@@ -115,7 +128,11 @@ void XdpTables::WriteSources(uint32_t relay_index) {
   const auto put = [&](const TransportAddress& source, const IpAddress& ip, uint16_t port) {
     if (source.ip.IsIpv4() != ip.IsIpv4()) return;
     const tp_flow_key key = MakeKey(source, TransportAddress{ip, port}, 0);
-    if (UpdateBpfMap(program_.flows, &key, &flow) == 0) held.sources.push_back(key);
+    if (UpdateBpfMap(program_.flows, &key, &flow) == 0) {
+      held.sources.push_back(key);
+    } else {
+      held.sources_written = false;
+    }
   };
   const std::vector<TransportAddress>& sockets = bound_[static_cast<size_t>(Side::kTrunk)];
   for (const TransportAddress& source : held.relay.sources) {

@@ -74,6 +74,23 @@ TEST(XdpDevices, ARecreatedDeviceGetsTheProgramAgain) {
   ExpectAttached(&connection.plane, {"r0"});
 }
 
+TEST(XdpDevices, ADeviceThatAnotherProgramHeldIsAttachedLater) {
+  World world;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  const Inside inside(world.relay_host);
+  EXPECT_TRUE(Ip("link del r1"));
+  ExpectAttached(&connection.plane, {"r0"});
+  EXPECT_TRUE(Ip("link add v0 type veth peer name v1"));
+  const int other = AttachPass("v0");
+  EXPECT_TRUE(Ip("link set v0 name r1"));
+  usleep(300'000);
+  ExpectAttached(&connection.plane, {"r0"});
+  // The end of the other program sends no notification.
+  close(other);
+  ExpectAttached(&connection.plane, {"r0", "r1"});
+}
+
 TEST(XdpDevices, AFailedMappingOfTablesIsReported) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
