@@ -233,6 +233,8 @@ TEST(XdpTogether, AFlowLeavesTheProgramWithTheLastWorkerThatHasIt) {
   EXPECT_EQ(world.flow_traffic[together.plane->options.client_flows_max].packets(),
             before + kRounds);
   EXPECT_TRUE(controller.RemoveClientFlow(1, together.flow) == StatusCode::kOk);
+  // Both workers have executed the four commands of the start and the removal.
+  WaitFor([&] { return together.plane->Count(Counter::kCommandsApplied) == 10; });
   together.client->Send(together.plane->client_address(), XdpScene::ChannelData(0x4000, kHello));
   WaitFor([&] { return together.plane->Count(Verdict::kChannelUnknown) == 1; });
 }
