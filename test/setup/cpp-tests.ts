@@ -42,10 +42,9 @@ export function buildWithCmake(
   const defined = definitions.map((definition) => `-D${definition}`);
   const build = ['--build', folder, '--parallel', '2', '--target', ...targets];
   emptyMovedBuild(folder, '.');
-  return (
-    run(cmake, ['-S', '.', '-B', folder, ...defined], { quiet: true }) &&
-    run(cmake, build, { quiet: true })
-  );
+  const configure = () => run(cmake, ['-S', '.', '-B', folder, ...defined], { quiet: true });
+  // Where the compiler has changed, the first time forgets every other variable.
+  return configure() && configure() && run(cmake, build, { quiet: true });
 }
 
 /**
