@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "forward/bare_closed_indications.h"
 #include "forward/bundler.h"
-#include "forward/closed_indications.h"
 #include "forward/forwarder.h"
 #include "io/byte_ring.h"
 #include "io/command_queue.h"
@@ -210,7 +210,7 @@ class Worker {
   TrunkAuthenticator path_probe_authenticator_;
   Forwarder forwarder_;
   Bundler bundler_;
-  ClosedIndications closed_indications_;
+  BareClosedIndications closed_indications_;
   ReceiveCoalescer coalescer_;
   ReceiveBatch batch_;
   // Datagrams to send, through all sockets.

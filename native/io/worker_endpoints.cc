@@ -1,4 +1,5 @@
-// The part of Worker that opens and closes endpoints and passes datagrams between workers.
+// The part of Worker that opens and closes endpoints, reports their sockets' ICMP errors, and
+// passes datagrams between workers.
 #include <errno.h>
 #include <sys/epoll.h>
 

@@ -161,14 +161,14 @@ void Worker::CloseBundles() {
 void Worker::SendClosedIndication(const Packet& packet, const Now& now) {
   Outgoing out;
   switch (closed_indications_.Answer(packet, now, &out)) {
-    case ClosedIndications::Result::kSent:
+    case BareClosedIndications::Result::kSent:
       counters_.Add(Counter::kClosedIndicationsSent);
       QueueData(out);
       break;
-    case ClosedIndications::Result::kOverBudget:
+    case BareClosedIndications::Result::kOverBudget:
       counters_.Add(Counter::kClosedIndicationsOverBudget);
       break;
-    case ClosedIndications::Result::kWithheld:
+    case BareClosedIndications::Result::kWithheld:
       break;
   }
 }

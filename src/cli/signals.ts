@@ -3,7 +3,10 @@ import { constants } from 'node:os';
 import type { Logger } from 'pino';
 import { EXIT, SIGNAL_EXIT } from './exit-codes.js';
 
-/** A command that is still running this long after a stop signal is ended with code 1, in ms. */
+/**
+ * A command that is still running this long after a stop signal is ended with code 1, in ms. A
+ * server whose close hangs ends before that (`SERVER_STOP_MS`).
+ */
 export const STOP_MS_MAX = 10_000;
 
 /** The signal handlers of a running command. */

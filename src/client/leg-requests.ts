@@ -5,14 +5,14 @@ import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { LIVENESS_MS } from './data-liveness.js';
 import type { ConnectionGrant } from './grant.js';
-import type { RequestOptions } from './requests.js';
 import {
   allocateWaitsMs,
   closeWaitsMs,
   connectWaitsMs,
   livenessCheckWaitsMs,
   standardWaitsMs,
-} from './retransmission.js';
+} from './request-waits.js';
+import type { RequestOptions } from './requests.js';
 
 /** Default time for the first response to an Allocate. */
 export const OPEN_TIMEOUT_MS = 3_000;

@@ -15,7 +15,7 @@ import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionGrant } from './grant.js';
 import { aborted, rejection } from './peer-errors.js';
-import { RelayRoundTrip } from './retransmission.js';
+import { RelayRoundTrip } from './request-waits.js';
 import type { Scheduler } from './scheduler.js';
 import { Transaction } from './transaction.js';
 

@@ -28,7 +28,8 @@ export interface OperatorHttp {
 }
 
 /**
- * Serves `/healthz`, `/readyz` and `/metrics` of a relay or a directory.
+ * Serves `/healthz`, `/readyz` and `/metrics` of a relay or a directory without authentication, to
+ * everybody who reaches the address.
  * @param listen - the address to bind; port 0 selects a free port
  * @param service - the relay or directory
  * @returns the open server

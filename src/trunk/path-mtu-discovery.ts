@@ -18,7 +18,8 @@ const LOWER_BYTES = [PATH_MTU_BASE_BYTES, PATH_MTU_LOWER_BYTES, DATA_PLANE_LIMIT
  * Datagram path MTU discovery by probes (RFC 8899, DPLPMTUD). Sizes are bytes of UDP payload, times
  * are monotonic ms. A size is valid from the first reply to a probe of it until `LOSSES_MAX` probes
  * in a row are lost. The size in use is probed all the time, and a larger one from time to time, so
- * that both a narrower and a wider path are noticed.
+ * that both a narrower and a wider path are noticed. `RelayPaths` passes the size in use to the
+ * data plane, which fills bundles up to it.
  */
 export class PathMtuDiscovery {
   readonly #max: number;

@@ -1,9 +1,9 @@
 // libFuzzer: any bytes to the client side of a forwarder.
-#include "forward/closed_indications.h"
+#include "forward/bare_closed_indications.h"
 #include "forwarder_fixture.h"
 #include "wire/stun_header.h"
 
-using turnpike::ClosedIndications;
+using turnpike::BareClosedIndications;
 using turnpike::FlowKey;
 using turnpike::Now;
 using turnpike::Outgoing;
@@ -17,8 +17,8 @@ constexpr uint16_t kExpired = 0x4003;
 // Checks that a Closed indication is STUN and not longer than the data that caused it.
 void CheckClosedIndication(const turnpike::Packet& packet) {
   static turnpike::RelayHosts relays;
-  static ClosedIndications* const hints = [] {
-    auto* made = new ClosedIndications;
+  static BareClosedIndications* const hints = [] {
+    auto* made = new BareClosedIndications;
     if (!relays.Allocate({1, 2}).ok() || !made->Allocate({1, 2}, 1'000, &relays).ok()) {
       std::abort();
     }
@@ -27,7 +27,7 @@ void CheckClosedIndication(const turnpike::Packet& packet) {
   static uint64_t now_ns = 0;
   now_ns += turnpike::kNsPerSecond;
   Outgoing out{};
-  if (hints->Answer(packet, Now{now_ns, 325}, &out) != ClosedIndications::Result::kSent) return;
+  if (hints->Answer(packet, Now{now_ns, 325}, &out) != BareClosedIndications::Result::kSent) return;
   if (out.length > packet.length ||
       turnpike::ClassifyStun(out.data, out.length) != turnpike::StunKind::kRequestOrIndication) {
     __builtin_trap();

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { DataLiveness } from '../../src/client/data-liveness.js';
-import { CHECK_REPEAT_MS } from '../../src/client/retransmission.js';
+import { CHECK_REPEAT_MS } from '../../src/client/request-waits.js';
 import { listenerHandle } from '../../src/native/transport-handle.js';
 import { Leg } from '../../src/overlay/leg.js';
 import { OVERLAY_LIMITS } from '../../src/overlay/overlay-limits.js';

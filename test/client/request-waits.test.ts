@@ -5,7 +5,7 @@ import {
   connectWaitsMs,
   RelayRoundTrip,
   standardWaitsMs,
-} from '../../src/client/retransmission.js';
+} from '../../src/client/request-waits.js';
 import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 
 const sum = (waits: readonly number[]) => waits.reduce((total, wait) => total + wait, 0);

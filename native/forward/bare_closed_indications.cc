@@ -1,4 +1,4 @@
-#include "forward/closed_indications.h"
+#include "forward/bare_closed_indications.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -23,8 +23,8 @@ uint64_t SourceHash(const SipKey& key, const IpAddress& ip) {
 
 }  // namespace
 
-Status ClosedIndications::Allocate(const SipKey& hash_key, uint32_t per_second,
-                                   const RelayHosts* relays) {
+Status BareClosedIndications::Allocate(const SipKey& hash_key, uint32_t per_second,
+                                       const RelayHosts* relays) {
   relays_ = relays;
   hash_key_ = hash_key;
   if (per_second == 0) return {};
@@ -37,8 +37,8 @@ Status ClosedIndications::Allocate(const SipKey& hash_key, uint32_t per_second,
   return sources_.Allocate(kClosedIndicationSourcesMax);
 }
 
-ClosedIndications::Result ClosedIndications::Answer(const Packet& packet, const Now& now,
-                                                    Outgoing* out) {
+BareClosedIndications::Result BareClosedIndications::Answer(const Packet& packet, const Now& now,
+                                                            Outgoing* out) {
   if (interval_ns_ == 0 || packet.length < kStunHeaderBytes) return Result::kWithheld;
   const TransportAddress& source = packet.tuple->remote;
   if (relays_->Contain(source)) return Result::kWithheld;
@@ -54,7 +54,7 @@ ClosedIndications::Result ClosedIndications::Answer(const Packet& packet, const 
   return Result::kSent;
 }
 
-uint64_t ClosedIndications::Random() {
+uint64_t BareClosedIndications::Random() {
   SipHash24 hash(random_key_);
   hash.UpdateWord(++random_counter_, 8);
   return hash.Finish();

@@ -1,5 +1,5 @@
 // Closed indications to the senders of data that matches no flow.
-#include "forward/closed_indications.h"
+#include "forward/bare_closed_indications.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ namespace {
 using test::PacketBuffer;
 using test::ToTransportAddress;
 using test::ToTuple;
-using Result = ClosedIndications::Result;
+using Result = BareClosedIndications::Result;
 
 const SipKey kKey{3, 4};
 // ChannelData of 16 bytes, 20 with its header: the shortest that gets an indication.
@@ -34,12 +34,12 @@ struct Scene {
   }
 
   RelayHosts relays;
-  ClosedIndications hints;
+  BareClosedIndications hints;
   std::unique_ptr<PacketBuffer> packet;
   Outgoing out{};
 };
 
-TEST(ClosedIndications, IndicationsAreBareAndGoToTheSource) {
+TEST(BareClosedIndications, IndicationsAreBareAndGoToTheSource) {
   Scene scene(1'000);
   std::set<std::string> ids;
   for (uint64_t i = 0; i < 10; ++i) {
@@ -54,14 +54,14 @@ TEST(ClosedIndications, IndicationsAreBareAndGoToTheSource) {
   EXPECT_EQ(ids.size(), size_t{10});
 }
 
-TEST(ClosedIndications, NoIndicationIsLongerThanItsDatagram) {
+TEST(BareClosedIndications, NoIndicationIsLongerThanItsDatagram) {
   Scene scene(1'000);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0, 19), Result::kWithheld);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0, 4), Result::kWithheld);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0, 20), Result::kSent);
 }
 
-TEST(ClosedIndications, WithoutABudgetNothingIsSent) {
+TEST(BareClosedIndications, WithoutABudgetNothingIsSent) {
   Scene scene(0);
   EXPECT_EQ(scene.Answer("203.0.113.7:4000", 0), Result::kWithheld);
 }
@@ -74,7 +74,7 @@ uint32_t Sent(Scene& scene, uint32_t count, uint64_t now_ns,
   return sent;
 }
 
-TEST(ClosedIndications, ASourceHasOneBudgetForAllPorts) {
+TEST(BareClosedIndications, ASourceHasOneBudgetForAllPorts) {
   Scene scene(1'000'000);
   const auto one_host = [](uint32_t i) { return "203.0.113.7:" + std::to_string(1'024 + i); };
   EXPECT_EQ(Sent(scene, 1'000, 0, one_host), uint32_t{kClosedIndicationsPerSourceBurst});
@@ -83,7 +83,7 @@ TEST(ClosedIndications, ASourceHasOneBudgetForAllPorts) {
   EXPECT_EQ(scene.Answer("203.0.113.8:4000", kNsPerSecond), Result::kSent);
 }
 
-TEST(ClosedIndications, AnIpv6Prefix64IsOneSource) {
+TEST(BareClosedIndications, AnIpv6Prefix64IsOneSource) {
   Scene scene(1'000'000);
   const auto one_network = [](uint32_t i) {
     return "[2001:db8::" + std::to_string(i % 10) + "]:" + std::to_string(1'024 + i);
@@ -92,7 +92,7 @@ TEST(ClosedIndications, AnIpv6Prefix64IsOneSource) {
   EXPECT_EQ(scene.Answer("[2001:db8:0:1::1]:4000", 0), Result::kSent);
 }
 
-TEST(ClosedIndications, AllSourcesTogetherHaveABudget) {
+TEST(BareClosedIndications, AllSourcesTogetherHaveABudget) {
   Scene scene(100);
   const auto anybody = [](uint32_t i) {
     return "198.51." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":4000";
@@ -103,7 +103,7 @@ TEST(ClosedIndications, AllSourcesTogetherHaveABudget) {
   EXPECT_EQ(scene.Answer("192.0.2.99:4000", 3'600 * kNsPerSecond), Result::kOverBudget);
 }
 
-TEST(ClosedIndications, RelayHostsGetNoIndication) {
+TEST(BareClosedIndications, RelayHostsGetNoIndication) {
   Scene scene(1'000'000);
   scene.relays.Set({ToTransportAddress("192.0.2.10:0"), ToTransportAddress("127.0.0.1:3478"),
                     ToTransportAddress("[2001:db8::1]:0")});
@@ -118,7 +118,7 @@ TEST(ClosedIndications, RelayHostsGetNoIndication) {
   EXPECT_EQ(scene.Answer("192.0.2.11:3478", 0), Result::kWithheld);
 }
 
-TEST(ClosedIndications, TooManyRelayHostsStopAllIndications) {
+TEST(BareClosedIndications, TooManyRelayHostsStopAllIndications) {
   Scene scene(1'000'000);
   std::vector<TransportAddress> hosts;
   for (uint32_t i = 0; i < kRelayHostsMax; ++i) {

@@ -1,4 +1,4 @@
-// The part of Controller that drains what workers punt and report.
+// The part of Controller that fetches what workers punt and report, for JavaScript.
 #include <cstring>
 
 #include "io/controller.h"

@@ -1,5 +1,6 @@
 // Bare Closed indications (PROTOCOL.md section 2): the response to client data that matches no leg,
-// for a peer whose NAT mapping changed or whose leg ended.
+// for a peer whose NAT mapping changed or whose leg ended. A leg that ends tells its peer by a
+// Closed with integrity, which TypeScript sends (src/overlay/leg-ends.ts).
 //
 // An attacker with a forged source address can direct the indications anywhere. Therefore an
 // indication is never longer than the datagram that caused it, is never sent to a relay, and is
@@ -26,7 +27,7 @@ inline constexpr uint64_t kClosedIndicationsPerSourceBurst = 20;
 inline constexpr uint32_t kClosedIndicationSourcesMax = 8'192;
 
 // The indications of one worker.
-class ClosedIndications {
+class BareClosedIndications {
  public:
   enum class Result : uint8_t { kSent, kOverBudget, kWithheld };
 
