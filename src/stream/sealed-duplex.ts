@@ -1,4 +1,4 @@
-import { Duplex } from 'node:stream';
+import { Duplex, type Writable } from 'node:stream';
 import { TurnpikeError } from '../errors.js';
 import { type Path, PING_MS, type Traffic } from './path.js';
 import { SealedStream, type SealedStreamOptions } from './sealed-stream.js';
@@ -35,9 +35,12 @@ export class SealedDuplex extends Duplex {
     this.#tick = setInterval(() => this.#onTick(), PING_MS);
   }
 
-  /** Whether both directions have ended, everything has arrived, and all of it was read here. */
+  /**
+   * Whether both directions have ended and everything has arrived. The other side may leave then,
+   * although this stream's reader has not read all.
+   */
   get complete(): boolean {
-    return this.#stream.bytes.complete && this.readableEnded;
+    return this.#stream.bytes.complete;
   }
 
   /** Monotonic ms of the last authentic message; -Infinity before the first. */
@@ -56,7 +59,7 @@ export class SealedDuplex extends Duplex {
     this.#stream.detach();
     clearTimeout(this.#timer);
     // The other side leaves when it has everything.
-    if (this.#stream.bytes.complete) this.#finish();
+    if (this.complete) this.#finish();
   }
 
   /** Takes a datagram of the connection. */
@@ -73,6 +76,15 @@ export class SealedDuplex extends Duplex {
   /** Returns the traffic over all connections. */
   traffic(): Traffic {
     return { ...this.#stream.traffic(), ...this.#sums };
+  }
+
+  /**
+   * Stops a pipe to an output and writes all that has arrived to it, whether it takes more or not.
+   * To be called once the stream is complete: the other side counts those bytes as taken.
+   */
+  writeRestTo(output: Writable): void {
+    this.unpipe(output);
+    for (let chunk = this.read(); chunk !== null; chunk = this.read()) output.write(chunk);
   }
 
   override _read(): void {

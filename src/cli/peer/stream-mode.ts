@@ -19,6 +19,7 @@ export interface StreamModeOptions {
 /** `turnpike peer` without `--udp-…`: a sealed stream between standard input and output. */
 export class StreamMode extends SealedDuplex implements PeerMode {
   readonly finished: Promise<number>;
+  readonly #stdout: CommandIo['stdout'];
 
   constructor({ io: { stdin, stdout }, ...options }: StreamModeOptions) {
     super({
@@ -34,6 +35,8 @@ export class StreamMode extends SealedDuplex implements PeerMode {
     };
     stdin.on('error', onFailure).pipe(this);
     this.pipe(stdout.on('error', onFailure), { end: false });
+    this.#stdout = stdout;
+    this.once('finish', () => this.writeRestTo(stdout));
     // A terminal whose output goes to a file has nothing to send: both directions end together.
     if (stdin.isTTY && !stdout.isTTY) {
       this.once('end', () => {
@@ -44,7 +47,10 @@ export class StreamMode extends SealedDuplex implements PeerMode {
   }
 
   interrupt(signal: string): number {
-    if (this.complete) return EXIT.ok;
+    if (this.complete) {
+      this.writeRestTo(this.#stdout);
+      return EXIT.ok;
+    }
     this.sendReset();
     return SIGNAL_EXIT[signal] ?? EXIT.failed;
   }

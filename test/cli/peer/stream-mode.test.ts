@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import t, { type Test } from 'tap';
 import type { CommandIo } from '../../../src/cli/command.js';
@@ -73,6 +74,52 @@ t.test('each input is written at the other side, and both sides finish', async (
   t.ok(Buffer.concat(b.output).equals(inputA));
   t.ok(Buffer.concat(a.output).equals(inputB));
   t.match(a.mode.traffic(), { bytesIn: 70_000, bytesOut: 50_000, dropped: {} });
+});
+
+/** Returns an output that takes chunks only once it is released. */
+function slowOutput() {
+  const chunks: Buffer[] = [];
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const stdout = new Writable({
+    highWaterMark: 1,
+    write: (chunk, _encoding, done) => {
+      chunks.push(chunk);
+      void released.then(() => done());
+    },
+  });
+  return { stdout, chunks, release };
+}
+
+t.test('a finished stream writes all to an output that is read slowly', async (t) => {
+  const slow = slowOutput();
+  const [a, b] = [openSide(t), openSide(t, { stdout: slow.stdout })];
+  const input = randomBytes(10_000);
+  a.stdin.end(input);
+  b.stdin.end();
+  connect(a, b);
+  t.strictSame(await Promise.all([a.mode.finished, b.mode.finished]), [0, 0]);
+  await b.mode.close();
+  slow.release();
+  slow.stdout.end();
+  await once(slow.stdout, 'finish');
+  t.ok(Buffer.concat(slow.chunks).equals(input));
+});
+
+t.test('a signal after everything has arrived loses nothing', async (t) => {
+  const slow = slowOutput();
+  const [a, b] = [openSide(t), openSide(t, { stdout: slow.stdout })];
+  a.stdin.end('all of it');
+  b.stdin.end();
+  connect(a, b);
+  await a.mode.finished;
+  t.equal(b.mode.interrupt('SIGTERM'), 0);
+  slow.release();
+  slow.stdout.end();
+  await once(slow.stdout, 'finish');
+  t.equal(Buffer.concat(slow.chunks).toString(), 'all of it');
 });
 
 t.test('the stream continues over the next connection', async (t) => {
