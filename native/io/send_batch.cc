@@ -57,6 +57,7 @@ class Retries {
       case EHOSTDOWN:
       case ENONET:
       case EOPNOTSUPP:
+        doubtful_ = 0;
         return true;
       // An ICMP error, or a refusal of this message: no route, or too long. The second time in a
       // row it is the message's.

@@ -151,7 +151,6 @@ void XdpPlane::Wake() {
 void XdpPlane::Close() {
   const std::lock_guard closing(close_mutex_);
   stop_ = true;
-  clock_.Stop();
   if (running_) {
     Wake();
     pthread_join(thread_, nullptr);
@@ -161,6 +160,8 @@ void XdpPlane::Close() {
   if (wake_fd_ >= 0) close(wake_fd_);
   wake_fd_ = -1;
   Detach();
+  // The program judges entries by this clock as long as it is attached.
+  clock_.Stop();
   tp_program_close(&program_);
 }
 
