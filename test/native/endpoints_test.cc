@@ -136,6 +136,19 @@ int DescriptorOf(const TransportAddress& address) {
   return found;
 }
 
+// Two workers: what the peer sends to an endpoint of the first leaves by one of the second.
+struct HandOverScene : Scene {
+  HandOverScene() : Scene(2) {
+    const FlowKey key = KeyOf(in, peer, 0x4001);
+    EXPECT_EQ(controller->PutClientFlow(0, key, To(KeyOf(out, peer, 0).tuple)), StatusCode::kOk);
+    WaitFor([&] { return Count(Counter::kCommandsApplied) == 3; });
+  }
+
+  Peer peer;
+  const TransportHandle in = Open(0);
+  const TransportHandle out = Open(1);
+};
+
 TEST(Endpoints, ResponsesHaveThePortOrTheError) {
   Scene scene(2);
   const TransportHandle handle = scene.Open(1);
@@ -217,36 +230,22 @@ TEST(Endpoints, DatagramsOfAClosedEndpointAreNotHandedUp) {
 }
 
 TEST(Endpoints, DatagramsForAnotherWorkersEndpointAreHandedOver) {
-  Scene scene(2);
-  Peer peer;
-  const TransportHandle in = scene.Open(0);
-  const TransportHandle out = scene.Open(1);
-  const FlowKey key = KeyOf(in, peer, 0x4001);
-  EXPECT_EQ(scene.controller->PutClientFlow(0, key, To(KeyOf(out, peer, 0).tuple)),
-            StatusCode::kOk);
-  WaitFor([&] { return scene.Count(Counter::kCommandsApplied) == 3; });
+  HandOverScene scene;
   for (uint8_t i = 0; i < 100; ++i) {
-    peer.Send(scene.AddressOf(in), Bytes{0x40, 0x01, 0, 1, i});
-    EXPECT_TRUE(peer.Receive() == (Bytes{0x40, 0x00, 0, 1, i}));
+    scene.peer.Send(scene.AddressOf(scene.in), Bytes{0x40, 0x01, 0, 1, i});
+    EXPECT_TRUE(scene.peer.Receive() == (Bytes{0x40, 0x00, 0, 1, i}));
   }
   EXPECT_EQ(scene.Count(Counter::kHandedOver), 100u);
   EXPECT_EQ(scene.Count(Counter::kHandOverFull), 0u);
-  scene.Close(out);
-  peer.Send(scene.AddressOf(in), Bytes{0x40, 0x01, 0, 1, 0});
+  scene.Close(scene.out);
+  scene.peer.Send(scene.AddressOf(scene.in), Bytes{0x40, 0x01, 0, 1, 0});
   WaitFor([&] { return scene.Count(Counter::kEndpointGone) == 1; });
-  EXPECT_TRUE(peer.Receive(20).empty());
+  EXPECT_TRUE(scene.peer.Receive(20).empty());
 }
 
 TEST(Endpoints, DatagramsForAStoppedWorkerWaitOrAreCounted) {
   constexpr uint64_t kBurstBytes = 512 * 1024;
-  Scene scene(2);
-  Peer peer;
-  const TransportHandle in = scene.Open(0);
-  const TransportHandle out = scene.Open(1);
-  const FlowKey key = KeyOf(in, peer, 0x4001);
-  EXPECT_EQ(scene.controller->PutClientFlow(0, key, To(KeyOf(out, peer, 0).tuple)),
-            StatusCode::kOk);
-  WaitFor([&] { return scene.Count(Counter::kCommandsApplied) == 3; });
+  HandOverScene scene;
   Bytes message(1'204);
   message[0] = 0x40;
   message[1] = 0x01;
@@ -255,7 +254,7 @@ TEST(Endpoints, DatagramsForAStoppedWorkerWaitOrAreCounted) {
   {
     const StoppedThread busy("turnpike-1");
     for (uint64_t sent = 1; scene.Count(Counter::kHandOverFull) == 0; ++sent) {
-      peer.Send(scene.AddressOf(in), message);
+      scene.peer.Send(scene.AddressOf(scene.in), message);
       WaitFor([&] { return scene.Count(Verdict::kClientToClient) == sent; });
     }
   }
@@ -268,21 +267,14 @@ TEST(Endpoints, DatagramsForAStoppedWorkerWaitOrAreCounted) {
 }
 
 TEST(Endpoints, AStoppingWorkerSendsHandedOverDatagrams) {
-  Scene scene(2);
-  Peer peer;
-  const TransportHandle in = scene.Open(0);
-  const TransportHandle out = scene.Open(1);
-  const FlowKey key = KeyOf(in, peer, 0x4001);
-  EXPECT_EQ(scene.controller->PutClientFlow(0, key, To(KeyOf(out, peer, 0).tuple)),
-            StatusCode::kOk);
-  WaitFor([&] { return scene.Count(Counter::kCommandsApplied) == 3; });
+  HandOverScene scene;
   {
     const StoppedThread busy("turnpike-1");
-    peer.Send(scene.AddressOf(in), Bytes{0x40, 0x01, 0, 1, 7});
+    scene.peer.Send(scene.AddressOf(scene.in), Bytes{0x40, 0x01, 0, 1, 7});
     WaitFor([&] { return scene.Count(Counter::kHandedOver) == 1; });
     scene.pool.workers()[1]->Stop();
   }
-  EXPECT_TRUE(peer.Receive() == (Bytes{0x40, 0x00, 0, 1, 7}));
+  EXPECT_TRUE(scene.peer.Receive() == (Bytes{0x40, 0x00, 0, 1, 7}));
 }
 
 TEST(Endpoints, ClosesAndRemovalsLeaveRoomForOpensAndPuts) {

@@ -13,10 +13,10 @@ namespace {
 
 using test::Bytes;
 using test::ForwarderFixture;
+using test::MakeRemoteRelay;
 using test::PacketBuffer;
 
 constexpr uint64_t kForEver = UINT64_MAX;
-const SipKey kKey{3, 4};
 
 Now At(uint64_t second) { return Now{second * kNsPerSecond, 325}; }
 
@@ -36,15 +36,6 @@ struct Pair {
     left.PutFlowToTrunk(FlowOf(0x4000), 1, 7);
     right.PutRemoteRelay(2, MakeRemoteRelay("192.0.2.5:3480"));
     right.PutSession(7, 2, FlowOf(0x4000).tuple, 0x4000);
-  }
-
-  static RemoteRelay MakeRemoteRelay(const std::string& address) {
-    RemoteRelay relay;
-    relay.path = test::ToTuple(0, address, Side::kTrunk);
-    relay.sources = {test::ToTransportAddress(address)};
-    relay.send_keys.Add(325, kKey);
-    relay.receive_keys.Add(325, kKey);
-    return relay;
   }
 
   // Sends one record at a given second and returns the right relay's verdict.

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "forward/forwarder.h"
@@ -27,6 +28,16 @@ class PacketBuffer {
   std::unique_ptr<FiveTuple> tuple_;
   Packet packet_;
 };
+
+// Returns a relay at one address, whose keys of day 325 are all `key`.
+inline RemoteRelay MakeRemoteRelay(const std::string& address, const SipKey& key = {3, 4}) {
+  RemoteRelay relay;
+  relay.path = ToTuple(0, address, Side::kTrunk);
+  relay.sources = {ToTransportAddress(address)};
+  relay.send_keys.Add(325, key);
+  relay.receive_keys.Add(325, key);
+  return relay;
+}
 
 struct ForwarderFixture {
   static constexpr uint32_t kRelays = 8;

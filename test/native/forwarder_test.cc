@@ -10,19 +10,10 @@ namespace {
 
 using test::Bytes;
 using test::ForwarderFixture;
+using test::MakeRemoteRelay;
 using test::PacketBuffer;
 
 constexpr Now kNow{1'000'000'000'000, 325};
-const SipKey kKey{3, 4};
-
-RemoteRelay MakeRemoteRelay(const std::string& address) {
-  RemoteRelay relay;
-  relay.path = test::ToTuple(0, address, Side::kTrunk);
-  relay.sources = {test::ToTransportAddress(address)};
-  relay.send_keys.Add(325, kKey);
-  relay.receive_keys.Add(325, kKey);
-  return relay;
-}
 
 FlowKey MakeFlow() { return FlowKey{test::ToTuple(0, "203.0.113.7:4000"), 0x4000}; }
 
