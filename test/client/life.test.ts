@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import t from 'tap';
 import type { Peer } from '../../src/client/index.js';
@@ -8,7 +7,7 @@ import { RefusalCause } from '../../src/stun/error-codes.js';
 import { Method } from '../../src/stun/methods.js';
 import { FakeRelay, type Received } from './support/fake-relay.js';
 import type { FakeScheduler } from './support/fake-scheduler.js';
-import { caughtUp, latestRefresh, OTHER, pass, scene } from './support/scene.js';
+import { caughtUp, jittered, latestRefresh, OTHER, pass, scene } from './support/scene.js';
 import { delivered, rejectionOf, until } from './support/until.js';
 
 /** Waits for the 'close' event. @returns its error */
@@ -25,8 +24,7 @@ t.test(
     ] as const) {
       const { relay, establish, scheduler } = await scene(t);
       relay.lifetimeSeconds = 20;
-      const random = (bytes: number) => (bytes === 1 ? Buffer.of(jitter) : randomBytes(bytes));
-      const peer = await establish({ random });
+      const peer = await establish({ random: jittered(jitter) });
       for (let refresh = 0; refresh < 3; refresh += 1) {
         scheduler.advance(delayMs - 1);
         t.equal(relay.count(Method.Refresh), refresh);

@@ -11,12 +11,16 @@ import { delivered, until } from './until.js';
 /** The other peer's mapped address in these tests. Nothing is sent there. */
 export const OTHER: TransportAddress = transportAddress('198.51.100.9', 51_820);
 
+/** Returns randomness whose single bytes, which are jitter, are all this one. */
+export function jittered(byte: number): RandomBytes {
+  return (bytes) => (bytes === 1 ? Buffer.of(byte) : randomBytes(bytes));
+}
+
 /**
  * Randomness whose jitter is the longest: a Refresh is due at the end of its range, so that no time
  * passes after it in which its response is overdue.
  */
-export const latestRefresh: RandomBytes = (bytes) =>
-  bytes === 1 ? Buffer.of(0xff) : randomBytes(bytes);
+export const latestRefresh = jittered(0xff);
 
 export interface Scene {
   readonly relay: FakeRelay;
