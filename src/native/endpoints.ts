@@ -10,8 +10,12 @@ import type { TransportHandle } from './transport-handle.js';
 
 /** A socket that one worker opens while the plane runs. */
 export interface EndpointSpec {
-  /** `client`: a UDP socket on the client side, like those of `clientAddresses`. */
-  readonly kind: 'client';
+  /**
+   * `client`: a UDP socket on the client side, like those of `clientAddresses`. `relayed`: the
+   * socket of a relayed transport address (RFC 8656), which exchanges bare payloads with peers. Its
+   * port is shared with no other socket.
+   */
+  readonly kind: 'client' | 'relayed';
   /** An address of this host, or a wildcard; port 0 selects a free one. */
   readonly address: TransportAddress;
   /** The worker that owns the socket. */

@@ -122,7 +122,7 @@ export interface ProbePath {
   readonly bytes?: number;
 }
 
-/** How a peer's ChannelData is forwarded. */
+/** How a client's ChannelData is forwarded. */
 export type ClientAction =
   | {
       /** To another relay: a trunk record with its `sessionIndex`. */
@@ -135,6 +135,13 @@ export type ClientAction =
       readonly type: 'client';
       readonly tuple: FiveTuple;
       readonly channel: number;
+    }
+  | {
+      /** To a peer of an allocation (RFC 8656): the bare payload, from the relayed address. */
+      readonly type: 'peer';
+      /** The allocation's endpoint, of kind `relayed`. */
+      readonly relayed: TransportHandle;
+      readonly peer: TransportAddress;
     };
 
 /** Matches a peer's ChannelData. */
@@ -146,8 +153,39 @@ export interface ClientFlow {
    */
   readonly worker: number | 'any';
   readonly tuple: FiveTuple;
-  /** 0x4000 to 0x4FFF. */
+  /** 0x4000 to 0x7FFF. */
   readonly channel: number;
+}
+
+/**
+ * Matches a client's Send indications (RFC 8656 section 11). They leave by `relayed`, to the
+ * addresses that have a `PeerFlow` there.
+ */
+export interface Allocation {
+  /** The worker that receives the 5-tuple; `relayed` is an endpoint of the same worker. */
+  readonly worker: number;
+  /** The client's. */
+  readonly tuple: FiveTuple;
+  /** The endpoint of the relayed transport address. */
+  readonly relayed: TransportHandle;
+}
+
+/** Matches datagrams that a relayed endpoint receives. */
+export interface PeerFlow {
+  readonly relayed: TransportHandle;
+  /**
+   * With port 0: every port of the IP address, which is a permission (RFC 8656 section 9). With a
+   * port: one transport address, which has a channel. The latter is matched first.
+   */
+  readonly peer: TransportAddress;
+}
+
+/** How a datagram of a peer is forwarded. */
+export interface PeerFlowAction {
+  /** The client's. */
+  readonly tuple: FiveTuple;
+  /** As ChannelData on this channel; without it as a Data indication (RFC 8656 section 11). */
+  readonly channel?: number;
 }
 
 /** How a trunk record is forwarded. */
@@ -298,6 +336,24 @@ export interface DataPlane {
   refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void;
   /** Removes an entry; does nothing if there is none. Waits if a queue is full. */
   removeClientFlow(flow: ClientFlow): void;
+  /**
+   * Puts or prolongs an allocation. Lifetime and errors are those of putClientFlow; its entry counts
+   * among those of `clientFlowsMax`, as those of peer flows do.
+   */
+  putAllocation(allocation: Allocation, lifetimeSeconds: number): void;
+  /** As removeClientFlow. Leaves the peer flows of its endpoint, which `closeEndpoint` removes. */
+  removeAllocation(allocation: Allocation): void;
+  /** Returns the traffic of the allocation's Send indications; undefined without an entry. */
+  allocationTraffic(allocation: Allocation): LegTraffic | undefined;
+  /**
+   * Puts or prolongs a permission, or the way back of a channel, in the worker of the endpoint.
+   * Lifetime and errors are those of putClientFlow.
+   */
+  putPeerFlow(flow: PeerFlow, action: PeerFlowAction, lifetimeSeconds: number): void;
+  /** As removeClientFlow. */
+  removePeerFlow(flow: PeerFlow): void;
+  /** Returns the traffic of a peer flow; undefined without an entry. */
+  peerFlowTraffic(flow: PeerFlow): LegTraffic | undefined;
   /** Binds a session index in every worker. Lifetime and errors are those of putClientFlow. */
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void;
   /** As refreshClientFlow. */
