@@ -12,6 +12,10 @@ enum class Verdict : uint8_t {
   kClientToTrunk,
   // records: a peer's ChannelData that left to another peer of this plane.
   kClientToClient,
+  // records: a client's ChannelData or Send indication that left to a peer of its allocation.
+  kClientToPeer,
+  // records: a datagram of a peer that left to a client as ChannelData or as a Data indication.
+  kPeerToClient,
   // records: a trunk record that left to a peer as ChannelData.
   kTrunkToClient,
   // datagrams: STUN requests and indications of peers, punted to TypeScript.
@@ -40,6 +44,18 @@ enum class Verdict : uint8_t {
   kChannelUnknown,
   // Dropped datagrams: ChannelData of an entry whose lifetime is over.
   kChannelExpired,
+  // Dropped datagrams: a Send indication without XOR-PEER-ADDRESS or DATA, or with an unknown
+  // attribute.
+  kSendMalformed,
+  // Dropped datagrams: a Send indication of a 5-tuple without an allocation.
+  kSendNoAllocation,
+  // Dropped datagrams: a Send indication to a peer without a permission.
+  kSendNoPermission,
+  // Dropped datagrams: a datagram to a relayed address from a peer without a permission or channel.
+  kPeerNoPermission,
+  // Dropped datagrams: a datagram of a peer that no Data indication can hold: longer than 65,504
+  // bytes.
+  kPeerTooLong,
   // Dropped records: the relay of the entry is gone, or another one has its index.
   kTrunkNoRelay,
   // Dropped records: no send key for today or a day before; a probe without one counts too.
@@ -71,6 +87,8 @@ enum class Verdict : uint8_t {
 enum class Counter : uint8_t {
   kClientToTrunk,
   kClientToClient,
+  kClientToPeer,
+  kPeerToClient,
   kTrunkToClient,
   kClientPunted,
   kTrunkPunted,
@@ -85,6 +103,11 @@ enum class Counter : uint8_t {
   kChannelDataMalformed,
   kChannelUnknown,
   kChannelExpired,
+  kSendMalformed,
+  kSendNoAllocation,
+  kSendNoPermission,
+  kPeerNoPermission,
+  kPeerTooLong,
   kTrunkNoRelay,
   kTrunkNoKey,
   kTrunkMalformed,
@@ -113,6 +136,14 @@ enum class Counter : uint8_t {
   kTrunkTxPackets,
   // bytes: sent on the trunk side.
   kTrunkTxBytes,
+  // datagrams: received at relayed addresses.
+  kRelayedRxPackets,
+  // bytes: received at relayed addresses.
+  kRelayedRxBytes,
+  // datagrams: sent from relayed addresses.
+  kRelayedTxPackets,
+  // bytes: sent from relayed addresses.
+  kRelayedTxBytes,
   // operations: receive calls that failed, but for those that found nothing.
   kReceiveErrors,
   // Dropped datagrams: by the kernel: a socket's receive buffer was full.
@@ -170,6 +201,8 @@ enum class Counter : uint8_t {
 inline constexpr const char* kCounterNames[] = {
     "client_to_trunk",
     "client_to_client",
+    "client_to_peer",
+    "peer_to_client",
     "trunk_to_client",
     "client_punted",
     "trunk_punted",
@@ -184,6 +217,11 @@ inline constexpr const char* kCounterNames[] = {
     "channel_data_malformed",
     "channel_unknown",
     "channel_expired",
+    "send_malformed",
+    "send_no_allocation",
+    "send_no_permission",
+    "peer_no_permission",
+    "peer_too_long",
     "trunk_no_relay",
     "trunk_no_key",
     "trunk_malformed",
@@ -204,6 +242,10 @@ inline constexpr const char* kCounterNames[] = {
     "trunk_rx_bytes",
     "trunk_tx_packets",
     "trunk_tx_bytes",
+    "relayed_rx_packets",
+    "relayed_rx_bytes",
+    "relayed_tx_packets",
+    "relayed_tx_bytes",
     "receive_errors",
     "receive_dropped",
     "segmented_sends",
@@ -231,7 +273,7 @@ inline constexpr const char* kCounterNames[] = {
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 62;
+inline constexpr size_t kCounterCount = 73;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 4005649993;
+inline constexpr uint32_t kBindingContract = 862889507;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -98,15 +98,19 @@ enum class StatusCode : uint8_t {
   kOption = 9,
 };
 
-// The side of a relay that a socket belongs to.
+// The side of a relay that a socket belongs to: clients', other relays', or peers of allocations,
+// for the sockets of relayed transport addresses.
 enum class Side : uint8_t {
   kClient = 0,
   kTrunk = 1,
+  kRelayed = 2,
 };
 
-// What `openEndpoint` opens: `client` is a UDP socket of the client side.
+// What `openEndpoint` opens: a UDP socket of the client side, or that of a relayed transport
+// address (RFC 8656).
 enum class EndpointKind : uint8_t {
   kClient = 0,
+  kRelayed = 1,
 };
 
 // Whether the sender of a path probe or its reply receives replies to its own probes on the same
@@ -115,6 +119,14 @@ enum class Heard : uint8_t {
   kUnknown = 0,
   kAnswered = 1,
   kUnanswered = 2,
+};
+
+// Numbers in place of a channel number, in the keys of flows that match other datagrams than
+// ChannelData: those of peers at a relayed address, and Send indications of clients. An action with
+// the first one forwards as Data indications.
+enum class FlowChannel : uint8_t {
+  kNone = 0,
+  kSendIndication = 1,
 };
 
 // Kinds of punted records.

@@ -53,6 +53,8 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
   return DefineClass(env, "DataPlane",
                      {Plane::InstanceMethod("putClientFlowToTrunk", &Plane::PutClientFlowToTrunk),
                       Plane::InstanceMethod("putClientFlowToClient", &Plane::PutClientFlowToClient),
+                      Plane::InstanceMethod("putClientFlowToPeer", &Plane::PutClientFlowToPeer),
+                      Plane::InstanceMethod("putAllocation", &Plane::PutAllocation),
                       Plane::InstanceMethod("refreshClientFlow", &Plane::RefreshClientFlow),
                       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
                       Plane::InstanceMethod("flowNumber", &Plane::FlowNumber),

@@ -28,6 +28,26 @@ Napi::Value DataPlaneObject::PutClientFlowToClient(const Napi::CallbackInfo& inf
                  controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 3)));
 }
 
+Napi::Value DataPlaneObject::PutClientFlowToPeer(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
+  FlowAction action;
+  action.kind = FlowAction::Kind::kPeer;
+  action.tuple = Read<FlowCommand>(scratch_).to;
+  return ToValue(info,
+                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 2)));
+}
+
+Napi::Value DataPlaneObject::PutAllocation(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  FlowAction action;
+  action.kind = FlowAction::Kind::kAllocation;
+  action.tuple = Read<FlowCommand>(scratch_).to;
+  return ToValue(info,
+                 controller_->PutClientFlow(Argument(info, 0), SendKey(Read<FiveTuple>(scratch_)),
+                                            action, Argument(info, 1)));
+}
+
 Napi::Value DataPlaneObject::RefreshClientFlow(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};

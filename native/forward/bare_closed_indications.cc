@@ -49,7 +49,7 @@ BareClosedIndications::Result BareClosedIndications::Answer(const Packet& packet
     return Result::kOverBudget;
   }
   const uint64_t random[2] = {Random(), Random()};
-  WriteBareIndication(packet.data, kClosedIndication, random);
+  WriteStunHeader(packet.data, kClosedIndication, 0, random);
   *out = Outgoing{packet.tuple, packet.data, kStunHeaderBytes};
   return Result::kSent;
 }

@@ -27,6 +27,7 @@ bool EpochIsNear(uint16_t epoch, uint16_t today) {
 void Forwarder::ClassifyClient(const Packet& packet, ClientLookup* lookup) const {
   lookup->needed = false;
   lookup->repeats = false;
+  lookup->is_send = false;
   if (packet.tuple->remote.port == 0) {
     lookup->verdict = Verdict::kSourcePortZero;
     return;
@@ -34,6 +35,11 @@ void Forwarder::ClassifyClient(const Packet& packet, ClientLookup* lookup) const
   switch (DemuxClient(packet.data, packet.length)) {
     case Protocol::kStun: {
       const StunKind kind = ClassifyStun(packet.data, packet.length);
+      if (kind == StunKind::kRequestOrIndication && StunTypeOf(packet.data) == kSendIndication) {
+        lookup->is_send = true;
+        LookUp(SendKey(*packet.tuple), lookup);
+        return;
+      }
       lookup->verdict = kind == StunKind::kMalformed  ? Verdict::kStunMalformed
                         : kind == StunKind::kResponse ? Verdict::kClientStunResponse
                                                       : Verdict::kClientPunted;
@@ -45,15 +51,19 @@ void Forwarder::ClassifyClient(const Packet& packet, ClientLookup* lookup) const
         lookup->verdict = Verdict::kChannelDataMalformed;
         return;
       }
-      lookup->needed = true;
-      lookup->key = FlowKey{*packet.tuple, header->channel.Get()};
-      lookup->hash = tables_.flows.Hash(lookup->key);
-      tables_.flows.Prefetch(lookup->hash);
+      LookUp(FlowKey{*packet.tuple, header->channel.Get()}, lookup);
       return;
     }
     default:
       lookup->verdict = Verdict::kClientUnknownProtocol;
   }
+}
+
+void Forwarder::LookUp(const FlowKey& key, ClientLookup* lookup) const {
+  lookup->needed = true;
+  lookup->key = key;
+  lookup->hash = tables_.flows.Hash(key);
+  tables_.flows.Prefetch(lookup->hash);
 }
 
 void Forwarder::ClassifyNext(const Packet& packet, const ClientLookup& previous,
@@ -63,6 +73,7 @@ void Forwarder::ClassifyNext(const Packet& packet, const ClientLookup& previous,
     if (header != nullptr && header->channel.Get() == previous.key.channel) {
       lookup->needed = true;
       lookup->repeats = true;
+      lookup->is_send = false;
       lookup->key.channel = previous.key.channel;
       return;
     }
@@ -81,6 +92,10 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
   const uint16_t payload_bytes = header->payload_bytes.Get();
   flow->traffic.Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
+  if (flow->action.kind == FlowAction::Kind::kPeer) {
+    result->outgoing = Outgoing{&flow->action.tuple, payload, payload_bytes};
+    return Verdict::kClientToPeer;
+  }
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);
   result->outgoing = Outgoing{&flow->action.tuple, start,
                               static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};

@@ -32,6 +32,8 @@ struct Packet {
   // Whether the kHeadroomBytes before `data` may be written. False for a later segment of a GRO
   // super-packet, where these bytes belong to the previous segment.
   bool headroom = true;
+  // Whether the 3 bytes behind the datagram may be written: not where another segment follows.
+  bool tailroom = true;
 };
 
 // A record for another relay that is not yet part of a datagram.
@@ -52,7 +54,8 @@ inline uint32_t SingleRecordBytes(const TrunkRecord& record) {
   return kSingleRecordHeadBytes + record.payload_bytes;
 }
 
-// The result for ChannelData: `outgoing` after kClientToClient, `record` after kClientToTrunk.
+// The result for ChannelData: `outgoing` after kClientToClient and kClientToPeer, `record` after
+// kClientToTrunk.
 struct ClientResult {
   Outgoing outgoing;
   TrunkRecord record;
@@ -75,6 +78,8 @@ struct ClientLookup {
   bool needed;
   // Whether the result is that of the preceding lookup.
   bool repeats;
+  // Whether the datagram is a Send indication, not ChannelData.
+  bool is_send;
   Verdict verdict;
   uint32_t hash;
   FlowKey key;
@@ -113,7 +118,7 @@ class Forwarder {
   }
   // Client side, step 3, if a lookup is needed: returns the flow, or null.
   Flow* FindFlow(const ClientLookup& lookup) { return tables_.flows.Find(lookup.key, lookup.hash); }
-  // Client side, step 4: returns the verdict for a datagram. `flow` is null if none was found; an
+  // Client side, step 4: returns the verdict for ChannelData. `flow` is null if none was found; an
   // expired flow forwards nothing.
   Verdict ForwardClient(const Packet& packet, Flow* flow, const Now& now, ClientResult* result);
   // Makes a datagram of one record: in place if there is headroom, else as a copy in `room`, which
@@ -141,6 +146,8 @@ class Forwarder {
                      const Now& now, uint8_t* data, Outgoing* out);
 
  private:
+  // Starts a lookup by a key: prefetches the index of its flow.
+  void LookUp(const FlowKey& key, ClientLookup* lookup) const;
   Verdict MakeRecord(const Packet& packet, Flow& flow, const Now& now, TrunkRecord* record);
   Verdict OpenProbe(const Packet& packet, const RemoteRelay& relay, const Now& now, Outgoing* out);
   Verdict OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const;

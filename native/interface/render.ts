@@ -47,6 +47,7 @@ const ENUMS: readonly (readonly [string, string, Readonly<Record<string, number>
   ['Side', 'SIDE_NUMBERS', described.SIDE_NUMBERS],
   ['EndpointKind', 'ENDPOINT_KIND_NUMBERS', described.ENDPOINT_KIND_NUMBERS],
   ['Heard', 'HEARD_NUMBERS', described.HEARD_NUMBERS],
+  ['FlowChannel', 'FlowChannel', described.FlowChannel],
   ['PuntKind', 'PuntKind', described.PuntKind],
   ['LegField', 'LegField', described.LegField],
 ];

@@ -54,9 +54,9 @@ class Controller {
   // outlives the controller's last call.
   void UseFastPath(FastPath* fast_path);
 
-  // Puts a flow in one worker, or in all with kEveryWorker, if it is not known which worker will
-  // receive the 5-tuple. Either all of them accept it or none. It expires after `lifetime_seconds`;
-  // 0 means never.
+  // Puts a flow of a client or a peer in one worker, or in all with kEveryWorker, if it is not
+  // known which worker will receive the 5-tuple. Either all of them accept it or none. It expires
+  // after `lifetime_seconds`; 0 means never.
   StatusCode PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
                            uint32_t lifetime_seconds = 0);
   // Changes the lifetime, counted from now, and nothing else. Does nothing if there is no such
@@ -127,6 +127,9 @@ class Controller {
   // Removes a flow that a worker had from the fast path, unless another worker has it.
   void RemoveFromFastPath(const FlowKey& key);
   // Returns the index of a flow's traffic counters of the fast path. The worker has the flow.
+  // Check a flow to put. CheckAction sets the generation of the action's relay.
+  StatusCode CheckKey(const FlowKey& key, FlowAction::Kind kind);
+  StatusCode CheckAction(uint32_t worker, const FlowKey& key, FlowAction* action);
   uint32_t FlowSlot(uint32_t worker, const FlowKey& key);
   bool HasRoomForEndpoints(uint32_t worker) const;
   bool HasRoomToClose(uint32_t worker) const;

@@ -1,5 +1,6 @@
 // The part of Controller that opens and closes endpoints.
 #include "io/controller.h"
+#include "io/endpoint.h"
 
 namespace turnpike {
 
@@ -7,11 +8,13 @@ using State = EndpointRecord::State;
 
 StatusCode Controller::OpenEndpoint(uint32_t worker, EndpointKind kind,
                                     const TransportAddress& address, TransportHandle* handle) {
-  if (worker >= flows_.size() || kind != EndpointKind::kClient) return StatusCode::kInvalid;
+  if (worker >= flows_.size() || kind > EndpointKind::kRelayed) return StatusCode::kInvalid;
+  // The flows of peers have no local address.
+  if (kind == EndpointKind::kRelayed && address.ip.IsWildcard()) return StatusCode::kInvalid;
   if (!HasRoomForEndpoints(worker)) return StatusCode::kQueueFull;
   EndpointRecord* const record = endpoints_.Add(worker, Transport::kUdp);
   if (record == nullptr) return StatusCode::kLimit;
-  record->side = Side::kClient;
+  record->side = SideOf(kind);
   record->address = address;
   *handle = record->handle;
   Command command{};
@@ -61,7 +64,9 @@ bool Controller::RemoveEntries(EndpointRecord& record) {
     Command command{};
     command.kind = Command::Kind::kRemoveKnownClient;
     command.flow_key = key;
-    if (key.channel != 0) {
+    const bool is_known_client =
+        record.side == Side::kClient && key.channel == static_cast<uint16_t>(FlowChannel::kNone);
+    if (!is_known_client) {
       command.kind = Command::Kind::kRemoveFlow;
       flows_[worker]->Erase(key);
       if (fast_path_ != nullptr) fast_path_->RemoveFlow(key);

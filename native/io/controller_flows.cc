@@ -5,18 +5,24 @@
 
 namespace turnpike {
 
+namespace {
+
+// Whether a flow is one of an allocation's, which workers alone forward.
+bool IsOfAllocation(const FlowKey& key, const FlowAction& action) {
+  return !IsChannel(key.channel) || action.kind == FlowAction::Kind::kPeer;
+}
+
+}  // namespace
+
 StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
                                      uint32_t lifetime_seconds) {
   const WorkerRange workers = WorkersOf(worker, key.tuple.handle);
-  if (workers.first == workers.end || !IsChannel(key.channel)) return StatusCode::kInvalid;
-  if (!AddressFits(Side::kClient, key.tuple)) return StatusCode::kAddress;
-  if (action.kind == FlowAction::Kind::kTrunk) {
-    if (action.relay_index >= relays_.size()) return StatusCode::kInvalid;
-    action.generation = relays_[action.relay_index].generation;
-    if (action.generation == 0) return StatusCode::kUnknownRelay;
-  } else {
-    if (!IsChannel(action.channel)) return StatusCode::kInvalid;
-    if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
+  if (workers.first == workers.end) return StatusCode::kInvalid;
+  if (const StatusCode status = CheckKey(key, action.kind); status != StatusCode::kOk) {
+    return status;
+  }
+  if (const StatusCode status = CheckAction(worker, key, &action); status != StatusCode::kOk) {
+    return status;
   }
   if (!HaveRoom(workers)) return StatusCode::kQueueFull;
   // Checks all tables before any is changed. Undoing a change would number entries differently from
@@ -29,7 +35,10 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
     flows_[i]->FindOrInsert(key);
     if (is_new && fast_path_ != nullptr) fast_path_->ClearFlowTraffic(FlowSlot(i, key));
   }
-  if (fast_path_ != nullptr) {
+  if (fast_path_ != nullptr && IsOfAllocation(key, action)) {
+    // It may have replaced a flow that the fast path has.
+    fast_path_->RemoveFlow(key);
+  } else if (fast_path_ != nullptr) {
     // The fast path has one entry for the flow and counts it as the first of these workers would.
     const uint32_t slot = FlowSlot(workers.first, key);
     const uint32_t cell = fast_path_->PutFlow(key, action, slot, ExpiryAfter(lifetime_seconds));
@@ -43,6 +52,46 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
   for (uint32_t i = workers.first; i < workers.end; ++i) Push(i, command);
   KeepEntry(key);
   return StatusCode::kOk;
+}
+
+StatusCode Controller::CheckKey(const FlowKey& key, FlowAction::Kind kind) {
+  if (key.channel == static_cast<uint16_t>(FlowChannel::kNone)) {
+    // A peer's. Port 0 stands for all ports of a permission.
+    FiveTuple tuple = key.tuple;
+    if (tuple.remote.port == 0) tuple.remote.port = 1;
+    if (kind != FlowAction::Kind::kClient) return StatusCode::kInvalid;
+    return AddressFits(Side::kRelayed, tuple) ? StatusCode::kOk : StatusCode::kAddress;
+  }
+  const bool is_send = key.channel == static_cast<uint16_t>(FlowChannel::kSendIndication);
+  if (is_send != (kind == FlowAction::Kind::kAllocation)) return StatusCode::kInvalid;
+  if (!is_send && !IsChannel(key.channel)) return StatusCode::kInvalid;
+  return AddressFits(Side::kClient, key.tuple) ? StatusCode::kOk : StatusCode::kAddress;
+}
+
+StatusCode Controller::CheckAction(uint32_t worker, const FlowKey& key, FlowAction* action) {
+  switch (action->kind) {
+    case FlowAction::Kind::kTrunk:
+      if (action->relay_index >= relays_.size()) return StatusCode::kInvalid;
+      action->generation = relays_[action->relay_index].generation;
+      return action->generation == 0 ? StatusCode::kUnknownRelay : StatusCode::kOk;
+    case FlowAction::Kind::kClient: {
+      const bool as_data = action->channel == static_cast<uint16_t>(FlowChannel::kNone);
+      const bool of_peer = key.channel == static_cast<uint16_t>(FlowChannel::kNone);
+      if (!IsChannel(action->channel) && !(as_data && of_peer)) return StatusCode::kInvalid;
+      return AddressFits(Side::kClient, action->tuple) ? StatusCode::kOk : StatusCode::kAddress;
+    }
+    case FlowAction::Kind::kPeer:
+      return AddressFits(Side::kRelayed, action->tuple) ? StatusCode::kOk : StatusCode::kAddress;
+    case FlowAction::Kind::kAllocation: {
+      const TransportHandle relayed = action->tuple.handle;
+      if (BoundTo(Side::kRelayed, relayed) == nullptr) return StatusCode::kAddress;
+      // The permissions are in the worker of the endpoint.
+      return relayed.worker() == worker ? StatusCode::kOk : StatusCode::kInvalid;
+    }
+    case FlowAction::Kind::kNone:
+      break;
+  }
+  return StatusCode::kInvalid;
 }
 
 StatusCode Controller::RefreshClientFlow(uint32_t worker, const FlowKey& key,

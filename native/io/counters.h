@@ -7,11 +7,32 @@
 
 #include "base/counter_cell.h"
 #include "base/counter_names.h"
+#include "base/interface.h"
 
 namespace turnpike {
 
 // Cells of one row, rounded up to whole cache lines, so that no two workers write to one line.
 inline constexpr size_t kCounterRowCells = (kCounterCount + 7) / 8 * 8;
+
+// The counters of what the sockets of a side receive and send.
+struct SideCounters {
+  Counter rx_packets;
+  Counter rx_bytes;
+  Counter tx_packets;
+  Counter tx_bytes;
+};
+
+inline const SideCounters& CountersOf(Side side) {
+  static constexpr SideCounters kCounters[] = {
+      {Counter::kClientRxPackets, Counter::kClientRxBytes, Counter::kClientTxPackets,
+       Counter::kClientTxBytes},
+      {Counter::kTrunkRxPackets, Counter::kTrunkRxBytes, Counter::kTrunkTxPackets,
+       Counter::kTrunkTxBytes},
+      {Counter::kRelayedRxPackets, Counter::kRelayedRxBytes, Counter::kRelayedTxPackets,
+       Counter::kRelayedTxBytes},
+  };
+  return kCounters[static_cast<uint8_t>(side)];
+}
 
 class CounterRow {
  public:

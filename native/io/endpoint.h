@@ -12,6 +12,11 @@
 
 namespace turnpike {
 
+// Returns the side of the sockets of a kind.
+inline Side SideOf(EndpointKind kind) {
+  return kind == EndpointKind::kRelayed ? Side::kRelayed : Side::kClient;
+}
+
 struct Endpoint {
   Endpoint(TransportHandle handle_in, Side side_in, UdpSocket socket_in)
       : handle(handle_in), side(side_in), socket(std::move(socket_in)), sends(socket, side_in) {}

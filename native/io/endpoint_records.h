@@ -49,7 +49,8 @@ struct EndpointRecord {
   Side side = Side::kClient;
   TransportHandle handle;
   TransportAddress address;
-  // Keys of the flows that it receives; channel 0 marks a known client.
+  // Keys of the flows that it receives; FlowChannel::kNone marks a known client, but on the relayed
+  // side.
   Entries entries;
 
   bool IsOpen() const { return state == State::kOpen && !ended; }

@@ -104,6 +104,7 @@ uint32_t ReceiveBatch::NextChunk() {
     packet.length = std::min(message.segment_bytes, message.length - next_offset_);
     packet.tuple = &message.tuple;
     packet.headroom = next_offset_ == 0;
+    packet.tailroom = next_offset_ + packet.length == message.length;
     // Each buffer starts on its own page. The prefetches let the page walks run in parallel.
     __builtin_prefetch(packet.data);
     next_offset_ += packet.length;

@@ -353,9 +353,9 @@ void SendBatch::CountSent(const SendSocket& socket, uint32_t first, uint32_t cou
 
 void SendBatch::AddSent(const SendSocket& socket, uint64_t datagrams, uint64_t bytes,
                         CounterRow& counters) const {
-  const bool client = socket.side_ == Side::kClient;
-  counters.Add(client ? Counter::kClientTxPackets : Counter::kTrunkTxPackets, datagrams);
-  counters.Add(client ? Counter::kClientTxBytes : Counter::kTrunkTxBytes, bytes);
+  const SideCounters& side = CountersOf(socket.side_);
+  counters.Add(side.tx_packets, datagrams);
+  counters.Add(side.tx_bytes, bytes);
 }
 
 void SendBatch::CountDropped(uint32_t first, CounterRow& counters) const {

@@ -56,6 +56,8 @@ class SendBatch {
   // Returns memory for a datagram that cannot be built in place, valid until Flush. Null if there
   // is not enough left; after a Flush there is enough for any datagram.
   uint8_t* TakeRoom(uint32_t bytes);
+  // Returns memory for the path of the next datagram, valid until Flush. Flush first when full.
+  FiveTuple* NextPath() { return &paths_[count_]; }
   // Adds a datagram. Its bytes, its path and the socket must stay valid until Flush. Flush first
   // when full.
   void Add(SendSocket& through, const Outgoing& outgoing);
@@ -156,6 +158,7 @@ class SendBatch {
   uint32_t socket_count_ = 0;
   uint32_t round_ = 1;
   std::array<Entry, kSendBatchDatagrams> entries_;
+  std::array<FiveTuple, kSendBatchDatagrams> paths_;
   std::array<Group, kSendBatchDatagrams> groups_;
   std::array<Socket, kSendBatchDatagrams> sockets_;
   std::array<Bucket, 2 * kSendBatchDatagrams> buckets_{};

@@ -39,6 +39,7 @@ Worker::Worker(const WorkerOptions& options)
       path_probe_authenticator_(static_cast<uint8_t>(kProbeLaneFirst + options.index),
                                 options.initial_sequence),
       forwarder_(tables_, authenticator_, path_probe_authenticator_),
+      allocation_forwarder_(tables_.flows),
       bundler_(authenticator_),
       coalescer_(uint64_t{options.coalescing_us} * kNsPerUs) {}
 
@@ -63,6 +64,7 @@ Status Worker::Allocate() {
     status = closed_indications_.Allocate(options_.hash_key, options_.closed_indications_per_second,
                                           options_.relay_hosts);
   }
+  if (status.ok()) status = allocation_forwarder_.Allocate();
   if (status.ok()) status = batch_.Allocate();
   if (status.ok()) status = commands_.Allocate();
   if (status.ok()) status = control_sends_.Allocate(kSendQueueBytes);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "forward/allocation_forwarder.h"
 #include "forward/bare_closed_indications.h"
 #include "forward/bundler.h"
 #include "forward/forwarder.h"
@@ -129,8 +130,10 @@ class Worker {
   void ApplyPutFlow(const Command& command);
   void ApplyPutSession(const Command& command);
   void SendProbe(const Command& command);
-  // Sends a probe through `endpoint` unfragmented and counts the result.
-  void SendUnfragmented(Endpoint& endpoint, const Outgoing& outgoing);
+  // Sends a datagram through `endpoint` at once and unfragmented, and counts the result: a probe,
+  // and one that a client wants unfragmented.
+  void SendProbeUnfragmented(Endpoint& endpoint, const Outgoing& outgoing);
+  void SendDataUnfragmented(Endpoint& endpoint, const Outgoing& outgoing);
   // Adds an endpoint to epoll.
   bool Watch(Endpoint& endpoint);
   // Stops reading an endpoint.
@@ -175,6 +178,11 @@ class Worker {
   void Receive(Endpoint& endpoint);
   void CountDrops(Endpoint& endpoint, const Now& now);
   void ForwardClientChunk(uint32_t count, const Now& now);
+  // Forwards a Send indication with its allocation's flow, or null.
+  void ForwardSend(const Packet& packet, Flow* flow, const Now& now);
+  void ForwardRelayedChunk(uint32_t count, const Now& now);
+  // Queues a peer's datagram for its client.
+  void QueueToClient(const Packet& packet, const Flow& flow);
   void ForwardTrunkChunk(uint32_t count, const Now& now);
   void ForwardRecords(OpenedTrunk& opened, const Now& now);
   void QueueRecord(const TrunkRecord& record, const Now& now);
@@ -209,6 +217,7 @@ class Worker {
   TrunkAuthenticator authenticator_;
   TrunkAuthenticator path_probe_authenticator_;
   Forwarder forwarder_;
+  AllocationForwarder allocation_forwarder_;
   Bundler bundler_;
   BareClosedIndications closed_indications_;
   ReceiveCoalescer coalescer_;
@@ -216,6 +225,7 @@ class Worker {
   // Datagrams to send, through all sockets.
   SendBatch sends_;
   std::array<ClientLookup, kChunkPackets> lookups_;
+  std::array<PeerLookup, kChunkPackets> peer_lookups_;
   // Start of the last pause: datagrams read after it are no older than this.
   uint64_t paused_since_ns_ = 0;
   // Messages read since the sockets were last empty.

@@ -130,10 +130,10 @@ void Worker::SendProbe(const Command& command) {
     return;
   }
   const bool from_lane = command.probe_from_lane && trunk->lane != nullptr;
-  SendUnfragmented(from_lane ? *trunk->lane : *trunk, out);
+  SendProbeUnfragmented(from_lane ? *trunk->lane : *trunk, out);
 }
 
-void Worker::SendUnfragmented(Endpoint& endpoint, const Outgoing& outgoing) {
+void Worker::SendProbeUnfragmented(Endpoint& endpoint, const Outgoing& outgoing) {
   switch (sends_.SendUnfragmented(endpoint.sends, outgoing, counters_)) {
     case 0:
       counters_.Add(Counter::kProbesSent);
@@ -148,6 +148,13 @@ void Worker::SendUnfragmented(Endpoint& endpoint, const Outgoing& outgoing) {
     default:
       counters_.Add(Counter::kSendErrors);
   }
+}
+
+void Worker::SendDataUnfragmented(Endpoint& endpoint, const Outgoing& outgoing) {
+  const int error = sends_.SendUnfragmented(endpoint.sends, outgoing, counters_);
+  if (error == 0) return;
+  const bool blocked = error == EAGAIN || error == ENOBUFS;
+  counters_.Add(blocked ? Counter::kSendBlocked : Counter::kSendErrors);
 }
 
 Worker::Progress Worker::SendControl() {

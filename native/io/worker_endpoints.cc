@@ -26,14 +26,6 @@ constexpr uint32_t kHandedOverPerTurn = 4'096;
 // After so many the other worker gets their room back.
 constexpr uint32_t kHandedOverAtOnce = kSendBatchDatagrams;
 
-Side SideOf(EndpointKind kind) {
-  switch (kind) {
-    case EndpointKind::kClient:
-      return Side::kClient;
-  }
-  return Side::kClient;
-}
-
 // Returns whether an errno of a receive call means that the socket has failed permanently. ICMP
 // errors have other numbers.
 bool IsFatal(int error_number) {

@@ -32,18 +32,24 @@ void Worker::Receive(Endpoint& endpoint) {
   while (const uint32_t count = batch_.NextChunk()) {
     packets += count;
     for (uint32_t i = 0; i < count; ++i) bytes += batch_[i].length;
-    if (endpoint.side == Side::kClient) {
-      ForwardClientChunk(count, now);
-    } else {
-      ForwardTrunkChunk(count, now);
+    switch (endpoint.side) {
+      case Side::kClient:
+        ForwardClientChunk(count, now);
+        break;
+      case Side::kTrunk:
+        ForwardTrunkChunk(count, now);
+        break;
+      case Side::kRelayed:
+        ForwardRelayedChunk(count, now);
+        break;
     }
     // At once: a batch of super-frames may hold more than another worker's queue has room for.
     if (handed_over_to_ != 0) [[unlikely]]
       WakeHandedOver();
   }
-  const bool client = endpoint.side == Side::kClient;
-  counters_.Add(client ? Counter::kClientRxPackets : Counter::kTrunkRxPackets, packets);
-  counters_.Add(client ? Counter::kClientRxBytes : Counter::kTrunkRxBytes, bytes);
+  const SideCounters& side = CountersOf(endpoint.side);
+  counters_.Add(side.rx_packets, packets);
+  counters_.Add(side.rx_bytes, bytes);
   CloseBundlesIfDue(now);
   // Forwarded datagrams use the receive buffers, which the next receive overwrites.
   FlushSends();
@@ -73,6 +79,10 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     ClientResult result;
     const ClientLookup& lookup = lookups_[i];
     if (lookup.needed && !lookup.repeats) flow = forwarder_.FindFlow(lookup);
+    if (lookup.is_send) {
+      ForwardSend(batch_[i], flow, now);
+      continue;
+    }
     const Verdict verdict =
         lookup.needed ? forwarder_.ForwardClient(batch_[i], flow, now, &result) : lookup.verdict;
     if (verdict == Verdict::kClientPunted) {
@@ -81,11 +91,59 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     }
     counters_.Add(verdict);
     if (verdict == Verdict::kClientToTrunk) QueueRecord(result.record, now);
-    if (verdict == Verdict::kClientToClient) QueueData(result.outgoing);
+    if (verdict == Verdict::kClientToClient || verdict == Verdict::kClientToPeer) {
+      QueueData(result.outgoing);
+    }
     if (verdict == Verdict::kChannelUnknown || verdict == Verdict::kChannelExpired) {
       SendClosedIndication(batch_[i], now);
     }
   }
+}
+
+void Worker::ForwardSend(const Packet& packet, Flow* flow, const Now& now) {
+  SendResult result;
+  const Verdict verdict = allocation_forwarder_.ForwardSend(packet, flow, now, &result);
+  counters_.Add(verdict);
+  if (verdict != Verdict::kClientToPeer) return;
+  if (sends_.full()) sends_.Flush(counters_);
+  FiveTuple* const path = sends_.NextPath();
+  *path = result.path;
+  const Outgoing out{path, result.payload, result.payload_bytes};
+  Endpoint* const relayed = result.dont_fragment ? EndpointOf(path->handle) : nullptr;
+  if (relayed == nullptr) return QueueData(out);
+  SendDataUnfragmented(*relayed, out);
+}
+
+void Worker::ForwardRelayedChunk(uint32_t count, const Now& now) {
+  for (uint32_t i = 0; i < count; ++i) {
+    // A packet without headroom belongs to the same message as the one before it.
+    peer_lookups_[i].repeats = i > 0 && !batch_[i].headroom;
+    if (!peer_lookups_[i].repeats) {
+      allocation_forwarder_.ClassifyPeer(batch_[i], &peer_lookups_[i]);
+    }
+  }
+  for (uint32_t i = 0; i < count; ++i) allocation_forwarder_.PrefetchFlow(peer_lookups_[i]);
+  Flow* flow = nullptr;
+  for (uint32_t i = 0; i < count; ++i) {
+    const PeerLookup& lookup = peer_lookups_[i];
+    if (!lookup.repeats) flow = allocation_forwarder_.FindPeerFlow(lookup, now);
+    const Verdict verdict = allocation_forwarder_.ForwardPeer(batch_[i], flow, now);
+    counters_.Add(verdict);
+    if (verdict == Verdict::kPeerToClient) QueueToClient(batch_[i], *flow);
+  }
+}
+
+void Worker::QueueToClient(const Packet& packet, const Flow& flow) {
+  const uint32_t room_bytes = AllocationForwarder::RoomBytes(packet, flow);
+  if (sends_.full()) sends_.Flush(counters_);
+  uint8_t* room = nullptr;
+  if (room_bytes > 0 && !(room = sends_.TakeRoom(room_bytes))) {
+    sends_.Flush(counters_);
+    room = sends_.TakeRoom(room_bytes);
+  }
+  Outgoing out;
+  allocation_forwarder_.MakeMessage(packet, flow, room, &out);
+  QueueData(out);
 }
 
 void Worker::ForwardTrunkChunk(uint32_t count, const Now& now) {

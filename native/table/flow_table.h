@@ -1,6 +1,7 @@
-// Flows: how ChannelData is forwarded, by (5-tuple, channel), to a trunk record or to a peer on
-// this relay. Each worker holds the flows of the 5-tuples that it receives and is the only thread
-// that uses them.
+// Flows: how a datagram is forwarded, by (5-tuple, channel). ChannelData becomes a trunk record,
+// ChannelData of another client, or a bare payload to a peer of an allocation; a peer's bare
+// payload becomes ChannelData or a Data indication. Each worker holds the flows of the 5-tuples
+// that it receives and is the only thread that uses them.
 #pragma once
 
 #include <cstddef>
@@ -15,17 +16,33 @@ namespace turnpike {
 
 struct FlowKey {
   FiveTuple tuple;
+  // A channel number or a FlowChannel.
   uint16_t channel = 0;
 };
 
+// The key of the flow of Send indications that an allocation's client sends.
+inline FlowKey SendKey(const FiveTuple& client) {
+  return {client, static_cast<uint16_t>(FlowChannel::kSendIndication)};
+}
+// The key of the flow of what a peer sends to a relayed endpoint: one with a channel.
+inline FlowKey PeerKey(const FiveTuple& peer) {
+  return {peer, static_cast<uint16_t>(FlowChannel::kNone)};
+}
+// The key of the flow that is a permission: what any port of a peer's IP address sends to a relayed
+// endpoint.
+inline FlowKey PermissionKey(const IpAddress& peer, TransportHandle relayed) {
+  return PeerKey({{peer, 0}, IpAddress{}, relayed});
+}
+
 struct FlowAction {
-  enum class Kind : uint8_t { kNone, kTrunk, kClient };
+  enum class Kind : uint8_t { kNone, kTrunk, kClient, kPeer, kAllocation };
 
   Kind kind = Kind::kNone;
-  // kClient: the peer's channel.
+  // kClient: the client's channel, or FlowChannel::kNone for Data indications.
   uint16_t channel = 0;
   union {
-    // kClient: the peer.
+    // kClient: the client. kPeer: the peer, from the relayed endpoint. kAllocation: no more than
+    // the handle of the relayed endpoint.
     FiveTuple tuple = {};
     // kTrunk.
     struct {

@@ -17,7 +17,7 @@ static_assert(sizeof(ChannelDataHeader) == 4 && alignof(ChannelDataHeader) == 1)
 // First channel number (RFC 8656 section 12).
 inline constexpr uint16_t kChannelMin = 0x4000;
 // Last channel number (RFC 8656 section 12).
-inline constexpr uint16_t kChannelMax = 0x4fff;
+inline constexpr uint16_t kChannelMax = 0x7fff;
 
 inline bool IsChannel(uint16_t number) { return number >= kChannelMin && number <= kChannelMax; }
 

@@ -36,13 +36,23 @@ inline StunKind ClassifyStun(const uint8_t* data, size_t length) {
   return response ? StunKind::kResponse : StunKind::kRequestOrIndication;
 }
 
+// Message type of a Send indication (RFC 8656 section 17).
+inline constexpr uint16_t kSendIndication = 0x0016;
+// Message type of a Data indication (RFC 8656 section 17).
+inline constexpr uint16_t kDataIndication = 0x0017;
 // Message type of an indication (class 0b01) of method Closed (0x0F1), in the bit layout of RFC
 // 8489 figure 3.
 inline constexpr uint16_t kClosedIndication = 0x02f1;
 
-// Writes a message without attributes, kStunHeaderBytes long. Its transaction id is 96 bits of
+// Returns the message type; the message must have a whole header.
+inline uint16_t StunTypeOf(const uint8_t* message) {
+  return reinterpret_cast<const Be16*>(message)->Get();
+}
+
+// Writes the header of a message with attributes of `body_bytes`. Its transaction id is 96 bits of
 // `random`.
-inline void WriteBareIndication(uint8_t* data, uint16_t type, const uint64_t random[2]) {
+inline void WriteStunHeader(uint8_t* message, uint16_t type, uint16_t body_bytes,
+                            const uint64_t random[2]) {
   struct Header {
     Be16 type;
     Be16 body_bytes;
@@ -51,9 +61,9 @@ inline void WriteBareIndication(uint8_t* data, uint16_t type, const uint64_t ran
     Be32 id_low;
   };
   static_assert(sizeof(Header) == kStunHeaderBytes);
-  auto* header = reinterpret_cast<Header*>(data);
+  auto* header = reinterpret_cast<Header*>(message);
   header->type.Set(type);
-  header->body_bytes.Set(0);
+  header->body_bytes.Set(body_bytes);
   header->magic_cookie.Set(kStunMagicCookie);
   header->id_high.Set(random[0]);
   header->id_low.Set(static_cast<uint32_t>(random[1]));

@@ -1,3 +1,4 @@
+import { isWildcard } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
 import type { EndpointSpec } from './endpoints.js';
@@ -47,13 +48,30 @@ export class ArgumentChecks {
     refuse(`worker must be ${owner}, whose endpoint the handle names, not ${worker}`);
   }
 
-  endpoint({ kind, worker }: EndpointSpec): void {
+  /** Checks that a handle names an endpoint. @returns its worker */
+  ownerOf(handle: TransportHandle): number {
+    this.endpointHandle(handle);
+    const owner = workerOf(handle) as number;
+    this.worker(owner);
+    return owner;
+  }
+
+  /** Checks that a handle names an endpoint of a worker. */
+  workerOfEndpoint(worker: number, handle: TransportHandle): void {
+    const owner = this.ownerOf(handle);
+    if (owner !== worker) refuse(`the endpoint's worker is ${owner}, not ${worker}`);
+  }
+
+  endpoint({ kind, worker, address }: EndpointSpec): void {
     if (!Object.hasOwn(ENDPOINT_KIND_NUMBERS, kind)) {
       refuse(
         `kind must be ${Object.keys(ENDPOINT_KIND_NUMBERS).join(' or ')}, not ${String(kind)}`,
       );
     }
     this.worker(worker);
+    if (kind === 'relayed' && isWildcard(address)) {
+      refuse(`a relayed address must be one of the host, not ${address.address}`);
+    }
   }
 
   endpointHandle(handle: TransportHandle): void {

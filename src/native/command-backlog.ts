@@ -53,6 +53,16 @@ export class CommandBacklog {
   }
 
   /**
+   * Refuses a command that would pass a waiting one about the same entry.
+   * @param call - the method, for the message
+   * @param entry - returns the entry's name; called only if a command waits
+   * @throws TurnpikeError ERR_TURNPIKE_QUEUE_FULL
+   */
+  checkOrder(call: string, entry: () => string): void {
+    if (!this.empty && this.has(entry())) checkStatus(call, Status.QueueFull);
+  }
+
+  /**
    * Queues a command at once, or when there is room and those before it about its entry are queued.
    * @throws TurnpikeError when the command is refused at once for another reason than a full queue,
    *   and what `encode` throws

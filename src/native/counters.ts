@@ -23,6 +23,14 @@ export const VERDICT_COUNTERS = {
     unit: 'records',
     means: "a peer's ChannelData that left to another peer of this plane",
   },
+  client_to_peer: {
+    unit: 'records',
+    means: "a client's ChannelData or Send indication that left to a peer of its allocation",
+  },
+  peer_to_client: {
+    unit: 'records',
+    means: 'a datagram of a peer that left to a client as ChannelData or as a Data indication',
+  },
   trunk_to_client: { unit: 'records', means: 'a trunk record that left to a peer as ChannelData' },
   client_punted: {
     unit: 'datagrams',
@@ -77,6 +85,31 @@ export const VERDICT_COUNTERS = {
     unit: 'datagrams',
     dropped: true,
     means: 'ChannelData of an entry whose lifetime is over',
+  },
+  send_malformed: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a Send indication without XOR-PEER-ADDRESS or DATA, or with an unknown attribute',
+  },
+  send_no_allocation: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a Send indication of a 5-tuple without an allocation',
+  },
+  send_no_permission: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a Send indication to a peer without a permission',
+  },
+  peer_no_permission: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a datagram to a relayed address from a peer without a permission or channel',
+  },
+  peer_too_long: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'a datagram of a peer that no Data indication can hold: longer than 65,504 bytes',
   },
   trunk_no_relay: {
     unit: 'records',
@@ -142,6 +175,10 @@ export const IO_COUNTERS = {
   trunk_rx_bytes: { unit: 'bytes', means: 'received on the trunk side' },
   trunk_tx_packets: { unit: 'datagrams', means: 'sent on the trunk side' },
   trunk_tx_bytes: { unit: 'bytes', means: 'sent on the trunk side' },
+  relayed_rx_packets: { unit: 'datagrams', means: 'received at relayed addresses' },
+  relayed_rx_bytes: { unit: 'bytes', means: 'received at relayed addresses' },
+  relayed_tx_packets: { unit: 'datagrams', means: 'sent from relayed addresses' },
+  relayed_tx_bytes: { unit: 'bytes', means: 'sent from relayed addresses' },
   receive_errors: {
     unit: 'operations',
     means: 'receive calls that failed, but for those that found nothing',

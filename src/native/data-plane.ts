@@ -1,17 +1,20 @@
 import type { TransportAddress } from '../address.js';
+import { AllocationFlows } from './allocation-flows.js';
 import { ArgumentChecks } from './arguments.js';
 import type { NativeBinding, NativePlane } from './binding.js';
+import { ClientFlows, LIFETIME_FOR_EVER } from './client-flows.js';
 import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
 import { CommandBacklog, entryName } from './command-backlog.js';
 import type { Counters } from './counters.js';
 import { type Endpoint, type EndpointSpec, Endpoints } from './endpoints.js';
 import { checkStatus, openFailure } from './failures.js';
 import { DATA_PLANE_LIMITS, PUNTED_DATAGRAM, SIDE_NUMBERS, Status } from './interface.js';
-import { LegCounters, trafficTogether } from './leg-counters.js';
+import { LegCounters, monotonicSeconds } from './leg-counters.js';
 import { checkedOptions } from './options.js';
 import { SharedCounters } from './shared-counters.js';
 import type { TransportHandle } from './transport-handle.js';
 import type {
+  Allocation,
   ClientAction,
   ClientFlow,
   DataPlane,
@@ -20,6 +23,8 @@ import type {
   FiveTuple,
   LegTraffic,
   OutgoingDatagram,
+  PeerFlow,
+  PeerFlowAction,
   ProbePath,
   RemoteRelayEntry,
   RemoteRelayTraffic,
@@ -37,14 +42,6 @@ const PROVEN_PER_TURN_MAX = 64;
 /** Maximum datagrams of strangers handed up in one turn of the event loop. */
 export const STRANGERS_PER_TURN_MAX = 32;
 
-/** The lifetime, for the addon, of an entry that never expires. */
-const FOR_EVER = 0;
-
-/** Reads CLOCK_MONOTONIC, the workers' clock. */
-function monotonicSeconds(): number {
-  return process.hrtime()[0];
-}
-
 /** The data plane on top of the addon. Its users are `openPlane` and `openDataPlane`. */
 export class NativeDataPlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
@@ -56,8 +53,8 @@ export class NativeDataPlane implements DataPlane {
   readonly #scratch: Scratch;
   readonly #counters: SharedCounters;
   readonly #legs: LegCounters;
-  readonly #flowCounter = (worker: number, number: number, field: number) =>
-    this.#native.flowCounter(worker, number, field);
+  readonly #flows: ClientFlows;
+  readonly #allocations: AllocationFlows;
   readonly #onBatch: (batch: DataPlaneBatch) => void;
   readonly #drained: Uint8Array;
   readonly #check: ArgumentChecks;
@@ -101,6 +98,16 @@ export class NativeDataPlane implements DataPlane {
     }
     this.#counters.offset = this.#native.counterOffset();
     this.workers = checked.workers;
+    const calls = {
+      native: this.#native,
+      scratch: this.#scratch,
+      check: this.#check,
+      backlog: this.#backlog,
+      legs: this.#legs,
+      workers: this.workers,
+    };
+    this.#flows = new ClientFlows(calls);
+    this.#allocations = new AllocationFlows(calls);
     this.#endpoints = new Endpoints(this.workers, (each) => this.#native.closeEndpoint(each));
     const reason = this.#native.xdpReason();
     this.#xdp = {
@@ -132,55 +139,39 @@ export class NativeDataPlane implements DataPlane {
   }
 
   putClientFlow(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void {
-    const { tuple, channel } = flow;
-    const worker = this.#check.flowWorker(flow);
-    this.#check.channel(channel);
-    if (lifetimeSeconds !== undefined) this.#check.lifetimeSeconds(lifetimeSeconds);
-    const lifetime = lifetimeSeconds ?? FOR_EVER;
-    this.#scratch.tuple(tuple);
-    this.#checkOrder('putClientFlow', () => entryName.flow(channel, this.#scratch.tupleKey));
-    if (action.type === 'trunk') {
-      const { relayIndex, sessionIndex } = action;
-      this.#check.relayIndex(relayIndex);
-      this.#check.sessionIndex(sessionIndex);
-      this.#checkOrder('putClientFlow', () => entryName.relay(relayIndex));
-      checkStatus(
-        'putClientFlow',
-        this.#native.putClientFlowToTrunk(worker, channel, relayIndex, sessionIndex, lifetime),
-      );
-    } else {
-      this.#check.channel(action.channel);
-      this.#scratch.secondTuple(action.tuple);
-      checkStatus(
-        'putClientFlow',
-        this.#native.putClientFlowToClient(worker, channel, action.channel, lifetime),
-      );
-    }
+    this.#flows.put(flow, action, lifetimeSeconds);
   }
 
   refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void {
-    const { tuple, channel } = flow;
-    const worker = this.#check.flowWorker(flow);
-    this.#check.channel(channel);
-    this.#check.lifetimeSeconds(lifetimeSeconds);
-    this.#scratch.tuple(tuple);
-    this.#checkOrder('refreshClientFlow', () => entryName.flow(channel, this.#scratch.tupleKey));
-    checkStatus(
-      'refreshClientFlow',
-      this.#native.refreshClientFlow(worker, channel, lifetimeSeconds),
-    );
+    this.#flows.refresh(flow, lifetimeSeconds);
   }
 
   removeClientFlow(flow: ClientFlow): void {
-    const { tuple, channel } = flow;
-    const worker = this.#check.flowWorker(flow);
-    this.#check.channel(channel);
-    this.#backlog.give({
-      call: 'removeClientFlow',
-      encode: () => this.#scratch.tuple(tuple),
-      entry: () => entryName.flow(channel, this.#scratch.tupleKey),
-      queue: () => this.#native.removeClientFlow(worker, channel),
-    });
+    this.#flows.remove(flow);
+  }
+
+  putAllocation(allocation: Allocation, lifetimeSeconds: number): void {
+    this.#allocations.put(allocation, lifetimeSeconds);
+  }
+
+  removeAllocation(allocation: Allocation): void {
+    this.#allocations.remove(allocation);
+  }
+
+  allocationTraffic(allocation: Allocation): LegTraffic | undefined {
+    return this.#allocations.traffic(allocation);
+  }
+
+  putPeerFlow(flow: PeerFlow, action: PeerFlowAction, lifetimeSeconds: number): void {
+    this.#allocations.putPeer(flow, action, lifetimeSeconds);
+  }
+
+  removePeerFlow(flow: PeerFlow): void {
+    this.#allocations.removePeer(flow);
+  }
+
+  peerFlowTraffic(flow: PeerFlow): LegTraffic | undefined {
+    return this.#allocations.peerTraffic(flow);
   }
 
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
@@ -189,9 +180,9 @@ export class NativeDataPlane implements DataPlane {
     this.#check.relayIndex(relayIndex);
     this.#check.channel(channel);
     if (lifetimeSeconds !== undefined) this.#check.lifetimeSeconds(lifetimeSeconds);
-    const lifetime = lifetimeSeconds ?? FOR_EVER;
-    this.#checkOrder('putSession', () => entryName.session(sessionIndex));
-    this.#checkOrder('putSession', () => entryName.relay(relayIndex));
+    const lifetime = lifetimeSeconds ?? LIFETIME_FOR_EVER;
+    this.#backlog.checkOrder('putSession', () => entryName.session(sessionIndex));
+    this.#backlog.checkOrder('putSession', () => entryName.relay(relayIndex));
     this.#scratch.tuple(tuple);
     checkStatus('putSession', this.#native.putSession(sessionIndex, relayIndex, channel, lifetime));
   }
@@ -199,7 +190,7 @@ export class NativeDataPlane implements DataPlane {
   refreshSession(sessionIndex: number, lifetimeSeconds: number): void {
     this.#check.sessionIndex(sessionIndex);
     this.#check.lifetimeSeconds(lifetimeSeconds);
-    this.#checkOrder('refreshSession', () => entryName.session(sessionIndex));
+    this.#backlog.checkOrder('refreshSession', () => entryName.session(sessionIndex));
     checkStatus('refreshSession', this.#native.refreshSession(sessionIndex, lifetimeSeconds));
   }
 
@@ -314,14 +305,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   flowTraffic(flow: ClientFlow): LegTraffic | undefined {
-    if (flow.worker === 'any') {
-      const each = Array.from({ length: this.workers }, (_, worker) => ({ ...flow, worker }));
-      return trafficTogether(each.flatMap((one) => this.flowTraffic(one) ?? []));
-    }
-    const meter = this.flowMeter(flow);
-    return meter === undefined
-      ? undefined
-      : this.#legs.flowTraffic(meter, this.#flowCounter, monotonicSeconds());
+    return this.#flows.traffic(flow);
   }
 
   sessionTraffic(sessionIndex: number): LegTraffic {
@@ -329,17 +313,12 @@ export class NativeDataPlane implements DataPlane {
     return this.#legs.sessionTraffic(sessionIndex, monotonicSeconds());
   }
 
-  flowMeter({ worker, tuple, channel }: ClientFlow): number | undefined {
-    if (worker === 'any') return undefined;
-    this.#check.worker(worker);
-    this.#check.channel(channel);
-    this.#scratch.tuple(tuple);
-    const number = this.#native.flowNumber(worker, channel);
-    return number < 0 ? undefined : this.#legs.meterOf(worker, number);
+  flowMeter(flow: ClientFlow): number | undefined {
+    return this.#flows.meter(flow);
   }
 
   flowPackets(meter: number): number {
-    return this.#legs.flowPackets(meter, this.#flowCounter);
+    return this.#flows.packets(meter);
   }
 
   sessionPackets(sessionIndex: number): number {
@@ -354,11 +333,6 @@ export class NativeDataPlane implements DataPlane {
       this.#endpoints.abandon(this.#closed);
     }
     return this.#closed;
-  }
-
-  /** Refuses a command that would pass a waiting one about the same entry. */
-  #checkOrder(call: string, entry: () => string): void {
-    if (!this.#backlog.empty && this.#backlog.has(entry())) checkStatus(call, Status.QueueFull);
   }
 
   /**

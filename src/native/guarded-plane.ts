@@ -8,11 +8,14 @@ import { SIDE_NUMBERS } from './interface.js';
 import { checkSendable } from './sendable.js';
 import { listenerOf, type TransportHandle } from './transport-handle.js';
 import type {
+  Allocation,
   ClientAction,
   ClientFlow,
   DataPlane,
   FiveTuple,
   OutgoingDatagram,
+  PeerFlow,
+  PeerFlowAction,
   ProbePath,
   RemoteRelayEntry,
   SessionAction,
@@ -64,6 +67,16 @@ function guardedCalls(plane: DataPlane): Calls {
     refreshClientFlow: (flow: ClientFlow, lifetimeSeconds: number) =>
       plane.refreshClientFlow(flowOf(flow), lifetimeSeconds),
     removeClientFlow: (flow: ClientFlow) => plane.removeClientFlow(flowOf(flow)),
+    putAllocation: (allocation: Allocation, lifetimeSeconds: number) =>
+      plane.putAllocation(withTuple(allocation, 'allocation'), lifetimeSeconds),
+    removeAllocation: (allocation: Allocation) =>
+      plane.removeAllocation(withTuple(allocation, 'allocation')),
+    allocationTraffic: (allocation: Allocation) =>
+      plane.allocationTraffic(withTuple(allocation, 'allocation')),
+    putPeerFlow: (flow: PeerFlow, action: PeerFlowAction, lifetimeSeconds: number) =>
+      plane.putPeerFlow(peerFlowOf(flow), withTuple(action, 'action'), lifetimeSeconds),
+    removePeerFlow: (flow: PeerFlow) => plane.removePeerFlow(peerFlowOf(flow)),
+    peerFlowTraffic: (flow: PeerFlow) => plane.peerFlowTraffic(peerFlowOf(flow)),
     putSession: (index: number, action: SessionAction, lifetimeSeconds?: number) =>
       plane.putSession(index, withTuple(action, 'action'), lifetimeSeconds),
     refreshSession: (index: number, lifetimeSeconds: number) =>
@@ -155,7 +168,7 @@ function addressOf(
 
 function endpointOf(spec: EndpointSpec): EndpointSpec {
   const { kind, address, worker } = objectOf('spec', spec);
-  if (typeof kind !== 'string') wrong('spec.kind', '`client`', kind);
+  if (typeof kind !== 'string') wrong('spec.kind', '`client` or `relayed`', kind);
   return { kind, address: toAddress(address), worker };
 }
 
@@ -165,9 +178,22 @@ function flowOf(flow: ClientFlow): ClientFlow {
 }
 
 function actionOf(action: ClientAction): ClientAction {
-  if (objectOf('action', action).type === 'trunk') return action;
-  if (action.type !== 'client') wrong('action.type', '`trunk` or `client`', action.type);
-  return { type: 'client', tuple: tupleOf(action.tuple), channel: action.channel };
+  const { type } = objectOf('action', action);
+  switch (action.type) {
+    case 'trunk':
+      return action;
+    case 'client':
+      return { type: 'client', tuple: tupleOf(action.tuple), channel: action.channel };
+    case 'peer':
+      return { type: 'peer', relayed: action.relayed, peer: toAddress(action.peer) };
+    default:
+      return wrong('action.type', '`trunk`, `client` or `peer`', type);
+  }
+}
+
+function peerFlowOf(flow: PeerFlow): PeerFlow {
+  const { relayed, peer } = objectOf('flow', flow);
+  return { relayed, peer: toAddress(peer) };
 }
 
 function withTuple<T extends { readonly tuple: FiveTuple }>(given: T, name: string): T {

@@ -105,11 +105,24 @@ export const Status = {
   Option: 9,
 } as const;
 
-/** The side of a relay that a socket belongs to. */
-export const SIDE_NUMBERS = { client: 0, trunk: 1 } as const;
+/**
+ * The side of a relay that a socket belongs to: clients', other relays', or peers of allocations,
+ * for the sockets of relayed transport addresses.
+ */
+export const SIDE_NUMBERS = { client: 0, trunk: 1, relayed: 2 } as const;
 
-/** What `openEndpoint` opens: `client` is a UDP socket of the client side. */
-export const ENDPOINT_KIND_NUMBERS = { client: 0 } as const;
+/**
+ * What `openEndpoint` opens: a UDP socket of the client side, or that of a relayed transport
+ * address (RFC 8656).
+ */
+export const ENDPOINT_KIND_NUMBERS = { client: 0, relayed: 1 } as const;
+
+/**
+ * Numbers in place of a channel number, in the keys of flows that match other datagrams than
+ * ChannelData: those of peers at a relayed address, and Send indications of clients. An action with
+ * the first one forwards as Data indications.
+ */
+export const FlowChannel = { None: 0, SendIndication: 1 } as const;
 
 /**
  * Whether the sender of a path probe or its reply receives replies to its own probes on the same

@@ -105,6 +105,11 @@ export class LegCounters {
   }
 }
 
+/** Reads CLOCK_MONOTONIC in seconds, the workers' clock. */
+export function monotonicSeconds(): number {
+  return process.hrtime()[0];
+}
+
 /** Returns the sum of the traffic of a flow's entries; undefined without an entry. */
 export function trafficTogether(each: readonly LegTraffic[]): LegTraffic | undefined {
   if (each.length === 0) return undefined;

@@ -1,14 +1,14 @@
 import { NumberPool } from '../collections/number-pool.js';
-import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
+import { CHANNEL_MIN } from '../stun/channel-data.js';
 import type { Origin } from '../stun-server/origin.js';
 import type { HeldClients } from '../stun-server/proven-clients.js';
 import type { Leg, SignsOfLife } from './leg.js';
 import { OVERLAY_LIMITS } from './overlay-limits.js';
 
-/** The channel numbers of each 5-tuple. */
+/** The channel numbers of each 5-tuple: those of RFC 8656 section 12 (PROTOCOL.md section 2). */
 const CHANNELS = {
   first: CHANNEL_MIN,
-  last: CHANNEL_MAX,
+  last: 0x4fff,
   quarantineMs: OVERLAY_LIMITS.quarantineMs,
 } as const;
 

@@ -8,8 +8,11 @@ export const PAYLOAD_BYTES_RECOMMENDED = 1_424;
 /** Lowest channel number (RFC 8656 section 12). */
 export const CHANNEL_MIN = 0x4000;
 
-/** Highest channel number (RFC 8656 section 12). */
-export const CHANNEL_MAX = 0x4fff;
+/**
+ * Highest channel number of RFC 5766 (section 11). RFC 8656 section 12 ends at 0x4FFF and reserves
+ * the rest, but clients of the earlier RFC use them.
+ */
+export const CHANNEL_MAX = 0x7fff;
 
 /** Length of channel number and length field (RFC 8656 section 12.4). */
 export const CHANNEL_DATA_HEADER_BYTES = 4;

@@ -184,14 +184,27 @@ client('half-a-header', V4, bytes('400000'), 'channel_data_malformed');
 client('one-byte', V4, bytes('40'), 'channel_data_malformed');
 client('port-zero', '0 203.0.113.7:0', encodeChannelData(0x4000, HELLO), 'source_port_zero');
 client('empty', V4, bytes(''), 'client_unknown_protocol');
-for (const first of ['04', '13', '14', '16', '3f', '50', '80', 'ff']) {
+for (const first of ['04', '13', '14', '16', '3f', '80', 'ff']) {
   client(`first-byte-${first}`, V4, bytes(`${first}00000568656c6c6f`), 'client_unknown_protocol');
+}
+for (const first of ['50', '7f']) {
+  client(`first-byte-${first}`, V4, bytes(`${first}00000568656c6c6f`), 'channel_unknown');
 }
 
 const stun = (type: string, body = '', length = body.length / 2) =>
   bytes(`${type}${length.toString(16).padStart(4, '0')}2112a442${'0b'.repeat(12)}${body}`);
 client('binding-request', V4, stun('0001'), 'client_punted');
 client('binding-indication', V4, stun('0011'), 'client_punted');
+const PEER = '00120008000174b1eae0c3a5';
+const DATA = '0013000568656c6c6f000000';
+client('send', V4, stun('0016', PEER + DATA), 'send_no_allocation');
+client('send-dont-fragment', V4, stun('0016', `${PEER}001a0000${DATA}`), 'send_no_allocation');
+client('send-without-data', V4, stun('0016', PEER), 'send_malformed');
+client('send-without-peer', V4, stun('0016', DATA), 'send_malformed');
+client('send-unknown-required', V4, stun('0016', `${PEER}${DATA}7abc0000`), 'send_malformed');
+client('send-unknown-optional', V4, stun('0016', `${PEER}${DATA}fabc0000`), 'send_no_allocation');
+client('send-family-3', V4, stun('0016', `001200080003${PEER.slice(12)}${DATA}`), 'send_malformed');
+client('send-value-cut', V4, stun('0016', `${PEER}00130005`), 'send_malformed');
 client('unknown-method', V6, stun('0abc'.replace('abc', '0ef')), 'client_punted');
 client('request-with-body', V4, stun('0003', '8022000461626364'), 'client_punted');
 client('success-response', V4, stun('0101'), 'client_stun_response');

@@ -5,7 +5,9 @@ import {
   type TransportAddress,
 } from '../../src/address.js';
 import type { Heard } from '../../src/native/types.js';
+import { readU16 } from '../../src/stun/bytes.js';
 import { decodeChannelData, encodeChannelData } from '../../src/stun/channel-data.js';
+import { decodeMessage } from '../../src/stun/message.js';
 import {
   decodeTrunkDatagram,
   type TrunkDatagram,
@@ -46,6 +48,8 @@ const NS_PER_SECOND = 1_000_000_000n;
 const PROBE_AGE_NS_MAX = 60_000_000_000n;
 const COOKIE = 0x2112a442;
 const PROBE_LANE_FIRST = 112;
+const SEND_INDICATION = 0x0016;
+const [XOR_PEER_ADDRESS, DATA, DONT_FRAGMENT] = [0x0012, 0x0013, 0x001a];
 
 const keyOf = ({ socket, remote }: Path, channel: number) =>
   `${socket} ${formatAddress(remote)} ${channel}`;
@@ -57,6 +61,19 @@ function stunClass(bytes: Uint8Array): 'malformed' | 'response' | 'other' {
   const bodyBytes = view.getUint16(2);
   if (bodyBytes % 4 !== 0 || bodyBytes !== bytes.length - 20) return 'malformed';
   return (view.getUint16(0) & 0x0100) !== 0 ? 'response' : 'other';
+}
+
+/** Returns whether a message has what a Send indication must have (RFC 8656 section 11.2). */
+function isSend(bytes: Uint8Array): boolean {
+  const decoded = decodeMessage(bytes);
+  if (!decoded.ok) return false;
+  const { message } = decoded;
+  const known = new Set([XOR_PEER_ADDRESS, DATA, DONT_FRAGMENT]);
+  return (
+    message.address(XOR_PEER_ADDRESS) !== undefined &&
+    message.has(DATA) &&
+    message.unknownRequired(known).length === 0
+  );
 }
 
 /**
@@ -94,9 +111,14 @@ export class ReferenceForwarder {
     if (first <= 0x03) {
       const kind = stunClass(bytes);
       if (kind === 'malformed') return drop('stun_malformed');
-      return drop(kind === 'response' ? 'client_stun_response' : 'client_punted');
+      if (kind === 'response') return drop('client_stun_response');
+      if (readU16(bytes, 0) === SEND_INDICATION) {
+        // The corpus has no allocation.
+        return drop(isSend(bytes) ? 'send_no_allocation' : 'send_malformed');
+      }
+      return drop('client_punted');
     }
-    if (first >> 4 !== 4) return drop('client_unknown_protocol');
+    if (first >> 6 !== 1) return drop('client_unknown_protocol');
     const message = decodeChannelData(bytes);
     if (message === undefined) return drop('channel_data_malformed');
     const flow = this.flows.get(keyOf(path, message.channel));

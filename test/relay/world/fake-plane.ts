@@ -77,6 +77,14 @@ export class FakePlane implements DataPlane {
     this.clientFlows.delete(flowKey(flow));
   }
 
+  // An overlay has no allocations.
+  putAllocation(): void {}
+  removeAllocation(): void {}
+  allocationTraffic(): undefined {}
+  putPeerFlow(): void {}
+  removePeerFlow(): void {}
+  peerFlowTraffic(): undefined {}
+
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
     this.#checkRoom();
     this.sessions.set(sessionIndex, action);

@@ -1,0 +1,116 @@
+#include "forward/allocation_forwarder.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#include <cstring>
+
+#include "wire/channel_data.h"
+
+namespace turnpike {
+
+namespace {
+
+bool IsLive(const Flow* flow, const Now& now) {
+  return flow != nullptr && !flow->expiry.IsOver(now.monotonic_second);
+}
+
+bool HasChannel(const Flow& flow) {
+  return flow.action.channel != static_cast<uint16_t>(FlowChannel::kNone);
+}
+
+// Returns the bytes of a message to a client before the payload.
+uint32_t HeadBytes(const Packet& packet, const Flow& flow) {
+  return HasChannel(flow) ? static_cast<uint32_t>(sizeof(ChannelDataHeader))
+                          : DataIndicationHeadBytes(packet.tuple->remote.ip.IsIpv4());
+}
+
+// Returns the bytes of it behind the payload.
+uint32_t TailBytes(const Packet& packet, const Flow& flow) {
+  return HasChannel(flow) ? 0 : AttributePaddingBytes(packet.length);
+}
+
+}  // namespace
+
+static_assert(DataIndicationHeadBytes(false) <= kHeadroomBytes);
+
+Status AllocationForwarder::Allocate() {
+  if (getrandom(&random_key_, sizeof(random_key_), 0) == sizeof(random_key_)) return {};
+  return Status::System("cannot read random bytes", errno);
+}
+
+Verdict AllocationForwarder::ForwardSend(const Packet& packet, Flow* flow, const Now& now,
+                                         SendResult* result) {
+  SendIndication indication;
+  if (!ReadSendIndication(packet.data, packet.length, &indication)) return Verdict::kSendMalformed;
+  if (!IsLive(flow, now)) return Verdict::kSendNoAllocation;
+  const TransportHandle relayed = flow->action.tuple.handle;
+  const FiveTuple peer{indication.peer, IpAddress{}, relayed};
+  if (indication.peer.port == 0 ||
+      (!IsLive(flows_.Find(PermissionKey(indication.peer.ip, relayed)), now) &&
+       !IsLive(flows_.Find(PeerKey(peer)), now))) {
+    return Verdict::kSendNoPermission;
+  }
+  flow->traffic.Add(indication.payload_bytes, now.monotonic_second);
+  *result = {peer, indication.payload, indication.payload_bytes, indication.dont_fragment};
+  return Verdict::kClientToPeer;
+}
+
+void AllocationForwarder::ClassifyPeer(const Packet& packet, PeerLookup* lookup) const {
+  lookup->repeats = false;
+  lookup->key = PeerKey(*packet.tuple);
+  lookup->hash = flows_.Hash(lookup->key);
+  flows_.Prefetch(lookup->hash);
+}
+
+Flow* AllocationForwarder::FindPeerFlow(const PeerLookup& lookup, const Now& now) {
+  const FiveTuple& tuple = lookup.key.tuple;
+  // Port 0 would match the permission itself.
+  if (tuple.remote.port == 0) return nullptr;
+  Flow* const with_channel = flows_.Find(lookup.key, lookup.hash);
+  if (IsLive(with_channel, now)) return with_channel;
+  Flow* const permission = flows_.Find(PermissionKey(tuple.remote.ip, tuple.handle));
+  return IsLive(permission, now) ? permission : nullptr;
+}
+
+Verdict AllocationForwarder::ForwardPeer(const Packet& packet, Flow* flow, const Now& now) {
+  if (flow == nullptr) {
+    return packet.tuple->remote.port == 0 ? Verdict::kSourcePortZero : Verdict::kPeerNoPermission;
+  }
+  if (packet.length > kDataIndicationPayloadBytesMax) return Verdict::kPeerTooLong;
+  flow->traffic.Add(packet.length, now.monotonic_second);
+  return Verdict::kPeerToClient;
+}
+
+uint32_t AllocationForwarder::RoomBytes(const Packet& packet, const Flow& flow) {
+  const uint32_t tail_bytes = TailBytes(packet, flow);
+  if (packet.headroom && (tail_bytes == 0 || packet.tailroom)) return 0;
+  return HeadBytes(packet, flow) + packet.length + tail_bytes;
+}
+
+void AllocationForwarder::MakeMessage(const Packet& packet, const Flow& flow, uint8_t* room,
+                                      Outgoing* out) {
+  const uint32_t head_bytes = HeadBytes(packet, flow);
+  uint8_t* payload = packet.data;
+  if (room != nullptr) {
+    payload = room + head_bytes;
+    std::memcpy(payload, packet.data, packet.length);
+  }
+  const auto payload_bytes = static_cast<uint16_t>(packet.length);
+  uint8_t* start;
+  if (HasChannel(flow)) {
+    start = PrependChannelData(payload, flow.action.channel, payload_bytes);
+  } else {
+    const uint64_t random[2] = {Random(), Random()};
+    start = WrapInDataIndication(payload, payload_bytes, packet.tuple->remote, random);
+  }
+  *out = Outgoing{&flow.action.tuple, start, head_bytes + packet.length + TailBytes(packet, flow)};
+}
+
+uint64_t AllocationForwarder::Random() {
+  SipHash13 hash(random_key_);
+  hash.UpdateWord(++random_counter_, 8);
+  return hash.Finish();
+}
+
+}  // namespace turnpike

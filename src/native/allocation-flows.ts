@@ -1,0 +1,86 @@
+import { type FlowCalls, type FlowKey, meterOf, trafficOf } from './client-flows.js';
+import { entryName } from './command-backlog.js';
+import { checkStatus } from './failures.js';
+import { FlowChannel } from './interface.js';
+import type { Allocation, FiveTuple, LegTraffic, PeerFlow, PeerFlowAction } from './types.js';
+
+/** The remote address of a 5-tuple of which only the handle is read. */
+const NO_ADDRESS = { address: '0.0.0.0', port: 0 };
+
+/** The calls of a data plane about allocations (RFC 8656); `DataPlane` describes them. */
+export class AllocationFlows {
+  readonly #calls: FlowCalls;
+
+  constructor(calls: FlowCalls) {
+    this.#calls = calls;
+  }
+
+  put(allocation: Allocation, lifetimeSeconds: number): void {
+    const { native, check, scratch, backlog } = this.#calls;
+    const { worker, tuple } = this.#sendKey(allocation);
+    check.lifetimeSeconds(lifetimeSeconds);
+    scratch.tuple(tuple);
+    backlog.checkOrder('putAllocation', () =>
+      entryName.flow(FlowChannel.SendIndication, scratch.tupleKey),
+    );
+    scratch.secondTuple({ handle: allocation.relayed, remote: NO_ADDRESS });
+    checkStatus('putAllocation', native.putAllocation(worker, lifetimeSeconds));
+  }
+
+  remove(allocation: Allocation): void {
+    this.#remove('removeAllocation', this.#sendKey(allocation));
+  }
+
+  traffic(allocation: Allocation): LegTraffic | undefined {
+    return this.#traffic(this.#sendKey(allocation));
+  }
+
+  putPeer(flow: PeerFlow, { tuple, channel }: PeerFlowAction, lifetimeSeconds: number): void {
+    const { native, check, scratch, backlog } = this.#calls;
+    const key = this.#peerKey(flow);
+    if (channel !== undefined) check.channel(channel);
+    check.lifetimeSeconds(lifetimeSeconds);
+    scratch.tuple(key.tuple);
+    backlog.checkOrder('putPeerFlow', () => entryName.flow(FlowChannel.None, scratch.tupleKey));
+    scratch.secondTuple(tuple);
+    const to = channel ?? FlowChannel.None;
+    const status = native.putClientFlowToClient(key.worker, key.channel, to, lifetimeSeconds);
+    checkStatus('putPeerFlow', status);
+  }
+
+  removePeer(flow: PeerFlow): void {
+    this.#remove('removePeerFlow', this.#peerKey(flow));
+  }
+
+  peerTraffic(flow: PeerFlow): LegTraffic | undefined {
+    return this.#traffic(this.#peerKey(flow));
+  }
+
+  #remove(call: string, { worker, tuple, channel }: FlowKey): void {
+    const { native, scratch, backlog } = this.#calls;
+    backlog.give({
+      call,
+      encode: () => scratch.tuple(tuple),
+      entry: () => entryName.flow(channel, scratch.tupleKey),
+      queue: () => native.removeClientFlow(worker, channel),
+    });
+  }
+
+  #traffic(key: FlowKey): LegTraffic | undefined {
+    const meter = meterOf(this.#calls, key);
+    return meter === undefined ? undefined : trafficOf(this.#calls, meter);
+  }
+
+  #sendKey({ worker, tuple, relayed }: Allocation): FlowKey {
+    const { check } = this.#calls;
+    check.workerOfTuple(worker, tuple);
+    check.workerOfEndpoint(worker, relayed);
+    return { worker, tuple, channel: FlowChannel.SendIndication };
+  }
+
+  #peerKey({ relayed, peer }: PeerFlow): FlowKey {
+    const tuple: FiveTuple = { handle: relayed, remote: peer };
+    const worker = this.#calls.check.ownerOf(relayed);
+    return { worker, tuple, channel: FlowChannel.None };
+  }
+}
