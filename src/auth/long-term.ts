@@ -5,10 +5,15 @@ import {
   passwordAlgorithmOf,
 } from '../stun/attribute-types.js';
 import { ErrorCode, type ErrorCodeOf } from '../stun/error-codes.js';
-import { type IntegrityKind, integrityKind, verifyIntegrity } from '../stun/integrity.js';
+import {
+  type IntegrityKind,
+  integrityKind,
+  USER_HASH_BYTES,
+  verifyIntegrity,
+} from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { type Nonces, securityFeatures } from './nonce.js';
-import type { Principal, Verifier } from './principal.js';
+import type { Principal, User, Verifier } from './principal.js';
 import type { Realm } from './realm.js';
 
 /** Why a request is not authenticated; each value is also a counter's label. */
@@ -103,28 +108,50 @@ export function authenticate<Proved extends Principal>(
   const { state, expirySeconds } = context.nonces.check(context.ip, nonce);
   if (state === 'invalid') return refused(ErrorCode.StaleNonce, 'forged-nonce');
   if (realm !== context.realm.name) return refused(ErrorCode.Unauthenticated, 'wrong-realm');
-  // No nonce of this server offers USERHASH, so no user is looked up by it.
-  if (username === undefined) return refused(ErrorCode.Unauthenticated, 'unknown-user');
-  const user = context.verifier.find(username);
+  const user = lookUp(message, username, context.verifier);
   // A remembered user costs one hash, so clients behind the same address as a guesser continue.
   if (user?.isRemembered !== true && context.mayTry?.() === false) {
     return refused(ErrorCode.Unauthenticated, 'not-tried');
   }
-  const key = user?.keyFor(algorithm);
-  if (user === undefined || key === undefined) {
-    return refused(ErrorCode.Unauthenticated, 'unknown-user');
-  }
-  if (!verifyIntegrity(message, kind, key)) {
-    return refused(ErrorCode.Unauthenticated, 'wrong-integrity');
-  }
+  if (user === undefined) return refused(ErrorCode.Unauthenticated, 'unknown-user');
+  const key = provingKey(message, kind, user.keysFor(algorithm));
+  if (typeof key === 'string') return refused(ErrorCode.Unauthenticated, key);
   if (state === 'stale') return refused(ErrorCode.StaleNonce, 'stale-nonce');
-  user.proved();
+  user.proved(key);
   return {
     ok: true,
     principal: user.principal,
     signer: { kind, key },
     nonceSeconds: expirySeconds,
   };
+}
+
+/**
+ * Looks the sender up by USERNAME, or else by USERHASH, whether or not the nonce offers it: a client
+ * that learnt of anonymity before the server was set up anew continues.
+ */
+function lookUp<Proved extends Principal>(
+  message: StunMessage,
+  username: string | undefined,
+  verifier: Verifier<Proved>,
+): User<Proved> | undefined {
+  if (username !== undefined) return verifier.find(username);
+  const hash = message.get(AttributeType.UserHash);
+  return hash?.length === USER_HASH_BYTES ? verifier.findByHash?.(hash) : undefined;
+}
+
+/** Returns the first key that gives the integrity of a request, or why there is none. */
+function provingKey(
+  message: StunMessage,
+  kind: IntegrityKind,
+  keys: Iterable<Uint8Array>,
+): Uint8Array | Extract<AuthenticationFailure, 'unknown-user' | 'wrong-integrity'> {
+  let failure: 'unknown-user' | 'wrong-integrity' = 'unknown-user';
+  for (const key of keys) {
+    if (verifyIntegrity(message, kind, key)) return key;
+    failure = 'wrong-integrity';
+  }
+  return failure;
 }
 
 /**

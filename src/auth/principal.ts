@@ -20,10 +20,14 @@ export interface User<Proved extends Principal> {
   readonly principal: Proved;
   /** Whether it was proved recently: a request of it costs no key derivation. */
   readonly isRemembered: boolean;
-  /** Returns its long-term key; undefined if it has none of this algorithm. */
-  keyFor(algorithm: PasswordAlgorithm): Uint8Array | undefined;
-  /** Notes that a key has proved a request. */
-  proved(): void;
+  /**
+   * Returns the long-term keys that it may have, the likeliest first, each derived when it is asked
+   * for. There are several while shared secrets are exchanged, and none where its credential has no
+   * key of this algorithm.
+   */
+  keysFor(algorithm: PasswordAlgorithm): Iterable<Uint8Array>;
+  /** Notes that a key of `keysFor` has proved a request. */
+  proved(key: Uint8Array): void;
 }
 
 /** Knows the users of a usage, by credentials of one or several kinds. */
@@ -34,4 +38,11 @@ export interface Verifier<Proved extends Principal> {
    * @returns undefined if no credential of this verifier can have the username
    */
   find(username: string): User<Proved> | undefined;
+  /**
+   * Looks the value of USERHASH up (RFC 8489 section 9.2.4). Called as `find` is. A verifier without
+   * this method knows nobody by hash.
+   * @param hash - 32 bytes: SHA-256 of `username:realm`
+   * @returns undefined if no user that this verifier can name has it
+   */
+  findByHash?(hash: Uint8Array): User<Proved> | undefined;
 }

@@ -82,6 +82,11 @@ class TenantUser<Claims> implements User<TenantPrincipal<Claims>> {
     return key;
   }
 
+  /** Returns its only key. */
+  keysFor(algorithm: PasswordAlgorithm): readonly Uint8Array[] {
+    return [this.keyFor(algorithm)];
+  }
+
   /** Has the user remembered. */
   proved(): void {
     if (this.isRemembered) return;

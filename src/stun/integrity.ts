@@ -83,6 +83,9 @@ export function longTermKey(
   return createHash(algorithm).update(text).digest();
 }
 
+/** Length of USERHASH (RFC 8489 section 14.4). */
+export const USER_HASH_BYTES = 32;
+
 /**
  * Returns the value of USERHASH (RFC 8489 section 14.4), which replaces USERNAME if a server offers
  * anonymity.
@@ -97,8 +100,9 @@ export function userHash(username: string, realm: string): Uint8Array {
  * Applies the mappings of the OpaqueString profile (RFC 8265 section 4.2.2): spaces become U+0020,
  * and the text NFC. ASCII text, which is all that Turnpike mints, stays as it is. Characters that
  * the profile forbids are kept: such a password just does not match.
+ * @returns the text as it is compared and hashed
  */
-function opaqueString(text: string): string {
+export function opaqueString(text: string): string {
   if (ASCII.test(text)) return text;
   return text.replace(/\p{Zs}/gu, ' ').normalize('NFC');
 }
