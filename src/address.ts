@@ -59,7 +59,8 @@ export function canonicalIp(text: string): string {
   const reason = ipFault(text);
   if (reason !== undefined) throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', reason);
   if (isIPv4(text)) return text;
-  const parsed = ipaddr.IPv6.parse(text);
+  // Without the zero ipaddr.js takes the IPv4-compatible form for the IPv4-mapped one.
+  const parsed = ipaddr.IPv6.parse(text.replace(/^::(?=\d+\.)/, '0::'));
   return parsed.isIPv4MappedAddress()
     ? parsed.toIPv4Address().toString()
     : parsed.toRFC5952String();
