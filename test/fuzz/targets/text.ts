@@ -8,7 +8,11 @@ import {
 } from '../../../src/address.js';
 import { NONCE_CHARACTERS, NonceIssuer, securityFeatures } from '../../../src/auth/nonce.js';
 import { featuresOf } from '../../../src/auth/realm.js';
+import { RestSecrets } from '../../../src/auth/rest-secrets.js';
+import { StaticUsers } from '../../../src/auth/static-users.js';
 import { parseTenantUsername } from '../../../src/auth/tenant-credentials.js';
+import type { CredentialSource } from '../../../src/auth/turn-principal.js';
+import { TurnVerifier } from '../../../src/auth/turn-verifier.js';
 import { parseConfig } from '../../../src/cli/config/config-file.js';
 import { directoryProblem } from '../../../src/client/directory-problem.js';
 import { parseGrant, parseGrantPair } from '../../../src/client/grant.js';
@@ -25,6 +29,9 @@ import {
   RelayRecordShape,
 } from '../../../src/registry/schemas.js';
 import { parseSigning, SIGNING_HEADERS } from '../../../src/registry/signing.js';
+import { userHash } from '../../../src/stun/integrity.js';
+import { PeerPolicy } from '../../../src/turn/peer-policy.js';
+import { bytesOfIp, isInRange, parsePeerRange } from '../../../src/turn/peer-ranges.js';
 import { IDLE, relayRecord } from '../../directory/fixtures.js';
 import { assertThat, bytesOf, type FuzzTarget, jsonOf, outcomeOf, textOf } from '../target.js';
 
@@ -73,6 +80,81 @@ const address: FuzzTarget = {
     const given = jsonOf(input);
     const decoded = given === undefined ? 'none' : decodeAddress(given.value).ok;
     return `${ip} ${whole} ${decoded}`;
+  },
+};
+
+const ANYBODY = new PeerPolicy({ allow: ['0.0.0.0/0', '::/0'] });
+const PUBLIC = new PeerPolicy();
+
+const peers: FuzzTarget = {
+  name: 'peer-policy',
+  about: "peers' addresses in every spelling, and entries of lists of peers",
+  seeds: () =>
+    [
+      ...['8.8.8.8', '2606:4700::1111', '::ffff:10.0.0.1', '64:ff9b::127.0.0.1', '2002:7f00:1::1'],
+      ...['10.0.0.0/8', '10.0.0.1-10.0.0.9', 'fd00::1-fd00::3', '::ffff:10.0.0.0/104'],
+    ].map(bytesOf),
+  words: ['::', ':', '.', '/', '-', '5efe:', '64:ff9b:1:', '2001:0:', '%eth0', '0x7f', '/96', '/0'],
+  run: (input) => {
+    const text = textOf(input);
+    const verdict = PUBLIC.check(text);
+    if (verdict === 'allowed') {
+      const canonical = canonicalIp(text);
+      assertThat(ANYBODY.check(canonical) === 'allowed', 'refused where all are allowed');
+      assertThat(PUBLIC.check(canonical) === 'allowed', 'the canonical form is judged otherwise');
+      const isIpv4 = !canonical.includes(':');
+      assertThat(
+        isIpv4 || isIn(canonical, '2000::/3') || isIn(canonical, '64:ff9b::/96'),
+        'special',
+      );
+      const mapped = isIpv4 ? `64:ff9b::${canonical}` : canonical;
+      assertThat(PUBLIC.check(mapped) === 'allowed', 'its translation is judged otherwise');
+    }
+    const range = outcomeOf(() => {
+      const prefixes = parsePeerRange(text);
+      assertThat(prefixes.length >= 1 && prefixes.length <= 254, 'no prefix, or too many');
+      for (const { bytes, bits } of prefixes) {
+        assertThat(bits >= 0 && bits <= 8 * bytes.length, 'longer than an address');
+        assertThat(isInRange(bytes, { bytes, bits }), 'a range without its first address');
+      }
+    });
+    return `${verdict} ${range}`;
+  },
+};
+
+function isIn(ip: string, range: string): boolean {
+  return parsePeerRange(range).some((each) => isInRange(bytesOfIp(ip), each));
+}
+
+const credentials: FuzzTarget = {
+  name: 'turn-credentials',
+  about: 'files of users and of shared secrets, and the usernames of both',
+  seeds: () =>
+    ['# users\nalice:secret\r\n\nbob:0x00112233445566778899aabbccddeeff\n', '1800000000:alice'].map(
+      bytesOf,
+    ),
+  words: [':', '\n', '\r\n', '#', '0x', '\0', '\u0308', '\u2028', '1800000000:', ' '],
+  run: (input) => {
+    const text = textOf(input);
+    const files = [{ source: 'file', text }];
+    let outcome = '';
+    for (const parse of [StaticUsers.parse, RestSecrets.parse] as const) {
+      const sources: CredentialSource[] = [];
+      outcome += `${outcomeOf(() => sources.push(parse({ files })))} `;
+      const verifier = new TurnVerifier({ realm: 'example.org', sources });
+      for (const name of [text, ...sources.flatMap(({ usernames }) => [...(usernames ?? [])])]) {
+        const user = verifier.find(name);
+        const [key] = user?.keysFor('md5') ?? [];
+        if (key === undefined) continue;
+        assertThat(verifier.accepts(name, key), 'a key that it does not accept');
+        user?.proved(key);
+        assertThat(verifier.find(name)?.isRemembered === true, 'a user that is not remembered');
+        assertThat(verifier.findByHash(userHash(name, 'example.org')) !== undefined, 'no hash');
+        outcome += user?.principal.expiresAtSeconds === undefined ? 'static ' : 'minted ';
+        break;
+      }
+    }
+    return outcome;
   },
 };
 
@@ -264,6 +346,8 @@ const rendezvous: FuzzTarget = {
 
 export const TEXT: readonly FuzzTarget[] = [
   address,
+  peers,
+  credentials,
   proxies,
   username,
   nonce,

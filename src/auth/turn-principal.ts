@@ -1,0 +1,43 @@
+import type { Principal } from './principal.js';
+
+/** The authenticated user of a standard TURN client. */
+export interface TurnPrincipal extends Principal {
+  /**
+   * The user whom quotas count: the username without the expiry of a time-limited credential, so
+   * that a renewed one is no other user.
+   */
+  readonly user: string;
+  /**
+   * Expiry of a time-limited credential, Unix seconds; absent for one that stays. The usage decides
+   * what is still allowed after it.
+   */
+  readonly expiresAtSeconds?: number;
+}
+
+/** A credential that a source knows for a username, not yet proved. */
+export interface TurnCredential {
+  readonly principal: TurnPrincipal;
+  /** What it may be proved by, the likeliest first. */
+  readonly secrets: readonly TurnSecret[];
+}
+
+/**
+ * What a credential is proved by: a password, computed when it is asked for, or its MD5 key alone
+ * (RFC 8489 section 9.2.2), 16 bytes, which gives no SHA-256 key.
+ */
+export type TurnSecret = { readonly password: () => string } | { readonly md5Key: Uint8Array };
+
+/** Credentials of one kind. It never changes: a reload gives the verifier others. */
+export interface CredentialSource {
+  /**
+   * The names of all its users, where these are known beforehand; undefined where a username is
+   * minted by others and only judged here.
+   */
+  readonly usernames: Iterable<string> | undefined;
+  /**
+   * Looks a username up, without any hash.
+   * @param username - as `opaqueString` returns it
+   * @returns undefined if no credential of this source has the username
+   */
+  find(username: string): TurnCredential | undefined;
+}
