@@ -1,6 +1,7 @@
 import { describe } from '../describe-value.js';
 import { TurnpikeError } from '../errors.js';
 import { type PasswordAlgorithm, REALM_CHARACTERS_MAX } from '../stun/attribute-types.js';
+import { opaqueString } from '../stun/integrity.js';
 import type { SecurityFeatures } from './nonce.js';
 
 /** A realm, and what its challenges offer (RFC 8489 section 9.2). */
@@ -30,13 +31,14 @@ export function featuresOf({ passwordAlgorithms, usernameAnonymity }: Realm): Se
  * Checks the name of a realm (RFC 8489 section 14.9). An empty one is refused because libwebrtc,
  * libnice, libjuice and others give up at a challenge with it.
  * @param name - any domain name, or another text of 1 to REALM_CHARACTERS_MAX characters
- * @returns the name
+ * @returns the name as `opaqueString` prepares it, so that clients that do not prepare it derive the
+ *   same keys from what they were sent (RFC 8489 section 14.9)
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG for an empty or longer text, or one with control
  *   characters, a quotation mark or a backslash
  */
 export function checkRealmName(name: string): string {
   const fault = realmFault(name);
-  if (fault === undefined) return name;
+  if (fault === undefined) return opaqueString(name);
   throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `the realm ${describe(name)} ${fault}`);
 }
 

@@ -29,6 +29,9 @@ export interface SourceBudgetOptions {
  *
  * A bucket is one number: the time at which it is full again (the generic cell rate algorithm of
  * ITU-T I.371). A packet costs two hashes' worth of arithmetic and no lasting allocation.
+ *
+ * A response that costs more than the burst is sent while a bucket is full, which then takes as much
+ * longer to fill: the rate holds, and a small burst silences no server with long challenges.
  */
 export class SourceBudget {
   readonly #fullAtMs: Float64Array;
@@ -62,7 +65,7 @@ export class SourceBudget {
    * @param ip - canonical source address (address.ts)
    * @param options.port - for that port's own bucket; 0 for the source's
    * @param options.tokens - default 1
-   * @returns false without so many tokens: send no response
+   * @returns false without so many tokens, unless it is full: send no response
    */
   take(ip: string, { port = 0, tokens = 1 } = {}): boolean {
     const fullAt = this.#fullAfter(tokens, ip, port);
@@ -87,7 +90,9 @@ export class SourceBudget {
     this.#slots.locate(ip, port);
     const firstFullAt = this.#fullAtMs[this.#slots.first] as number;
     const secondFullAt = this.#fullAtMs[this.#slots.second] as number;
-    const fullAt = Math.max(Math.min(firstFullAt, secondFullAt), now) + tokens * this.#tokenMs;
+    const since = Math.max(Math.min(firstFullAt, secondFullAt), now);
+    const fullAt = since + tokens * this.#tokenMs;
+    if (since === now) return fullAt;
     // A thousandth of a token covers the rounding of rates that are not a whole number of ms.
     return fullAt - now > this.#burstMs + this.#tokenMs / 1_000 ? undefined : fullAt;
   }

@@ -57,6 +57,27 @@ t.test('the burst is exact for rates with a fractional interval in milliseconds'
   }
 });
 
+t.test(
+  'a response that costs more than the burst is sent, and paid, from a full bucket',
+  async (t) => {
+    const { clock, table } = budget({ perSecond: 1, burst: 1 });
+    const take = () => table.take('192.0.2.1', { tokens: 3 });
+    t.ok(take());
+    for (let seconds = 1; seconds < 3; seconds += 1) {
+      clock.advance(1_000);
+      t.notOk(take());
+      t.notOk(table.has('192.0.2.1'), 'the bucket is in debt');
+    }
+    clock.advance(1_000);
+    t.ok(take());
+    const wide = budget({ perSecond: 10, burst: 20 });
+    const takeWide = () => wide.table.take('192.0.2.1', { tokens: 3 });
+    let taken = 0;
+    while (takeWide()) taken += 1;
+    t.equal(taken, 6, 'no more than the burst, where one response is less');
+  },
+);
+
 t.test('sources are IPv4 addresses and IPv6 /64s', async (t) => {
   const { spend } = budget();
   t.equal(spend('192.0.2.1'), 20);

@@ -154,4 +154,6 @@ t.test('a realm that clients cannot use is refused', async (t) => {
   for (const realm of ['x', 'r'.repeat(127), 'ü'.repeat(127), 'turn.example.org']) {
     t.equal(new TurnVerifier({ realm, sources: [] }).realm.name, realm);
   }
+  const prepared = new TurnVerifier({ realm: 'b\u0075\u0308ro\u00a0x', sources: [] });
+  t.equal(prepared.realm.name, 'b\u00fcro x', 'as a client that prepares it derives its key');
 });
