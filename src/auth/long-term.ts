@@ -127,8 +127,8 @@ export function authenticate<Proved extends Principal>(
 }
 
 /**
- * Looks the sender up by USERNAME, or else by USERHASH, whether or not the nonce offers it: a client
- * that learnt of anonymity before the server was set up anew continues.
+ * Looks the sender up by USERNAME, or else by USERHASH, whether or not the nonce offers it: a
+ * client that learnt of anonymity before the server was set up anew continues.
  */
 function lookUp<Proved extends Principal>(
   message: StunMessage,

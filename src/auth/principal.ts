@@ -39,8 +39,8 @@ export interface Verifier<Proved extends Principal> {
    */
   find(username: string): User<Proved> | undefined;
   /**
-   * Looks the value of USERHASH up (RFC 8489 section 9.2.4). Called as `find` is. A verifier without
-   * this method knows nobody by hash.
+   * Looks the value of USERHASH up (RFC 8489 section 9.2.4). Called as `find` is. A verifier
+   * without this method knows nobody by hash.
    * @param hash - 32 bytes: SHA-256 of `username:realm`
    * @returns undefined if no user that this verifier can name has it
    */

@@ -10,13 +10,15 @@ export interface Realm {
   /** The content of PASSWORD-ALGORITHMS in challenges, in order of preference. */
   readonly passwordAlgorithms: readonly PasswordAlgorithm[];
   /**
-   * Whether its nonces ask for USERHASH in place of USERNAME. Only for a server that knows the names
-   * of all its users beforehand. Default false.
+   * Whether its nonces ask for USERHASH in place of USERNAME. Only for a server that knows the
+   * names of all its users beforehand. Default false.
    */
   readonly usernameAnonymity?: boolean;
 }
 
-/** Control characters, and the two that REALM cannot have without quoting (RFC 3261 section 25.1). */
+/**
+ * Control characters, and the two that REALM cannot have without quoting (RFC 3261 section 25.1).
+ */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}"\\]/u;
 
 /** Returns the security features that the nonces of a realm announce. */
@@ -31,8 +33,8 @@ export function featuresOf({ passwordAlgorithms, usernameAnonymity }: Realm): Se
  * Checks the name of a realm (RFC 8489 section 14.9). An empty one is refused because libwebrtc,
  * libnice, libjuice and others give up at a challenge with it.
  * @param name - any domain name, or another text of 1 to REALM_CHARACTERS_MAX characters
- * @returns the name as `opaqueString` prepares it, so that clients that do not prepare it derive the
- *   same keys from what they were sent (RFC 8489 section 14.9)
+ * @returns the name as `opaqueString` prepares it, so that clients that do not prepare it derive
+ *   the same keys from what they were sent (RFC 8489 section 14.9)
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG for an empty or longer text, or one with control
  *   characters, a quotation mark or a backslash
  */

@@ -10,10 +10,11 @@ const USERNAME = /^(\d{1,15})(?::(.*))?$/s;
 const CONTROL = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
- * Time-limited credentials that whoever has the shared secret mints (draft-uberti-behave-turn-rest):
- * the username is `expiry:user` or `expiry` alone, in Unix seconds, and the password the base64 of
- * HMAC-SHA-1 over it. Any of several secrets may have minted one, so that they can be exchanged
- * while credentials are out. Expiry is judged by the usage.
+ * Time-limited credentials that whoever has the shared secret mints
+ * (draft-uberti-behave-turn-rest): the username is `expiry:user` or `expiry` alone, in Unix
+ * seconds, and the password the base64 of HMAC-SHA-1 over it. Any of several secrets may have
+ * minted one, so that they can be exchanged while credentials are out. Expiry is judged by the
+ * usage.
  */
 export class RestSecrets implements CredentialSource {
   readonly usernames = undefined;

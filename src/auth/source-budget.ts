@@ -30,8 +30,8 @@ export interface SourceBudgetOptions {
  * A bucket is one number: the time at which it is full again (the generic cell rate algorithm of
  * ITU-T I.371). A packet costs two hashes' worth of arithmetic and no lasting allocation.
  *
- * A response that costs more than the burst is sent while a bucket is full, which then takes as much
- * longer to fill: the rate holds, and a small burst silences no server with long challenges.
+ * A response that costs more than the burst is sent while a bucket is full, which then takes as
+ * much longer to fill: the rate holds, and a small burst silences no server with long challenges.
  */
 export class SourceBudget {
   readonly #fullAtMs: Float64Array;

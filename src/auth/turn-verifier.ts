@@ -30,10 +30,10 @@ export class TurnVerifier implements Verifier<TurnPrincipal> {
 
   /**
    * @param options.realm - name of the realm
-   * @param options.sources - whose usernames are all known beforehand, clients are asked for USERHASH
-   *   in place of USERNAME (RFC 8489 section 9.2); with any other source they are not, as a client
-   *   that is asked leaves USERNAME out. PASSWORD-ALGORITHMS offers SHA-256 unless all users have
-   *   only an MD5 key
+   * @param options.sources - whose usernames are all known beforehand, clients are asked for
+   *   USERHASH in place of USERNAME (RFC 8489 section 9.2); with any other source they are not, as
+   *   a client that is asked leaves USERNAME out. PASSWORD-ALGORITHMS offers SHA-256 unless all
+   *   users have only an MD5 key
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG as `checkRealmName`
    */
   constructor(options: { readonly realm: string; readonly sources: readonly CredentialSource[] }) {

@@ -27,8 +27,8 @@ const IN_THE_LAST_4: readonly (readonly number[])[] = [
  * Returns the IPv4 addresses to which a translator or tunnel may deliver what is sent to an IPv6
  * address: IPv4-mapped, IPv4-compatible and IPv4-translated forms, NAT64 with its well-known and
  * its local-use prefix (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo's server and client (RFC 4380
- * section 4) and ISATAP (RFC 5214). A filter has to judge each of them, or it is bypassed by another
- * spelling (CVE-2020-26262, CVE-2026-27624).
+ * section 4) and ISATAP (RFC 5214). A filter has to judge each of them, or it is bypassed by
+ * another spelling (CVE-2020-26262, CVE-2026-27624).
  * @param bytes - the 16 bytes of an IPv6 address
  * @returns addresses of 4 bytes; none for an address without one
  */

@@ -27,8 +27,8 @@ interface Rule extends PeerRange {
  * Judges the IP addresses of peers (RFC 8656 section 21.2.1). The rule with the longest prefix
  * decides, whether it is of the lists or a default; of two with the same length, that of the allow
  * list, then that of the deny list, then the server's own addresses. So an allowed host is an
- * exception from a refused range, as in coturn, and the reverse; and `0.0.0.0/0` allows nothing that
- * is refused by default, while `127.0.0.0/8` allows loopback.
+ * exception from a refused range, as in coturn, and the reverse; and `0.0.0.0/0` allows nothing
+ * that is refused by default, while `127.0.0.0/8` allows loopback.
  *
  * Refused by default are all addresses that are no global unicast: `special-addresses.ts` lists
  * them. An IPv6 address that embeds IPv4 addresses is allowed only if each of these is allowed too.
