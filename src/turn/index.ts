@@ -1,0 +1,11 @@
+export { Turn } from './turn.js';
+export { TurnLog } from './turn-log.js';
+export type {
+  PeerRules,
+  PortRange,
+  RelayedAddress,
+  TurnLimits,
+  TurnOptions,
+  TurnPlane,
+} from './turn-options.js';
+export type { TurnStats } from './turn-stats.js';

@@ -1,0 +1,73 @@
+import type { TurnPrincipal } from '../auth/turn-principal.js';
+import type { Clock } from '../clock.js';
+import type { DataPlane } from '../native/types.js';
+import type { RandomBytes } from '../random.js';
+import type { AuthenticatorOptions } from '../stun-server/authenticator.js';
+import type { ServerContext } from '../stun-server/server-context.js';
+import type { TurnLog } from './turn-log.js';
+
+/** The methods of the data plane that allocations use. */
+export type TurnPlane = Pick<
+  DataPlane,
+  | 'send'
+  | 'openEndpoint'
+  | 'closeEndpoint'
+  | 'putAllocation'
+  | 'removeAllocation'
+  | 'allocationTraffic'
+  | 'putClientFlow'
+  | 'removeClientFlow'
+  | 'flowTraffic'
+  | 'putPeerFlow'
+  | 'removePeerFlow'
+  | 'peerFlowTraffic'
+>;
+
+/** An IP address of this server whose ports are relayed transport addresses. */
+export interface RelayedAddress {
+  /** Canonical address to bind. */
+  readonly address: string;
+  /** Canonical address that clients and peers see: another one behind a NAT. */
+  readonly advertised: string;
+}
+
+/** The ports of relayed transport addresses, both inclusive. */
+export interface PortRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Decides which peers clients may exchange data with. */
+export interface PeerRules {
+  /** @param address - canonical IP address */
+  check(address: string): 'allowed' | 'denied';
+}
+
+/** Bounds of allocations. */
+export interface TurnLimits {
+  /** Maximum relayed transport addresses, those that are being opened and reserved included. */
+  readonly allocationsMax: number;
+  /** Maximum allocations of one user, reservations included. */
+  readonly userQuota: number;
+  /** Maximum permissions of one allocation. */
+  readonly permissionsMax: number;
+  /** Maximum channels of one allocation, those that rest after their expiry included. */
+  readonly channelsMax: number;
+}
+
+/** Dependencies of `Turn`. */
+export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
+  readonly plane: TurnPlane;
+  /** What TURN shares with other usages of the client port. */
+  readonly server: ServerContext;
+  /** At least one. */
+  readonly relayedAddresses: readonly RelayedAddress[];
+  readonly ports: PortRange;
+  readonly policy: PeerRules;
+  readonly limits: TurnLimits;
+  /** Returns whether new allocations are refused; default never. */
+  readonly isDraining?: () => boolean;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: TurnLog;
+}

@@ -1,0 +1,29 @@
+import { KeyCounter } from '../collections/key-counter.js';
+import type { EndReason } from './end-reasons.js';
+import type { RefusalReason } from './refusals.js';
+
+/** Counters of TURN; each becomes a metric. */
+export class TurnStats {
+  /** Refused requests of authenticated clients, by reason. */
+  readonly refusals = new KeyCounter<RefusalReason>();
+  /** Ended allocations, by reason. */
+  readonly ended = new KeyCounter<EndReason>();
+  /** Allocations made, and successful requests about them. */
+  readonly requests = {
+    allocated: 0,
+    refreshed: 0,
+    permissions_created: 0,
+    channels_bound: 0,
+    /** Responses sent again to a retransmitted request. */
+    retransmitted: 0,
+  };
+  /** Traffic of ended allocations: payloads, without headers. */
+  readonly traffic = {
+    packets_from_clients: 0,
+    bytes_from_clients: 0,
+    packets_to_clients: 0,
+    bytes_to_clients: 0,
+  };
+  /** ICMP errors that clients were told. */
+  icmp_errors = 0;
+}
