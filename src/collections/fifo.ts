@@ -23,6 +23,11 @@ export class Fifo<T> {
     return this.#items.delete(item);
   }
 
+  /** Returns whether an item is present. */
+  has(item: T): boolean {
+    return this.#items.has(item);
+  }
+
   /** Returns the oldest item; undefined if the queue is empty. */
   first(): T | undefined {
     if (this.#items.size === 0) return undefined;

@@ -2,8 +2,10 @@ import { addressBytes, addressFromBytes, type TransportAddress } from '../addres
 import { readU16 } from './bytes.js';
 
 /** Address families on the wire (RFC 8489 section 14.1). */
-const FAMILY_IPV4 = 1;
-const FAMILY_IPV6 = 2;
+export const AddressFamilyNumber = { 4: 1, 6: 2 } as const;
+
+const FAMILY_IPV4 = AddressFamilyNumber[4];
+const FAMILY_IPV6 = AddressFamilyNumber[6];
 
 /**
  * Decodes MAPPED-ADDRESS, or XOR-MAPPED-ADDRESS with a pad (RFC 8489 sections 14.1, 14.2). An

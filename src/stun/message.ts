@@ -103,6 +103,22 @@ export class StunMessage {
     return decodeAddress(value, pad);
   }
 
+  /**
+   * Returns every address of a type, in order of appearance, decoded as `address` does.
+   * @returns undefined if one of them is malformed
+   */
+  addresses(type: number): TransportAddress[] | undefined {
+    const pad = XOR_ADDRESS_TYPES.has(type) ? this.bytes.subarray(4, HEADER_BYTES) : undefined;
+    const found: TransportAddress[] = [];
+    for (const { type: each, value } of this.attributes) {
+      if (each !== type) continue;
+      const address = decodeAddress(value, pad);
+      if (address === undefined) return undefined;
+      found.push(address);
+    }
+    return found;
+  }
+
   /** Returns an unsigned 32-bit attribute. */
   u32(type: number): number | undefined {
     const value = this.get(type);
@@ -138,6 +154,21 @@ export class StunMessage {
   requestedTransport(): number | undefined {
     const value = this.get(AttributeType.RequestedTransport);
     return value?.length === 4 ? value[0] : undefined;
+  }
+
+  /**
+   * Returns the family number of REQUESTED-ADDRESS-FAMILY or ADDITIONAL-ADDRESS-FAMILY: 1 is IPv4,
+   * 2 is IPv6 (RFC 8656 sections 18.6 and 18.11).
+   */
+  addressFamilyNumber(type: number): number | undefined {
+    const value = this.get(type);
+    return value?.length === 4 ? value[0] : undefined;
+  }
+
+  /** Returns whether EVEN-PORT asks for a reservation: its R bit (RFC 8656 section 18.7). */
+  evenPortReserves(): boolean | undefined {
+    const value = this.get(AttributeType.EvenPort);
+    return value?.length === 1 ? ((value[0] as number) & 0x80) !== 0 : undefined;
   }
 
   /** Returns CONNECTION-IDENTIFIER as 32 lower-case hex digits (PROTOCOL.md section 2). */

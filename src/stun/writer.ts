@@ -124,6 +124,34 @@ export class MessageWriter {
     return this;
   }
 
+  /**
+   * Appends ADDRESS-ERROR-CODE (RFC 8656 section 18.12).
+   * @param family - 1 for IPv4, 2 for IPv6
+   * @param code - 300 to 699
+   */
+  addressErrorCode(family: number, code: number): this {
+    const phrase = Buffer.from(reasonPhrase(code), 'utf8');
+    const at = this.#append(AttributeType.AddressErrorCode, 4 + phrase.length);
+    this.#bytes[at] = family;
+    this.#bytes[at + 2] = Math.trunc(code / 100);
+    this.#bytes[at + 3] = code % 100;
+    this.#bytes.set(phrase, at + 4);
+    return this;
+  }
+
+  /**
+   * Appends ICMP (RFC 8656 section 18.13).
+   * @param type - 0 to 127
+   * @param code - 0 to 511
+   * @param errorData - 32 bits: the path MTU in bytes if the type has one
+   */
+  icmp(type: number, code: number, errorData: number): this {
+    const at = this.#append(AttributeType.Icmp, 8);
+    writeU16(this.#bytes, at + 2, (type << 9) | code);
+    writeU32(this.#bytes, at + 4, errorData);
+    return this;
+  }
+
   /** Appends UNKNOWN-ATTRIBUTES (RFC 8489 section 14.13), for an error 420. */
   unknownAttributes(types: readonly number[]): this {
     const at = this.#append(AttributeType.UnknownAttributes, types.length * 2);

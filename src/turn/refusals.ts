@@ -16,6 +16,7 @@ export const REFUSALS = {
   'channel-of-another-peer': ErrorCode.BadRequest,
   /** The peer has another channel, or one that rests. */
   'peer-on-another-channel': ErrorCode.BadRequest,
+  'unknown-method': ErrorCode.BadRequest,
   'peer-denied': ErrorCode.Forbidden,
   /** The peer is this server itself, outside the ports of relayed transport addresses. */
   'peer-is-server': ErrorCode.Forbidden,
@@ -38,6 +39,8 @@ export const REFUSALS = {
   'permissions-used-up': ErrorCode.InsufficientCapacity,
   'channels-used-up': ErrorCode.InsufficientCapacity,
   'data-plane-full': ErrorCode.InsufficientCapacity,
+  /** Gets no response, so that the client tries again. */
+  'data-plane-busy': ErrorCode.InsufficientCapacity,
 } as const;
 
 export type RefusalReason = keyof typeof REFUSALS;

@@ -3,7 +3,7 @@ import { formatAddress, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import { LineLimiter } from '../logging/line-limiter.js';
 import type { ChallengeReason, ClientDrop, ServerLog } from '../stun-server/server-context.js';
-import type { EndReason } from './end-reasons.js';
+import type { EndedAllocation } from './allocation-events.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
 
 /** Maximum lines per second about ended allocations; omitted ones are counted. */
@@ -26,27 +26,6 @@ const KINDS = {
 type Kind = keyof typeof KINDS;
 
 const NAMES = Object.keys(KINDS) as Kind[];
-
-/** Traffic of an allocation: payloads, without headers. */
-export interface AllocationTraffic {
-  readonly packetsFromClient: number;
-  readonly bytesFromClient: number;
-  readonly packetsToClient: number;
-  readonly bytesToClient: number;
-}
-
-/** An allocation that has ended. */
-export interface EndedAllocation {
-  readonly username: string;
-  /** The user without an expiry. */
-  readonly user: string;
-  readonly client: TransportAddress;
-  /** Its relayed transport addresses as clients know them; one, or one of each family. */
-  readonly relayed: readonly TransportAddress[];
-  readonly reason: EndReason;
-  readonly seconds: number;
-  readonly traffic: AllocationTraffic;
-}
 
 /**
  * Logs allocations and requests: at level info the end of each allocation, at level debug each
@@ -83,7 +62,10 @@ export class TurnLog implements ServerLog {
         relayed: relayed.map(formatAddress).join(' '),
         reason,
         durationSeconds: Math.round(seconds * 10) / 10,
-        ...traffic,
+        packetsFromClient: traffic.packetsFromClient,
+        bytesFromClient: traffic.bytesFromClient,
+        packetsToClient: traffic.packetsToClient,
+        bytesToClient: traffic.bytesToClient,
       },
       `an allocation has ended: ${reason.replaceAll('-', ' ')}`,
     );

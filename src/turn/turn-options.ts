@@ -4,6 +4,7 @@ import type { DataPlane } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
 import type { AuthenticatorOptions } from '../stun-server/authenticator.js';
 import type { ServerContext } from '../stun-server/server-context.js';
+import type { AllocationEvent } from './allocation-events.js';
 import type { TurnLog } from './turn-log.js';
 
 /** The methods of the data plane that allocations use. */
@@ -16,6 +17,7 @@ export type TurnPlane = Pick<
   | 'removeAllocation'
   | 'allocationTraffic'
   | 'putClientFlow'
+  | 'refreshClientFlow'
   | 'removeClientFlow'
   | 'flowTraffic'
   | 'putPeerFlow'
@@ -55,6 +57,14 @@ export interface TurnLimits {
   readonly channelsMax: number;
 }
 
+/** What a client has said of itself in its Allocate request. */
+export interface ClientDescription {
+  /** SOFTWARE. */
+  readonly software: string | undefined;
+  /** Whether the request has DONT-FRAGMENT. */
+  readonly dontFragment: boolean;
+}
+
 /** Dependencies of `Turn`. */
 export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly plane: TurnPlane;
@@ -67,6 +77,13 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly limits: TurnLimits;
   /** Returns whether new allocations are refused; default never. */
   readonly isDraining?: () => boolean;
+  /**
+   * Returns whether a client is told of ICMP errors: some leave their receive loop at a Data
+   * indication without DATA. Default: every client.
+   */
+  readonly tellsIcmpErrors?: (client: ClientDescription) => boolean;
+  /** Called for each event of an allocation. Must not throw. */
+  readonly onEvent?: (event: AllocationEvent) => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: TurnLog;

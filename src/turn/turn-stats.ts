@@ -1,5 +1,5 @@
 import { KeyCounter } from '../collections/key-counter.js';
-import type { EndReason } from './end-reasons.js';
+import type { EndReason } from './allocation-events.js';
 import type { RefusalReason } from './refusals.js';
 
 /** Counters of TURN; each becomes a metric. */

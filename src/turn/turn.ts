@@ -1,14 +1,33 @@
 import type { TurnPrincipal } from '../auth/turn-principal.js';
 import type { DataPlaneEvent } from '../native/events.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { ErrorCode } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
-import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
 import { Authenticator } from '../stun-server/authenticator.js';
 import { knownAttributes, type MethodTable } from '../stun-server/method-table.js';
 import type { Received, SignsOfLife, Usage } from '../stun-server/usage.js';
-import type { TurnOptions } from './turn-options.js';
+import { Allocate } from './allocate.js';
+import type { Allocation } from './allocation.js';
+import { AllocationEnds } from './allocation-ends.js';
+import { AllocationTable } from './allocation-table.js';
+import { ChannelBind } from './channel-bind.js';
+import type { TurnContext } from './context.js';
+import { CreatePermission } from './create-permission.js';
+import { DataIndications } from './data-indication.js';
+import { Forwarding } from './forwarding.js';
+import { Permissions } from './permissions.js';
+import { Refresh } from './refresh.js';
+import type { RefusalReason } from './refusals.js';
+import { RelayedAddresses } from './relayed-addresses.js';
+import { Reservations } from './reservations.js';
+import { ResponseMemory, transactionKey } from './response-memory.js';
+import { Responses, replyTarget } from './responses.js';
+import { TURN_LIMITS } from './turn-limits.js';
+import type { PeerRules, TurnLimits, TurnOptions } from './turn-options.js';
+import type { AllocationRequest, ClientRequest } from './turn-request.js';
 import { TurnStats } from './turn-stats.js';
+import { TurnTimers } from './turn-timers.js';
 
 /** The methods of TURN (RFC 8656 section 17). */
 const METHODS: ReadonlySet<number> = new Set([
@@ -27,27 +46,61 @@ const METHODS: ReadonlySet<number> = new Set([
  */
 export class Turn implements Usage, SignsOfLife {
   readonly knownAttributes: ReadonlySet<number>;
-  readonly stats = new TurnStats();
+  readonly #context: TurnContext;
   readonly #authenticator: Authenticator<TurnPrincipal>;
-  readonly #methods: MethodTable<AuthenticatedRequest<TurnPrincipal>>;
+  readonly #ends: AllocationEnds;
+  readonly #timers: TurnTimers;
+  readonly #indications: DataIndications;
+  readonly #allocate: Allocate;
+  /** The methods of requests about an allocation. */
+  readonly #methods: MethodTable<AllocationRequest>;
 
   constructor(options: TurnOptions) {
+    const context = contextOf(options);
+    const permissions = new Permissions(context);
+    this.#context = context;
     this.#authenticator = new Authenticator(options.server, options);
+    this.#ends = new AllocationEnds(context);
+    this.#timers = new TurnTimers(context, this.#ends);
+    this.#indications = new DataIndications(context, options.plane);
+    this.#allocate = new Allocate(context, {
+      isDraining: options.isDraining ?? (() => false),
+      tellsIcmpErrors: options.tellsIcmpErrors ?? (() => true),
+    });
+    const refresh = new Refresh(context, this.#ends);
+    const createPermission = new CreatePermission(context, permissions);
+    const channelBind = new ChannelBind(context, permissions);
+    const { Lifetime, RequestedAddressFamily, XorPeerAddress, ChannelNumber } = AttributeType;
+    const entry = (
+      handler: { handle(request: AllocationRequest): void },
+      attributes: readonly number[],
+    ) => ({ attributes, handle: (request: AllocationRequest) => handler.handle(request) });
     this.#methods = new Map([
-      [
-        Method.Refresh,
-        {
-          attributes: [AttributeType.Lifetime, AttributeType.RequestedAddressFamily],
-          handle: () => {},
-        },
-      ],
+      [Method.Refresh, entry(refresh, [Lifetime, RequestedAddressFamily])],
+      [Method.CreatePermission, entry(createPermission, [XorPeerAddress])],
+      [Method.ChannelBind, entry(channelBind, [XorPeerAddress, ChannelNumber])],
     ]);
-    this.knownAttributes = knownAttributes(this.#methods);
+    this.knownAttributes = new Set([
+      ...knownAttributes(this.#methods),
+      AttributeType.RequestedTransport,
+      AttributeType.EvenPort,
+      AttributeType.DontFragment,
+      AttributeType.ReservationToken,
+    ]);
+  }
+
+  get stats(): TurnStats {
+    return this.#context.stats;
   }
 
   /** Number of allocations. */
   get allocations(): number {
-    return 0;
+    return this.#context.table.size;
+  }
+
+  /** Number of ports of relayed transport addresses in use: open, opening or reserved. */
+  get relayedPorts(): number {
+    return this.#context.addresses.held;
   }
 
   /** Owns the methods of TURN. */
@@ -55,13 +108,58 @@ export class Turn implements Usage, SignsOfLife {
     return METHODS.has(message.method);
   }
 
-  /** Handles a client's request. Never throws for anything in it. */
+  /**
+   * Handles a client's request. Never throws for anything in it. Indications are ignored: the data
+   * plane handles those that it should (RFC 8656 section 11.2).
+   */
   receive(received: Received): void {
     if (received.message.messageClass !== 'request') return;
     const request = this.#authenticator.authenticate(received);
     if (request === undefined) return;
+    const { memory, responses, stats, table } = this.#context;
+    const kept = memory.find(transactionKey(request));
+    if (kept !== undefined) {
+      this.#authenticator.accept(request);
+      stats.requests.retransmitted += 1;
+      return responses.again(request, kept);
+    }
+    const allocation = table.get(request.tupleKey);
+    if (this.#isExpired(request, allocation)) {
+      const { Unauthenticated: code } = ErrorCode;
+      return this.#authenticator.challenge(request, { code, reason: 'expired' });
+    }
     this.#authenticator.accept(request);
-    this.#methods.get(request.method)?.handle(request);
+    this.#dispatch(request, allocation);
+  }
+
+  /**
+   * Returns whether a request's credential has expired. It still serves the allocation that was
+   * made with it, so that a call outlives it, but makes no other.
+   */
+  #isExpired({ method, principal }: ClientRequest, allocation: Allocation | undefined): boolean {
+    const { expiresAtSeconds, username } = principal;
+    if (expiresAtSeconds === undefined) return false;
+    if (this.#context.clock.now() < expiresAtSeconds * 1_000) return false;
+    return method === Method.Allocate || allocation?.username !== username;
+  }
+
+  /** Passes a request to its method's handler (RFC 8656 section 5). */
+  #dispatch(request: ClientRequest, allocation: Allocation | undefined): void {
+    const { unknownAttributes: unknown } = request;
+    if (unknown.length > 0) return this.#refuse(request, 'unknown-attribute', unknown);
+    if (request.method === Method.Allocate) return this.#allocate.handle(request);
+    const entry = this.#methods.get(request.method);
+    // Send and Data are no requests.
+    if (entry === undefined) return this.#refuse(request, 'unknown-method');
+    if (allocation === undefined) return this.#refuse(request, 'no-allocation');
+    if (allocation.username !== request.principal.username) {
+      return this.#refuse(request, 'allocation-of-another-user');
+    }
+    entry.handle({ request, allocation });
+  }
+
+  #refuse(request: ClientRequest, reason: RefusalReason, unknown: readonly number[] = []): void {
+    this.#context.responses.refused(replyTarget(request), reason, unknown);
   }
 
   /** Ignores signs of life: an allocation lives by its lifetime alone (RFC 8656 section 8). */
@@ -69,23 +167,89 @@ export class Turn implements Usage, SignsOfLife {
 
   /**
    * Handles an event of the data plane: tells the client an ICMP error (RFC 8656 section 11.5), and
-   * ends the allocation of a relayed endpoint that has failed. Ignores other events.
+   * ends what used a relayed endpoint that has failed. Ignores other events.
    */
-  event(_event: DataPlaneEvent): void {}
+  event(event: DataPlaneEvent): void {
+    if (event.type === 'icmp-error') return this.#indications.tell(event);
+    if (event.type !== 'endpoint-closed') return;
+    const relayed = this.#context.table.ofHandle(event.handle);
+    if (relayed !== undefined) this.#ends.endRelayed(relayed, 'socket-failed');
+  }
 
   /**
    * Ends what has expired, within bounds. To be called every 100 ms or so.
    * @returns whether work is left; call again after other work has had its turn
    */
   tick(): boolean {
-    return false;
+    return this.#timers.tick();
+  }
+
+  /** Replaces the bounds. Existing allocations stay. */
+  setLimits(limits: TurnLimits): void {
+    this.#context.limits = limits;
+    this.#context.addresses.heldMax = limits.allocationsMax;
+  }
+
+  /** Replaces the peer policy, and ends permissions and channels of peers that it denies. */
+  setPolicy(policy: PeerRules): void {
+    const { table, addresses } = this.#context;
+    this.#context.policy = policy;
+    const isDenied = (address: string) =>
+      !addresses.isOwn(address) && policy.check(address) === 'denied';
+    for (const { permissions, channels } of table.all()) {
+      for (const permission of permissions.values()) {
+        if (isDenied(permission.address)) this.#ends.endPermission(permission);
+      }
+      for (const channel of channels.values()) {
+        if (channel.state === 'bound' && isDenied(channel.peer.address)) {
+          this.#ends.endChannel(channel);
+        }
+      }
+    }
   }
 
   /**
-   * Ends all allocations, because the server is about to stop.
+   * Ends the allocations of users that are no longer allowed.
+   * @param isAllowed - is given the whole username, and the user without an expiry
+   */
+  endUsers(isAllowed: (username: string, user: string) => boolean): void {
+    for (const allocation of this.#context.table.all()) {
+      const { username, user } = allocation;
+      if (!isAllowed(username, user)) this.#ends.end(allocation, 'user-removed');
+    }
+  }
+
+  /**
+   * Ends all allocations, because the server is about to stop; no other is made from now on. Each
+   * step ends `TURN_LIMITS.endedAtOnce`.
    * @yields the number of remaining allocations
    */
   *closeAll(): Generator<number> {
-    yield this.allocations;
+    this.#allocate.stop();
+    const { table } = this.#context;
+    for (const [index, allocation] of table.all().entries()) {
+      this.#ends.end(allocation, 'server-stopped');
+      if ((index + 1) % TURN_LIMITS.endedAtOnce === 0) yield table.size;
+    }
   }
+}
+
+function contextOf(options: TurnOptions): TurnContext {
+  const { plane, server, policy, limits, clock, random, log } = options;
+  const stats = new TurnStats();
+  return {
+    clock,
+    random,
+    table: new AllocationTable(clock.monotonic(), server.proven),
+    addresses: new RelayedAddresses(options, limits.allocationsMax),
+    reservations: new Reservations(),
+    forwarding: new Forwarding(plane),
+    memory: new ResponseMemory(clock),
+    responses: new Responses(plane, stats, log),
+    stats,
+    log,
+    onEvent: options.onEvent ?? (() => {}),
+    policy,
+    limits,
+  };
 }

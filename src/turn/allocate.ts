@@ -1,0 +1,254 @@
+import type { AddressFamily } from '../address.js';
+import { AttributeType } from '../stun/attribute-types.js';
+import { type AllocateWish, allocateWish } from './allocate-request.js';
+import { Allocation, type OpenedAddress, RelayedTransportAddress } from './allocation.js';
+import type { TurnContext } from './context.js';
+import { refusalOf } from './forwarding.js';
+import type { RefusalReason } from './refusals.js';
+import type { OpenFailure } from './relayed-addresses.js';
+import { RESERVATION_TOKEN_BYTES, Reservation } from './reservations.js';
+import { transactionKey } from './response-memory.js';
+import { type ReplyTarget, replyTarget } from './responses.js';
+import { TURN_LIMITS } from './turn-limits.js';
+import type { ClientDescription } from './turn-options.js';
+import type { ClientRequest } from './turn-request.js';
+
+/**
+ * An Allocate request whose relayed transport addresses are being opened. It holds no view of the
+ * request's bytes.
+ */
+interface PendingAllocate {
+  readonly to: ReplyTarget;
+  readonly tupleKey: string;
+  readonly principal: ClientRequest['principal'];
+  readonly transaction: string;
+  readonly tellsIcmpErrors: boolean;
+  readonly wish: AllocateWish;
+  readonly reservation: Reservation | undefined;
+}
+
+/** The open relayed transport address of a family, or why there is none. */
+interface FamilyOpening {
+  readonly family: AddressFamily;
+  readonly opening: OpenedAddress | OpenFailure | 'family-not-supported';
+}
+
+/** The failed family of a dual allocation, and why. */
+interface FamilyFailure {
+  readonly family: AddressFamily;
+  readonly reason: RefusalReason;
+}
+
+/** Dependencies of `Allocate` besides the context. */
+export interface AllocateOptions {
+  /** Returns whether new allocations are refused. */
+  readonly isDraining: () => boolean;
+  readonly tellsIcmpErrors: (client: ClientDescription) => boolean;
+}
+
+/**
+ * Handles Allocate (RFC 8656 section 7.2). The data plane opens relayed transport addresses
+ * asynchronously. Until then retransmissions of the request join it, and other Allocates of the
+ * 5-tuple are refused.
+ */
+export class Allocate {
+  readonly #context: TurnContext;
+  readonly #options: AllocateOptions;
+  #isStopped = false;
+
+  constructor(context: TurnContext, options: AllocateOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** Makes no allocation any more, also for requests in progress. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Handles a request. */
+  handle(request: ClientRequest): void {
+    const { table, stats } = this.#context;
+    const transaction = transactionKey(request);
+    const opening = table.opening(request.tupleKey);
+    if (opening === transaction) {
+      stats.requests.retransmitted += 1;
+      return;
+    }
+    if (opening !== undefined || table.get(request.tupleKey) !== undefined) {
+      return this.#refuse(request, 'allocation-exists');
+    }
+    const { message, principal } = request;
+    const wish = allocateWish(message, (family) => this.#context.addresses.has(family));
+    if (typeof wish === 'string') return this.#refuse(request, wish);
+    if (this.#options.isDraining() || this.#isStopped) return this.#refuse(request, 'draining');
+    const reservation = wish.token && this.#context.reservations.find(wish.token, principal.user);
+    if (wish.token !== undefined && reservation === undefined) {
+      return this.#refuse(request, 'no-reservation');
+    }
+    const refusal = this.#quotaRefusal(principal.user, wish, reservation);
+    if (refusal !== undefined) return this.#refuse(request, refusal);
+    const pending = {
+      to: replyTarget(request),
+      tupleKey: request.tupleKey,
+      principal,
+      transaction,
+      tellsIcmpErrors: this.#options.tellsIcmpErrors({
+        software: message.text(AttributeType.Software),
+        dontFragment: message.has(AttributeType.DontFragment),
+      }),
+      wish,
+      reservation,
+    };
+    if (reservation !== undefined) this.#claim(reservation);
+    table.beginOpening(request.tupleKey, transaction, principal.user);
+    void this.#open(pending).then((openings) => this.#opened(pending, openings));
+  }
+
+  /** Refuses a request. Retransmissions get the same response. */
+  #refuse(request: ClientRequest, reason: RefusalReason): void {
+    const { responses, memory } = this.#context;
+    const response = responses.refused(replyTarget(request), reason);
+    if (response !== undefined) memory.keep(transactionKey(request), response);
+  }
+
+  /** Returns why a user gets no further allocation; a reservation already counts for its user. */
+  #quotaRefusal(
+    user: string,
+    { port }: AllocateWish,
+    reservation: Reservation | undefined,
+  ): RefusalReason | undefined {
+    const { table, limits } = this.#context;
+    if (reservation !== undefined) return undefined;
+    const further = port === 'pair' ? 2 : 1;
+    return table.users.of(user) + further > limits.userQuota ? 'user-quota' : undefined;
+  }
+
+  #claim(reservation: Reservation): void {
+    const { reservations, table } = this.#context;
+    reservations.delete(reservation);
+    table.unschedule(reservation);
+    table.users.remove(reservation.user);
+  }
+
+  #reserve(reservation: Reservation): void {
+    const { reservations, table, clock } = this.#context;
+    reservations.put(reservation);
+    table.users.add(reservation.user);
+    table.schedule(reservation, clock.monotonic() + TURN_LIMITS.reservationMs);
+  }
+
+  /** Opens what a request asks for. Never rejects. */
+  async #open(pending: PendingAllocate): Promise<readonly FamilyOpening[]> {
+    const { addresses } = this.#context;
+    const { wish, reservation, to } = pending;
+    const { worker } = to.origin;
+    if (reservation !== undefined) return [await this.#openReserved(reservation, worker)];
+    return Promise.all(
+      wish.families.map(async (family) => ({
+        family,
+        opening: addresses.has(family)
+          ? await addresses.open(family, worker, wish.port)
+          : ('family-not-supported' as const),
+      })),
+    );
+  }
+
+  /** Opens a reserved port. If the data plane is busy, the token stays valid. */
+  async #openReserved(reservation: Reservation, worker: number): Promise<FamilyOpening> {
+    const { addresses } = this.#context;
+    const { family } = reservation.ports;
+    const opening = await addresses.openHeld(reservation, worker);
+    if (opening === 'data-plane-busy') this.#reserve(reservation);
+    else if (typeof opening === 'string') addresses.free(reservation);
+    return { family, opening: opening === 'bound-by-another' ? 'ports-used-up' : opening };
+  }
+
+  #opened(pending: PendingAllocate, openings: readonly FamilyOpening[]): void {
+    const { table } = this.#context;
+    table.endOpening(pending.tupleKey, pending.principal.user);
+    const opened = openings.flatMap(({ opening }) => (isOpen(opening) ? [opening] : []));
+    const failed = openings.map(failureOf).find((each) => each !== undefined);
+    if (this.#isStopped) return this.#abandon(pending, opened, 'draining');
+    if (failed !== undefined && (opened.length === 0 || failed.reason === 'data-plane-busy')) {
+      return this.#abandon(pending, opened, failed.reason);
+    }
+    const allocation = this.#allocationOf(pending, opened);
+    const fault = this.#put(allocation, pending.wish);
+    if (fault !== undefined) return this.#abandon(pending, opened, fault);
+    this.#succeed(pending, allocation, failed);
+  }
+
+  #allocationOf(pending: PendingAllocate, opened: readonly OpenedAddress[]): Allocation {
+    const { to, tupleKey, principal, tellsIcmpErrors } = pending;
+    const since = this.#context.clock.monotonic();
+    const { origin } = to;
+    const allocation = new Allocation({ origin, tupleKey, principal, since, tellsIcmpErrors });
+    for (const each of opened) {
+      allocation.relayed.push(new RelayedTransportAddress(allocation, each));
+    }
+    return allocation;
+  }
+
+  /** Puts the allocation into the data plane. @returns why that fails; undefined if it succeeds */
+  #put({ relayed }: Allocation, { lifetimeSeconds }: AllocateWish): RefusalReason | undefined {
+    const { forwarding } = this.#context;
+    for (const [index, each] of relayed.entries()) {
+      const result = forwarding.putRelayed(each, lifetimeSeconds);
+      if (result === 'done') continue;
+      for (const put of relayed.slice(0, index)) forwarding.removeRelayed(put);
+      return refusalOf(result);
+    }
+    return undefined;
+  }
+
+  #succeed(
+    pending: PendingAllocate,
+    allocation: Allocation,
+    failed: FamilyFailure | undefined,
+  ): void {
+    const { table, memory, responses, stats, clock, onEvent } = this.#context;
+    const { to, wish } = pending;
+    const { lifetimeSeconds } = wish;
+    table.add(allocation);
+    const until = clock.monotonic() + lifetimeSeconds * 1_000;
+    for (const relayed of allocation.relayed) table.schedule(relayed, until);
+    const token = wish.port === 'pair' ? this.#reserveNext(allocation) : undefined;
+    stats.requests.allocated += 1;
+    const success = { lifetimeSeconds, token, failed };
+    memory.keep(pending.transaction, responses.allocated(to, allocation, success));
+    onEvent({ type: 'allocated', lifetimeSeconds, ...allocation.summary() });
+  }
+
+  /** Reserves the port after the allocation's. @returns RESERVATION-TOKEN */
+  #reserveNext({ relayed: [first], user }: Allocation): Uint8Array | undefined {
+    if (first === undefined) return undefined;
+    const { ports, port } = first;
+    const token = this.#context.random(RESERVATION_TOKEN_BYTES);
+    this.#reserve(new Reservation(token, user, { ports, port: port + 1 }));
+    return token;
+  }
+
+  /** Closes what a request has opened, and answers it. */
+  #abandon(
+    { to, transaction, wish }: PendingAllocate,
+    opened: readonly OpenedAddress[],
+    reason: RefusalReason,
+  ): void {
+    const { addresses, responses, memory } = this.#context;
+    for (const each of opened) {
+      addresses.close(each);
+      if (wish.port === 'pair') each.ports.putBack(each.port + 1);
+    }
+    const response = responses.refused(to, reason);
+    if (response !== undefined) memory.keep(transaction, response);
+  }
+}
+
+function failureOf({ family, opening }: FamilyOpening): FamilyFailure | undefined {
+  return isOpen(opening) ? undefined : { family, reason: opening };
+}
+
+function isOpen(opening: FamilyOpening['opening']): opening is OpenedAddress {
+  return typeof opening === 'object';
+}

@@ -1,0 +1,118 @@
+import { KeyCounter } from '../collections/key-counter.js';
+import { TimingWheel } from '../collections/timing-wheel.js';
+import type { TransportHandle } from '../native/transport-handle.js';
+import type { HeldClients } from '../stun-server/proven-clients.js';
+import type { Allocation, Channel, Permission, RelayedTransportAddress } from './allocation.js';
+import type { Reservation } from './reservations.js';
+import { TURN_LIMITS } from './turn-limits.js';
+
+/** Resolution of deadlines, ms. */
+const BUCKET_MS = 250;
+
+/** What has a deadline. */
+export type Expiring = RelayedTransportAddress | Permission | Channel | Reservation;
+
+/**
+ * The allocations, by 5-tuple and by relayed endpoint; the Allocate requests for which a relayed
+ * transport address is being opened; how many of either each user has; and all deadlines. It keeps
+ * the indexes consistent; the rules are elsewhere.
+ */
+export class AllocationTable {
+  /** Allocations of each user, opening ones and reservations included. */
+  readonly users = new KeyCounter();
+  readonly #byTuple = new Map<string, Allocation>();
+  readonly #byHandle = new Map<TransportHandle, RelayedTransportAddress>();
+  /** The transaction (`transactionKey`) of each 5-tuple's Allocate that is in progress. */
+  readonly #opening = new Map<string, string>();
+  readonly #clients: HeldClients;
+  readonly #wheel: TimingWheel<Expiring>;
+
+  /**
+   * @param now - monotonic ms
+   * @param clients - counts who holds state of a 5-tuple
+   */
+  constructor(now: number, clients: HeldClients) {
+    this.#clients = clients;
+    this.#wheel = new TimingWheel(BUCKET_MS, now, ({ user }) => user);
+  }
+
+  get size(): number {
+    return this.#byTuple.size;
+  }
+
+  /** Returns the allocation of a 5-tuple; undefined if there is none. */
+  get(tupleKey: string): Allocation | undefined {
+    return this.#byTuple.get(tupleKey);
+  }
+
+  /** Returns the relayed transport address of an endpoint; undefined if it is another's. */
+  ofHandle(handle: TransportHandle): RelayedTransportAddress | undefined {
+    return this.#byHandle.get(handle);
+  }
+
+  /** Returns a copy of the list of all allocations. */
+  all(): Allocation[] {
+    return [...this.#byTuple.values()];
+  }
+
+  /** Returns the transaction of the 5-tuple's Allocate that is in progress. */
+  opening(tupleKey: string): string | undefined {
+    return this.#opening.get(tupleKey);
+  }
+
+  /** Notes an Allocate in progress. It counts for its user. */
+  beginOpening(tupleKey: string, transaction: string, user: string): void {
+    this.#opening.set(tupleKey, transaction);
+    this.users.add(user);
+  }
+
+  /** Notes that an Allocate is no longer in progress. */
+  endOpening(tupleKey: string, user: string): void {
+    this.#opening.delete(tupleKey);
+    this.users.remove(user);
+  }
+
+  /** Adds an allocation with its relayed transport addresses. */
+  add(allocation: Allocation): void {
+    this.#byTuple.set(allocation.tupleKey, allocation);
+    for (const relayed of allocation.relayed) this.#byHandle.set(relayed.handle, relayed);
+    this.users.add(allocation.user);
+    this.#clients.hold(allocation.origin);
+  }
+
+  /** Removes an allocation that has no relayed transport address left. */
+  delete(allocation: Allocation): void {
+    if (!this.#byTuple.delete(allocation.tupleKey)) return;
+    this.users.remove(allocation.user);
+    this.#clients.release(allocation.tupleKey);
+  }
+
+  /** Removes a relayed transport address from its allocation. */
+  deleteRelayed(relayed: RelayedTransportAddress): void {
+    this.#wheel.clear(relayed);
+    this.#byHandle.delete(relayed.handle);
+    const { relayed: all } = relayed.allocation;
+    const index = all.indexOf(relayed);
+    if (index >= 0) all.splice(index, 1);
+  }
+
+  /** Sets the only deadline of an item. @param at - monotonic ms */
+  schedule(item: Expiring, at: number): void {
+    this.#wheel.set(item, at);
+  }
+
+  /** Clears the deadline of an item. */
+  unschedule(item: Expiring): void {
+    this.#wheel.clear(item);
+  }
+
+  /** Removes and returns the next items that are due, at most `TURN_LIMITS.endedAtOnce`. */
+  due(now: number): Expiring[] {
+    return this.#wheel.turn(now, TURN_LIMITS.endedAtOnce);
+  }
+
+  /** Whether items are due that `due` has left. */
+  get moreDue(): boolean {
+    return this.#wheel.ripe;
+  }
+}

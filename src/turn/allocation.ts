@@ -1,0 +1,154 @@
+import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
+import type { TurnPrincipal } from '../auth/turn-principal.js';
+import type { Timed } from '../collections/timing-wheel.js';
+import type { TransportHandle } from '../native/transport-handle.js';
+import type { Origin } from '../stun-server/origin.js';
+import type { AllocationSummary } from './allocation-events.js';
+import type { RelayedPorts } from './relayed-ports.js';
+
+/** An open relayed transport address that belongs to no allocation yet. */
+export interface OpenedAddress {
+  /** The endpoint of the data plane. */
+  readonly handle: TransportHandle;
+  /** The ports that its port is taken from. */
+  readonly ports: RelayedPorts;
+  readonly port: number;
+}
+
+/** A relayed transport address (RFC 8656 section 2). */
+export class RelayedTransportAddress implements Timed {
+  readonly kind = 'relayed';
+  readonly allocation: Allocation;
+  readonly handle: TransportHandle;
+  readonly ports: RelayedPorts;
+  readonly port: number;
+  wheelBucket?: number | undefined;
+
+  constructor(allocation: Allocation, { handle, ports, port }: OpenedAddress) {
+    this.allocation = allocation;
+    this.handle = handle;
+    this.ports = ports;
+    this.port = port;
+  }
+
+  get family(): AddressFamily {
+    return familyOf(this.advertised);
+  }
+
+  /** The address that clients and peers see. */
+  get advertised(): TransportAddress {
+    return { address: this.ports.advertised, port: this.port };
+  }
+
+  get user(): string {
+    return this.allocation.user;
+  }
+}
+
+/** Lets every port of a peer's IP address send to the client (RFC 8656 section 9). */
+export class Permission implements Timed {
+  readonly kind = 'permission';
+  readonly relayed: RelayedTransportAddress;
+  /** Canonical IP address of the peer. */
+  readonly address: string;
+  /** Monotonic ms. */
+  expiresAt = 0;
+  wheelBucket?: number | undefined;
+
+  constructor(relayed: RelayedTransportAddress, address: string) {
+    this.relayed = relayed;
+    this.address = address;
+  }
+
+  get user(): string {
+    return this.relayed.user;
+  }
+}
+
+/** A channel between the client and one peer (RFC 8656 section 12). */
+export class Channel implements Timed {
+  readonly kind = 'channel';
+  readonly relayed: RelayedTransportAddress;
+  readonly number: number;
+  readonly peer: TransportAddress;
+  /** `bound`, or `resting` after its expiry. */
+  state: 'bound' | 'resting' = 'bound';
+  /** Monotonic ms. */
+  expiresAt = 0;
+  wheelBucket?: number | undefined;
+
+  constructor(relayed: RelayedTransportAddress, number: number, peer: TransportAddress) {
+    this.relayed = relayed;
+    this.number = number;
+    this.peer = peer;
+  }
+
+  get user(): string {
+    return this.relayed.user;
+  }
+}
+
+/** Sums of an allocation's entries that have been removed from the data plane. */
+export interface TrafficSums {
+  packetsFromClient: number;
+  bytesFromClient: number;
+  packetsToClient: number;
+  bytesToClient: number;
+}
+
+/** An allocation (RFC 8656 section 5): what one 5-tuple has at this server. */
+export class Allocation {
+  readonly origin: Origin;
+  readonly tupleKey: string;
+  /** The whole USERNAME: every later request must have it (RFC 8656 section 5). */
+  readonly username: string;
+  /** The user without an expiry, who has a quota. */
+  readonly user: string;
+  /** Monotonic ms of its creation. */
+  readonly since: number;
+  readonly tellsIcmpErrors: boolean;
+  /** One, or one of each family (RFC 8656 section 7.2). */
+  readonly relayed: RelayedTransportAddress[] = [];
+  /** By IP address of the peer. */
+  readonly permissions = new Map<string, Permission>();
+  /** By number. */
+  readonly channels = new Map<number, Channel>();
+  /** The same channels by the peer's transport address (`formatAddress`). */
+  readonly channelsOfPeers = new Map<string, Channel>();
+  readonly sums: TrafficSums = {
+    packetsFromClient: 0,
+    bytesFromClient: 0,
+    packetsToClient: 0,
+    bytesToClient: 0,
+  };
+
+  constructor(options: {
+    readonly origin: Origin;
+    readonly tupleKey: string;
+    readonly principal: TurnPrincipal;
+    readonly since: number;
+    readonly tellsIcmpErrors: boolean;
+  }) {
+    this.origin = options.origin;
+    this.tupleKey = options.tupleKey;
+    this.username = options.principal.username;
+    this.user = options.principal.user;
+    this.since = options.since;
+    this.tellsIcmpErrors = options.tellsIcmpErrors;
+  }
+
+  /** Returns its relayed transport address of a family; undefined if it has none. */
+  ofFamily(family: AddressFamily): RelayedTransportAddress | undefined {
+    return this.relayed.find((each) => each.family === family);
+  }
+
+  /** Returns what logs and events say of it. */
+  summary(): AllocationSummary {
+    return {
+      username: this.username,
+      user: this.user,
+      client: this.origin.tuple.remote,
+      relayed: this.relayed.map(({ advertised }) => advertised),
+    };
+  }
+}

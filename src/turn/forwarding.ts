@@ -1,0 +1,162 @@
+import { isTurnpikeError } from '../errors.js';
+import type { LegTraffic } from '../native/types.js';
+import type {
+  Allocation,
+  Channel,
+  Permission,
+  RelayedTransportAddress,
+  TrafficSums,
+} from './allocation.js';
+import type { AllocationTraffic } from './allocation-events.js';
+import type { RefusalReason } from './refusals.js';
+import { TURN_LIMITS } from './turn-limits.js';
+import type { TurnPlane } from './turn-options.js';
+
+/**
+ * Whether the data plane has an entry. `busy`: a queue is full, so the same call may succeed soon.
+ * `full`: a table is full. `unsendable`: its sockets cannot send to the peer.
+ */
+type PutResult = 'done' | 'busy' | 'full' | 'unsendable';
+
+/** Returns the refusal for an entry that the data plane has not taken. */
+export function refusalOf(result: Exclude<PutResult, 'done'>): RefusalReason {
+  switch (result) {
+    case 'busy':
+      return 'data-plane-busy';
+    case 'full':
+      return 'data-plane-full';
+    case 'unsendable':
+      return 'peer-denied';
+  }
+}
+
+/**
+ * The data plane's entries of allocations. An entry is removed when its lifetime is over, since the
+ * plane keeps its slot; its traffic is added to the allocation's sums before.
+ */
+export class Forwarding {
+  readonly #plane: TurnPlane;
+
+  constructor(plane: TurnPlane) {
+    this.#plane = plane;
+  }
+
+  /** Puts or prolongs the entry for Send indications by a relayed transport address. */
+  putRelayed(relayed: RelayedTransportAddress, lifetimeSeconds: number): PutResult {
+    return attempt(() => this.#plane.putAllocation(sendEntry(relayed), lifetimeSeconds));
+  }
+
+  /** Removes the entry for Send indications. */
+  removeRelayed(relayed: RelayedTransportAddress): void {
+    addFromClient(relayed.allocation.sums, this.#plane.allocationTraffic(sendEntry(relayed)));
+    this.#plane.removeAllocation(sendEntry(relayed));
+  }
+
+  /** Puts or prolongs the entry of a permission. */
+  putPermission(permission: Permission): PutResult {
+    const { tuple } = permission.relayed.allocation.origin;
+    const action = { tuple };
+    const flow = permissionEntry(permission);
+    return attempt(() => this.#plane.putPeerFlow(flow, action, TURN_LIMITS.permissionSeconds));
+  }
+
+  /** Removes the entry of a permission. */
+  removePermission(permission: Permission): void {
+    const { sums } = permission.relayed.allocation;
+    addToClient(sums, this.#plane.peerFlowTraffic(permissionEntry(permission)));
+    this.#plane.removePeerFlow(permissionEntry(permission));
+  }
+
+  /** Puts both entries of a new channel, or none. */
+  putChannel(channel: Channel): PutResult {
+    const { relayed, number, peer } = channel;
+    const { tuple } = relayed.allocation.origin;
+    const { channelSeconds } = TURN_LIMITS;
+    const action = { type: 'peer', relayed: relayed.handle, peer } as const;
+    const result = attempt(() =>
+      this.#plane.putClientFlow(clientEntry(channel), action, channelSeconds),
+    );
+    if (result !== 'done') return result;
+    const back = attempt(() =>
+      this.#plane.putPeerFlow(peerEntry(channel), { tuple, channel: number }, channelSeconds),
+    );
+    if (back !== 'done') this.#plane.removeClientFlow(clientEntry(channel));
+    return back;
+  }
+
+  /** Prolongs both entries of a channel. */
+  refreshChannel(channel: Channel): PutResult {
+    const { relayed, number } = channel;
+    const { tuple } = relayed.allocation.origin;
+    const { channelSeconds } = TURN_LIMITS;
+    return attempt(() => {
+      this.#plane.refreshClientFlow(clientEntry(channel), channelSeconds);
+      this.#plane.putPeerFlow(peerEntry(channel), { tuple, channel: number }, channelSeconds);
+    });
+  }
+
+  /** Removes both entries of a channel. */
+  removeChannel(channel: Channel): void {
+    const { sums } = channel.relayed.allocation;
+    addFromClient(sums, this.#plane.flowTraffic(clientEntry(channel)));
+    addToClient(sums, this.#plane.peerFlowTraffic(peerEntry(channel)));
+    this.#plane.removeClientFlow(clientEntry(channel));
+    this.#plane.removePeerFlow(peerEntry(channel));
+  }
+
+  /** Returns the traffic of an allocation until now. */
+  trafficOf({ sums, relayed, permissions, channels }: Allocation): AllocationTraffic {
+    const total = { ...sums };
+    for (const each of relayed)
+      addFromClient(total, this.#plane.allocationTraffic(sendEntry(each)));
+    for (const each of permissions.values()) {
+      addToClient(total, this.#plane.peerFlowTraffic(permissionEntry(each)));
+    }
+    for (const each of channels.values()) {
+      if (each.state !== 'bound') continue;
+      addFromClient(total, this.#plane.flowTraffic(clientEntry(each)));
+      addToClient(total, this.#plane.peerFlowTraffic(peerEntry(each)));
+    }
+    return total;
+  }
+}
+
+function sendEntry({ allocation: { origin }, handle }: RelayedTransportAddress) {
+  return { worker: origin.worker, tuple: origin.tuple, relayed: handle };
+}
+
+function permissionEntry({ relayed, address }: Permission) {
+  return { relayed: relayed.handle, peer: { address, port: 0 } };
+}
+
+function clientEntry({ relayed, number }: Channel) {
+  const { worker, tuple } = relayed.allocation.origin;
+  return { worker, tuple, channel: number };
+}
+
+function peerEntry({ relayed, peer }: Channel) {
+  return { relayed: relayed.handle, peer };
+}
+
+function addFromClient(sums: TrafficSums, traffic: LegTraffic | undefined): void {
+  sums.packetsFromClient += traffic?.packets ?? 0;
+  sums.bytesFromClient += traffic?.payloadBytes ?? 0;
+}
+
+function addToClient(sums: TrafficSums, traffic: LegTraffic | undefined): void {
+  sums.packetsToClient += traffic?.packets ?? 0;
+  sums.bytesToClient += traffic?.payloadBytes ?? 0;
+}
+
+function attempt(put: () => void): PutResult {
+  try {
+    put();
+    return 'done';
+  } catch (error) {
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_QUEUE_FULL')) return 'busy';
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_CLOSED')) return 'busy';
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_LIMIT')) return 'full';
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) return 'unsendable';
+    throw error;
+  }
+}

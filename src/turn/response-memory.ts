@@ -1,0 +1,72 @@
+import type { Clock } from '../clock.js';
+import { TURN_LIMITS } from './turn-limits.js';
+
+/** A request, as a retransmission repeats it. */
+interface Repeated {
+  readonly tupleKey: string;
+  readonly method: number;
+  readonly transactionId: Uint8Array;
+  readonly principal: { readonly username: string };
+}
+
+interface Kept {
+  readonly response: Uint8Array;
+  readonly until: number;
+}
+
+/** Returns what a request and its retransmissions have in common. */
+export function transactionKey(request: Repeated): string {
+  const { tupleKey, method, transactionId: id, principal } = request;
+  const text = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
+  return `${tupleKey} ${method} ${text} ${principal.username}`;
+}
+
+/**
+ * Responses that a retransmitted request gets again, since handling it twice would have another
+ * result (RFC 8656 sections 7.2 and 8.2). Authenticated requests only, and a bounded number.
+ */
+export class ResponseMemory {
+  readonly #clock: Clock;
+  /** In order of expiry. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Number of kept responses. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** Returns the response to a transaction (`transactionKey`); undefined if none is kept. */
+  find(key: string): Uint8Array | undefined {
+    const kept = this.#kept.get(key);
+    return kept !== undefined && this.#clock.monotonic() < kept.until ? kept.response : undefined;
+  }
+
+  /** Keeps a copy of the response to a transaction. */
+  keep(key: string, response: Uint8Array): void {
+    const until = this.#clock.monotonic() + TURN_LIMITS.responseKeptMs;
+    this.#kept.delete(key);
+    if (this.#kept.size >= TURN_LIMITS.responsesKeptMax) this.#forgetOldest();
+    // A copy, since a message is a view of a larger buffer.
+    this.#kept.set(key, { response: new Uint8Array(response), until });
+  }
+
+  /** Forgets responses whose time is over. */
+  tick(): void {
+    const now = this.#clock.monotonic();
+    for (const [key, { until }] of this.#kept) {
+      if (now < until) return;
+      this.#kept.delete(key);
+    }
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#kept.keys()) {
+      this.#kept.delete(key);
+      return;
+    }
+  }
+}
