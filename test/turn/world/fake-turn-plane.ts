@@ -1,0 +1,157 @@
+import { formatAddress } from '../../../src/address.js';
+import { TurnpikeError, type TurnpikeErrorCode } from '../../../src/errors.js';
+import type { Endpoint, EndpointSpec } from '../../../src/native/endpoints.js';
+import type { TransportHandle } from '../../../src/native/transport-handle.js';
+import type {
+  Allocation,
+  ClientAction,
+  ClientFlow,
+  LegTraffic,
+  OutgoingDatagram,
+  PeerFlow,
+  PeerFlowAction,
+} from '../../../src/native/types.js';
+import { tupleKey } from '../../../src/stun-server/origin.js';
+import type { TurnPlane } from '../../../src/turn/index.js';
+
+/** An entry and its lifetime as last given, s. */
+interface Put<Action> {
+  readonly action: Action;
+  readonly seconds: number | undefined;
+}
+
+/** A data plane that records its entries. It opens and closes endpoints when it is told to. */
+export class FakeTurnPlane implements TurnPlane {
+  readonly endpoints = new Map<TransportHandle, Endpoint>();
+  readonly allocations = new Map<string, Put<Allocation>>();
+  readonly clientFlows = new Map<string, Put<ClientAction>>();
+  readonly peerFlows = new Map<string, Put<PeerFlowAction>>();
+  /** Every endpoint that was asked for, in order. */
+  readonly asked: EndpointSpec[] = [];
+  /** Ports that other processes have bound, by `IP:PORT`. */
+  readonly bound = new Set<string>();
+  /** Traffic by the key of an entry: packets of 100 bytes. */
+  readonly packets = new Map<string, number>();
+  /** The error of each open from now on. */
+  openError: TurnpikeError | undefined;
+  /** The error of each put from now on, by method. */
+  readonly putErrors = new Map<'allocation' | 'client' | 'peer', TurnpikeErrorCode>();
+  /** Whether opens wait for `settle`. */
+  holdsOpens = false;
+  readonly #opens: (() => void)[] = [];
+  readonly #onSend: (datagram: OutgoingDatagram) => void;
+  #handles = 10_000;
+
+  constructor(onSend: (datagram: OutgoingDatagram) => void) {
+    this.#onSend = onSend;
+  }
+
+  send(datagrams: readonly OutgoingDatagram[]): void {
+    for (const datagram of datagrams) this.#onSend(datagram);
+  }
+
+  openEndpoint(spec: EndpointSpec): Promise<Endpoint> {
+    this.asked.push(spec);
+    return new Promise((resolve, reject) => {
+      const open = () => {
+        if (this.openError !== undefined) return reject(this.openError);
+        if (this.#isBound(spec)) return reject(bindError('EADDRINUSE', spec));
+        this.#handles += 1;
+        const endpoint = { ...spec, handle: this.#handles as TransportHandle };
+        this.endpoints.set(endpoint.handle, endpoint);
+        resolve(endpoint);
+      };
+      this.#opens.push(open);
+      if (!this.holdsOpens) queueMicrotask(() => this.settle());
+    });
+  }
+
+  /** Opens the endpoints that were asked for. */
+  settle(): void {
+    for (const open of this.#opens.splice(0)) open();
+  }
+
+  async closeEndpoint(handle: TransportHandle): Promise<void> {
+    this.endpoints.delete(handle);
+    for (const key of this.peerFlows.keys()) {
+      if (key.startsWith(`${handle} `)) this.peerFlows.delete(key);
+    }
+  }
+
+  putAllocation(action: Allocation, seconds: number): void {
+    this.#fail('allocation');
+    this.allocations.set(`${action.relayed}`, { action, seconds });
+  }
+
+  removeAllocation({ relayed }: Allocation): void {
+    this.allocations.delete(`${relayed}`);
+  }
+
+  allocationTraffic({ relayed }: Allocation): LegTraffic | undefined {
+    return this.allocations.has(`${relayed}`) ? this.#traffic(`${relayed}`) : undefined;
+  }
+
+  putClientFlow(flow: ClientFlow, action: ClientAction, seconds?: number): void {
+    this.#fail('client');
+    this.clientFlows.set(clientKey(flow), { action, seconds });
+  }
+
+  refreshClientFlow(flow: ClientFlow, seconds: number): void {
+    this.#fail('client');
+    const known = this.clientFlows.get(clientKey(flow));
+    if (known) this.clientFlows.set(clientKey(flow), { ...known, seconds });
+  }
+
+  removeClientFlow(flow: ClientFlow): void {
+    this.clientFlows.delete(clientKey(flow));
+  }
+
+  flowTraffic(flow: ClientFlow): LegTraffic | undefined {
+    const key = clientKey(flow);
+    return this.clientFlows.has(key) ? this.#traffic(key) : undefined;
+  }
+
+  putPeerFlow(flow: PeerFlow, action: PeerFlowAction, seconds: number): void {
+    this.#fail('peer');
+    this.peerFlows.set(peerKey(flow), { action, seconds });
+  }
+
+  removePeerFlow(flow: PeerFlow): void {
+    this.peerFlows.delete(peerKey(flow));
+  }
+
+  peerFlowTraffic(flow: PeerFlow): LegTraffic | undefined {
+    return this.peerFlows.has(peerKey(flow)) ? this.#traffic(peerKey(flow)) : undefined;
+  }
+
+  #traffic(key: string): LegTraffic {
+    const packets = this.packets.get(key) ?? 0;
+    return { packets, payloadBytes: 100 * packets, idleSeconds: undefined };
+  }
+
+  #fail(method: 'allocation' | 'client' | 'peer'): void {
+    const code = this.putErrors.get(method);
+    if (code !== undefined) throw new TurnpikeError(code, 'the fake plane refuses');
+  }
+
+  #isBound({ address }: EndpointSpec): boolean {
+    const open = [...this.endpoints.values()].map((each) => formatAddress(each.address));
+    return this.bound.has(formatAddress(address)) || open.includes(formatAddress(address));
+  }
+}
+
+/** Returns the error of a socket that cannot be opened. */
+export function bindError(errno: string, { address }: Pick<EndpointSpec, 'address'>) {
+  const details = { errno, address: formatAddress(address) };
+  return new TurnpikeError('ERR_TURNPIKE_BIND', 'the fake plane cannot bind', details);
+}
+
+/** Returns the key of `clientFlows` and `packets`. */
+export function clientKey({ worker, tuple, channel }: ClientFlow): string {
+  return `${worker} ${tupleKey(tuple)} ${channel}`;
+}
+
+/** Returns the key of `peerFlows` and `packets`. */
+export function peerKey({ relayed, peer }: PeerFlow): string {
+  return `${relayed} ${formatAddress(peer)}`;
+}

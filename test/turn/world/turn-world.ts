@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import type { TransportAddress } from '../../../src/address.js';
+import { NonceIssuer } from '../../../src/auth/nonce.js';
+import type { User, Verifier } from '../../../src/auth/principal.js';
+import { featuresOf, type Realm } from '../../../src/auth/realm.js';
+import { StrangerBudgets } from '../../../src/auth/stranger-budgets.js';
+import type { TurnPrincipal } from '../../../src/auth/turn-principal.js';
+import { listenerHandle, type TransportHandle } from '../../../src/native/transport-handle.js';
+import type { OutgoingDatagram } from '../../../src/native/types.js';
+import type { PasswordAlgorithm } from '../../../src/stun/attribute-types.js';
+import { longTermKey } from '../../../src/stun/integrity.js';
+import { decodeMessage, type StunMessage } from '../../../src/stun/message.js';
+import { BindingUsage } from '../../../src/stun-server/binding-usage.js';
+import { ProvenClients } from '../../../src/stun-server/proven-clients.js';
+import { type ServerContext, ServerStats } from '../../../src/stun-server/server-context.js';
+import { StunServer } from '../../../src/stun-server/stun-server.js';
+import { type PeerRules, Turn, TurnLog, type TurnOptions } from '../../../src/turn/index.js';
+import { TestClock } from '../../auth/test-clock.js';
+import { FakeTurnPlane } from './fake-turn-plane.js';
+
+export const REALM: Realm = { name: 'example.org', passwordAlgorithms: ['sha256', 'md5'] };
+
+/** Every user's password. */
+export const PASSWORD = 'open sesame';
+
+export const RELAY_V4 = { address: '10.0.0.5', advertised: '203.0.113.5' };
+export const RELAY_V6 = { address: '2001:db8::5', advertised: '2001:db8::5' };
+
+/** A peer that the policy allows. */
+export const PEER = { address: '198.51.100.7', port: 4_000 };
+
+/** An address that the policy denies. */
+export const DENIED = '192.168.1.1';
+
+/** Denies `DENIED` alone. */
+export const POLICY: PeerRules = {
+  check: (address) => (address === DENIED ? 'denied' : 'allowed'),
+};
+
+/** Knows every username: `NAME`, or `EXPIRY:NAME` in Unix seconds. */
+class AnyUser implements Verifier<TurnPrincipal> {
+  find(username: string): User<TurnPrincipal> {
+    const [, expiry, name = username] = /^(\d+):(.*)$/.exec(username) ?? [];
+    return {
+      principal: {
+        username,
+        user: name,
+        ...(expiry !== undefined && { expiresAtSeconds: Number(expiry) }),
+      },
+      isRemembered: true,
+      keyFor: (algorithm: PasswordAlgorithm) =>
+        longTermKey(algorithm, username, REALM.name, PASSWORD),
+      proved: () => {},
+    };
+  }
+}
+
+/** A TURN server on a fake data plane, and the datagrams that it sends. */
+export class TurnWorld {
+  readonly clock = new TestClock();
+  readonly sent: OutgoingDatagram[] = [];
+  readonly plane = new FakeTurnPlane((datagram) => this.sent.push(datagram));
+  readonly proven = new ProvenClients(
+    { putKnownClient: () => {}, removeKnownClient: () => {} },
+    this.clock,
+  );
+  readonly turn: Turn;
+  readonly nonces = new NonceIssuer({
+    secret: new Uint8Array(32),
+    features: featuresOf(REALM),
+    clock: this.clock,
+    lifetimeSeconds: 3_600,
+  });
+  readonly #server: StunServer;
+  #entropy = 0;
+
+  /** Different bytes at each call, the same in each run. */
+  readonly random = (bytes: number): Uint8Array => {
+    this.#entropy += 1;
+    const digest = createHash('sha256').update(String(this.#entropy)).digest();
+    return Uint8Array.from({ length: bytes }, (_, index) => digest[index % 32] as number);
+  };
+
+  constructor(options: Partial<TurnOptions> = {}) {
+    const { clock, random } = this;
+    const context: ServerContext = {
+      plane: this.plane,
+      budgets: new StrangerBudgets({ perSecond: 1_000, burst: 1_000, clock, random }),
+      proven: this.proven,
+      stats: new ServerStats(),
+      log: { dropped: () => {}, unauthenticated: () => {} },
+    };
+    this.turn = new Turn({
+      plane: this.plane,
+      server: context,
+      realm: REALM,
+      verifier: new AnyUser(),
+      nonces: this.nonces,
+      relayedAddresses: [RELAY_V4, RELAY_V6],
+      ports: { min: 50_000, max: 50_999 },
+      policy: POLICY,
+      limits: { allocationsMax: 100, userQuota: 100, permissionsMax: 10, channelsMax: 10 },
+      clock,
+      random,
+      log: new TurnLog(clock),
+      ...options,
+    });
+    const binding = new BindingUsage(context, this.turn);
+    this.#server = new StunServer(context, binding, [binding, this.turn]);
+  }
+
+  /** Lets the server receive one datagram, and waits until it has done all that it can. */
+  async receive(data: Uint8Array, tuple: OutgoingDatagram['tuple'], worker: number): Promise<void> {
+    // The batch that the datagram is a view of is overwritten, as a data plane may.
+    const batch = new Uint8Array(data);
+    this.#server.receive({ side: 'client', known: false, worker, tuple, data: batch });
+    batch.fill(0xff);
+    await setImmediate();
+  }
+
+  /** Removes and returns the messages sent to a client. */
+  takeFor({ address, port }: TransportAddress): StunMessage[] {
+    const isFor = ({ tuple: { remote } }: OutgoingDatagram) =>
+      remote.address === address && remote.port === port;
+    const taken = this.sent.filter(isFor);
+    const rest = this.sent.filter((each) => !isFor(each));
+    this.sent.splice(0, this.sent.length, ...rest);
+    return taken.map(({ data }) => {
+      const decoded = decodeMessage(data);
+      if (!decoded.ok) throw new Error(`the server sent no STUN message: ${decoded.reason}`);
+      return decoded.message;
+    });
+  }
+
+  /** Lets time pass in steps of a second, with the ticks that a server makes. */
+  async pass(seconds: number): Promise<void> {
+    for (let second = 0; second < seconds; second += 1) {
+      this.clock.advance(1_000);
+      while (this.turn.tick());
+    }
+    await setImmediate();
+  }
+
+  /** The handle of the only endpoint that is open. */
+  get onlyEndpoint(): TransportHandle {
+    const [handle, another] = this.plane.endpoints.keys();
+    if (handle === undefined || another !== undefined) throw new Error('not exactly one endpoint');
+    return handle;
+  }
+}
+
+/** The 5-tuple of a client at the server's first listener. */
+export function tupleOf(remote: TransportAddress): OutgoingDatagram['tuple'] {
+  return { handle: listenerHandle('client', 0), remote };
+}
