@@ -1,0 +1,83 @@
+import t from 'tap';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { decodeMessage } from '../../src/stun/message.js';
+import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
+import { ResponseMemory } from '../../src/turn/response-memory.js';
+import { TURN_LIMITS } from '../../src/turn/turn-limits.js';
+import { TestClock } from '../auth/test-clock.js';
+import { PEER, REALM, TurnClient, TurnWorld } from './world/index.js';
+
+t.test('TURN owns its methods alone', async (t) => {
+  const { turn } = new TurnWorld();
+  const owns = (method: number) => {
+    const decoded = decodeMessage(
+      new MessageWriter('request', method, TurnClient.transactionId()).finish(),
+    );
+    return decoded.ok && turn.owns(decoded.message);
+  };
+  for (const method of [0x003, 0x004, 0x006, 0x007, 0x008, 0x009]) t.ok(owns(method), `${method}`);
+  for (const method of [Method.Binding, Method.Connect, Method.Closed]) t.notOk(owns(method));
+});
+
+t.test('an unauthenticated request is challenged, and leaves no state', async (t) => {
+  const world = new TurnWorld();
+  const client = new TurnClient(world);
+  for (const method of [Method.Allocate, Method.Refresh, Method.ChannelBind]) {
+    const writer = new MessageWriter('request', method, TurnClient.transactionId());
+    writer.requestedTransport(17);
+    await world.receive(writer.finish(), client.tuple, 0);
+    const [challenge] = world.takeFor(client.address);
+    t.equal(challenge?.errorCode()?.code, 401);
+    t.equal(challenge?.text(AttributeType.Realm), REALM.name);
+    t.ok(challenge?.has(AttributeType.PasswordAlgorithms));
+  }
+  t.equal(world.plane.asked.length, 0);
+  t.equal(world.proven.recent, 0);
+});
+
+t.test('indications, and requests of their methods, change nothing', async (t) => {
+  const world = new TurnWorld();
+  const client = new TurnClient(world);
+  await client.allocate();
+  for (const method of [Method.Send, Method.Data, Method.Allocate, Method.CreatePermission]) {
+    const writer = new MessageWriter('indication', method, TurnClient.transactionId());
+    writer.address(AttributeType.XorPeerAddress, PEER);
+    await world.receive(writer.finish(), client.tuple, 0);
+    t.same(world.takeFor(client.address), []);
+  }
+  t.equal((await client.ask(Method.Send, () => {})).code, 400);
+  t.equal(world.plane.peerFlows.size, 0);
+});
+
+t.test('a Binding request from the same 5-tuple is answered', async (t) => {
+  const world = new TurnWorld();
+  const client = new TurnClient(world);
+  await client.allocate();
+  const writer = new MessageWriter('request', Method.Binding, TurnClient.transactionId());
+  await world.receive(writer.finish(), client.tuple, 0);
+  const [message] = world.takeFor(client.address);
+  t.same(message?.address(AttributeType.XorMappedAddress), client.address);
+  t.equal(world.turn.allocations, 1);
+});
+
+t.test('responses are kept for 40 s, and a bounded number of them', async (t) => {
+  const clock = new TestClock();
+  const memory = new ResponseMemory(clock);
+  const bytes = Uint8Array.of(1, 2);
+  memory.keep('first', bytes);
+  bytes.fill(9);
+  t.same(memory.find('first'), Uint8Array.of(1, 2), 'a copy');
+  clock.advance(TURN_LIMITS.responseKeptMs - 1);
+  t.ok(memory.find('first'));
+  clock.advance(1);
+  t.notOk(memory.find('first'));
+  memory.tick();
+  t.equal(memory.size, 0);
+  for (let index = 0; index <= TURN_LIMITS.responsesKeptMax; index += 1) {
+    memory.keep(`${index}`, bytes);
+  }
+  t.equal(memory.size, TURN_LIMITS.responsesKeptMax);
+  t.notOk(memory.find('0'), 'the oldest is forgotten');
+  t.ok(memory.find('1'));
+});
