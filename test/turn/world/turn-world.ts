@@ -49,8 +49,9 @@ class AnyUser implements Verifier<TurnPrincipal> {
         ...(expiry !== undefined && { expiresAtSeconds: Number(expiry) }),
       },
       isRemembered: true,
-      keyFor: (algorithm: PasswordAlgorithm) =>
+      keysFor: (algorithm: PasswordAlgorithm) => [
         longTermKey(algorithm, username, REALM.name, PASSWORD),
+      ],
       proved: () => {},
     };
   }
