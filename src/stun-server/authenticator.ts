@@ -110,7 +110,20 @@ export class Authenticator<Proved extends Principal> {
     if (cost === 'longer' && longer && !spendBudget(this.#context, origin, 'challenge', tokens))
       return;
     this.#context.stats.client.challenges += 1;
-    const nonce = nonces.issue(origin.tuple.remote.address, leastSeconds);
+    const { address } = origin.tuple.remote;
+    const given = cost === 'always' ? this.#freshNonceOf(received) : undefined;
+    const nonce = given ?? nonces.issue(address, leastSeconds);
     respond(this.#context, origin, buildChallenge(message, { code, realm, nonce, fingerprint }));
+  }
+
+  /**
+   * Returns the nonce of a request if it is fresh. A wrong credential is challenged with it: some
+   * clients take another nonce for a reason to try the same password again, without end.
+   */
+  #freshNonceOf({ message, origin }: Received): string | undefined {
+    const nonce = message.text(AttributeType.Nonce);
+    if (nonce === undefined) return undefined;
+    const { state } = this.#options.nonces.check(origin.tuple.remote.address, nonce);
+    return state === 'fresh' ? nonce : undefined;
   }
 }

@@ -104,7 +104,7 @@ function server(realm = 'users') {
     const decoded = sent[0] && decodeMessage(sent[0].data);
     return decoded?.ok ? decoded.message : undefined;
   };
-  return { receive, handled: users.handled, stats: context.stats };
+  return { receive, handled: users.handled, stats: context.stats, clock };
 }
 
 const request = (method: number) => new MessageWriter('request', method, new Uint8Array(12));
@@ -168,3 +168,27 @@ t.test('a usage has its own realm, claims, methods and attributes', async (t) =>
     `no method ${Method.Refresh}`,
   ]);
 });
+
+t.test(
+  'a wrong password is answered with the nonce of its request while that is fresh',
+  async (t) => {
+    const { receive, clock } = server();
+    const username = '1800000000:acme/alice';
+    const credentials = new ClientAuthenticator({ username, password: 'wrong' });
+    const challenge = receive(request(Method.CreatePermission));
+    if (challenge) credentials.check(challenge, credentials.sign(request(Method.CreatePermission)));
+    const nonceOfAnswer = () => {
+      const writer = request(Method.CreatePermission);
+      credentials.sign(writer);
+      const answer = receive(writer);
+      t.equal(answer?.errorCode()?.code, 401);
+      t.equal(answer?.text(AttributeType.Realm), 'users');
+      return answer?.text(AttributeType.Nonce);
+    };
+    const first = challenge?.text(AttributeType.Nonce);
+    clock.advance(5_000);
+    t.equal(nonceOfAnswer(), first);
+    clock.advance(600_000);
+    t.not(nonceOfAnswer(), first, 'one that has expired is replaced');
+  },
+);
