@@ -2,7 +2,16 @@ import t from 'tap';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import type { MessageWriter } from '../../src/stun/writer.js';
-import { DENIED, PEER, peerKey, RELAY_V4, TurnClient, TurnWorld } from './world/index.js';
+import {
+  DENIED,
+  family,
+  PEER,
+  peerKey,
+  RELAY_V4,
+  RELAY_V6,
+  TurnClient,
+  TurnWorld,
+} from './world/index.js';
 
 const { XorPeerAddress } = AttributeType;
 
@@ -101,6 +110,21 @@ t.test("this server's relayed addresses are permitted whatever the policy says",
     t.equal((await client.permit({ address, port: 22 })).messageClass, 'success');
     t.ok(flowOf(address));
   }
+});
+
+t.test('a relayed address is refused where an IPv6 address embeds it', async (t) => {
+  const world = new TurnWorld({ relayedAddresses: [RELAY_V4, RELAY_V6] });
+  const client = new TurnClient(world);
+  t.equal(
+    (await client.allocate(family(AttributeType.RequestedAddressFamily, 2))).messageClass,
+    'success',
+  );
+  for (const address of ['64:ff9b::cb00:7105', '2002:cb00:7105::1', '64:ff9b::a00:5']) {
+    t.equal((await client.permit({ address, port: 50_000 })).code, 403, address);
+    t.equal((await client.bind(0x4000, { address, port: 50_000 })).code, 403, address);
+  }
+  const other = { address: '64:ff9b::cb00:7106', port: 50_000 };
+  t.equal((await client.permit(other)).messageClass, 'success');
 });
 
 t.test('the number of permissions is bounded', async (t) => {
