@@ -121,7 +121,7 @@ class TurnUser implements User<TurnPrincipal> {
   readonly principal: TurnPrincipal;
   isRemembered = false;
   readonly #verifier: TurnVerifier;
-  /** The secrets it may have; once one has proved a request, that one alone. */
+  /** The secrets it may have; once one has proved a request, that one first. */
   #secrets: readonly TurnSecret[];
   readonly #keys = new Map<TurnSecret, { [algorithm in PasswordAlgorithm]?: Uint8Array }>();
 
@@ -144,14 +144,18 @@ class TurnUser implements User<TurnPrincipal> {
     }
   }
 
-  /** Keeps the secret that has this key alone, and has the user remembered. */
+  /**
+   * Puts the secret that has this key first, and has the user remembered. The others stay: two
+   * minters with different secrets may give one user the same expiry.
+   */
   proved(key: Uint8Array): void {
     if (this.isRemembered) return;
     const isIts = (secret: TurnSecret) => {
       const keys = this.#keys.get(secret);
       return keys?.md5 === key || keys?.sha256 === key;
     };
-    this.#secrets = this.#secrets.filter(isIts);
+    const others = this.#secrets.filter((secret) => !isIts(secret));
+    this.#secrets = [...this.#secrets.filter(isIts), ...others];
     this.isRemembered = true;
     this.#verifier.remember(this);
   }

@@ -182,8 +182,9 @@ export class Allocate {
   #allocationOf(pending: PendingAllocate, opened: readonly OpenedAddress[]): Allocation {
     const { to, tupleKey, principal, tellsIcmpErrors } = pending;
     const since = this.#context.clock.monotonic();
-    const { origin } = to;
-    const allocation = new Allocation({ origin, tupleKey, principal, since, tellsIcmpErrors });
+    const { origin, signer } = to;
+    const { key } = signer;
+    const allocation = new Allocation({ origin, tupleKey, principal, key, since, tellsIcmpErrors });
     for (const each of opened) {
       allocation.relayed.push(new RelayedTransportAddress(allocation, each));
     }

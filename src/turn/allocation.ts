@@ -104,6 +104,8 @@ export class Allocation {
   readonly username: string;
   /** The user without an expiry, who has a quota. */
   readonly user: string;
+  /** The key that proved its Allocate. */
+  readonly key: Uint8Array;
   /** Monotonic ms of its creation. */
   readonly since: number;
   readonly tellsIcmpErrors: boolean;
@@ -126,6 +128,7 @@ export class Allocation {
     readonly origin: Origin;
     readonly tupleKey: string;
     readonly principal: TurnPrincipal;
+    readonly key: Uint8Array;
     readonly since: number;
     readonly tellsIcmpErrors: boolean;
   }) {
@@ -133,6 +136,7 @@ export class Allocation {
     this.tupleKey = options.tupleKey;
     this.username = options.principal.username;
     this.user = options.principal.user;
+    this.key = options.key;
     this.since = options.since;
     this.tellsIcmpErrors = options.tellsIcmpErrors;
   }

@@ -209,13 +209,15 @@ export class Turn implements Usage, SignsOfLife {
   }
 
   /**
-   * Ends the allocations of users that are no longer allowed.
-   * @param isAllowed - is given the whole username, and the user without an expiry
+   * Ends the allocations of credentials that are no longer accepted: of removed users, changed
+   * passwords and removed secrets.
+   * @param accepts - is given the whole username and the key that proved its Allocate
+   *   (`TurnVerifier.accepts`)
    */
-  endUsers(isAllowed: (username: string, user: string) => boolean): void {
+  endUsers(accepts: (username: string, key: Uint8Array) => boolean): void {
     for (const allocation of this.#context.table.all()) {
-      const { username, user } = allocation;
-      if (!isAllowed(username, user)) this.#ends.end(allocation, 'user-removed');
+      const { username, key } = allocation;
+      if (!accepts(username, key)) this.#ends.end(allocation, 'user-removed');
     }
   }
 

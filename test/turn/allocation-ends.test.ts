@@ -1,10 +1,20 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
+import { longTermKey } from '../../src/stun/integrity.js';
 import { TURN_LIMITS } from '../../src/turn/turn-limits.js';
 import { TurnLog } from '../../src/turn/turn-log.js';
 import { TestClock } from '../auth/test-clock.js';
-import { clientKey, PEER, peerKey, relayedOf, TurnClient, TurnWorld } from './world/index.js';
+import {
+  clientKey,
+  PASSWORD,
+  PEER,
+  peerKey,
+  REALM,
+  relayedOf,
+  TurnClient,
+  TurnWorld,
+} from './world/index.js';
 
 function capture(level: string) {
   const lines: Record<string, unknown>[] = [];
@@ -110,7 +120,15 @@ t.test('the allocations of removed users end', async (t) => {
   const bob = new TurnClient(world, { port: 2, username: '9999999999:bob' });
   await client.allocate();
   await bob.allocate();
-  world.turn.endUsers((username, user) => username !== '9999999999:bob' || user !== 'bob');
+  const keys: Record<string, Uint8Array> = {};
+  world.turn.endUsers((username, key) => {
+    keys[username] = key;
+    return username !== '9999999999:bob';
+  });
+  const given = keys['9999999999:bob'] ?? new Uint8Array();
+  const algorithm = given.length === 16 ? 'md5' : 'sha256';
+  const proved = longTermKey(algorithm, '9999999999:bob', REALM.name, PASSWORD);
+  t.equal(Buffer.compare(given, proved), 0, 'the key that proved the Allocate');
   t.equal(world.turn.allocations, 1);
   t.equal(world.turn.stats.ended.of('user-removed'), 1);
   t.equal((await bob.refresh(600)).code, 437);

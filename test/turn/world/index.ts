@@ -2,6 +2,7 @@ export { bindError, clientKey, FakeTurnPlane, peerKey } from './fake-turn-plane.
 export { type Answer, type Content, family, relayedOf, TurnClient } from './turn-client.js';
 export {
   DENIED,
+  PASSWORD,
   PEER,
   POLICY,
   REALM,
