@@ -1,5 +1,6 @@
 import type { AddressFamily } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import type { StunMessage } from '../stun/message.js';
 import { type AllocateWish, allocateWish } from './allocate-request.js';
 import { Allocation, type OpenedAddress, RelayedTransportAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
@@ -93,10 +94,7 @@ export class Allocate {
       tupleKey: request.tupleKey,
       principal,
       transaction,
-      tellsIcmpErrors: this.#options.tellsIcmpErrors({
-        software: message.text(AttributeType.Software),
-        dontFragment: message.has(AttributeType.DontFragment),
-      }),
+      tellsIcmpErrors: this.#options.tellsIcmpErrors(descriptionOf(message)),
       wish,
       reservation,
     };
@@ -244,6 +242,22 @@ export class Allocate {
     const response = responses.refused(to, reason);
     if (response !== undefined) memory.keep(transaction, response);
   }
+}
+
+/** Attributes that no client of RFC 5389 and RFC 5766 sends. */
+const OF_RFC_8656: readonly number[] = [
+  AttributeType.UserHash,
+  AttributeType.PasswordAlgorithm,
+  AttributeType.MessageIntegritySha256,
+  AttributeType.AdditionalAddressFamily,
+];
+
+function descriptionOf(message: StunMessage): ClientDescription {
+  return {
+    software: message.text(AttributeType.Software),
+    dontFragment: message.has(AttributeType.DontFragment),
+    isOfRfc8656: OF_RFC_8656.some((type) => message.has(type)),
+  };
 }
 
 function failureOf({ family, opening }: FamilyOpening): FamilyFailure | undefined {

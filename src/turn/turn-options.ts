@@ -63,6 +63,11 @@ export interface ClientDescription {
   readonly software: string | undefined;
   /** Whether the request has DONT-FRAGMENT. */
   readonly dontFragment: boolean;
+  /**
+   * Whether the request has an attribute that only RFC 8489 or RFC 8656 has: USERHASH,
+   * PASSWORD-ALGORITHM, MESSAGE-INTEGRITY-SHA256 or ADDITIONAL-ADDRESS-FAMILY.
+   */
+  readonly isOfRfc8656: boolean;
 }
 
 /** Dependencies of `Turn`. */
@@ -78,8 +83,9 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   /** Returns whether new allocations are refused; default never. */
   readonly isDraining?: () => boolean;
   /**
-   * Returns whether a client is told of ICMP errors: some leave their receive loop at a Data
-   * indication without DATA. Default: every client.
+   * Returns whether a client is told of ICMP errors (RFC 8656 section 11.5). Some clients of RFC
+   * 5766, such as pion's, leave their receive loop at a Data indication without DATA, and say
+   * nothing of themselves. Default: clients that ask for DONT-FRAGMENT or are of RFC 8656.
    */
   readonly tellsIcmpErrors?: (client: ClientDescription) => boolean;
   /** Called for each event of an allocation. Must not throw. */

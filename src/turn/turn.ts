@@ -24,7 +24,7 @@ import { Reservations } from './reservations.js';
 import { ResponseMemory, transactionKey } from './response-memory.js';
 import { Responses, replyTarget } from './responses.js';
 import { TURN_LIMITS } from './turn-limits.js';
-import type { PeerRules, TurnLimits, TurnOptions } from './turn-options.js';
+import type { ClientDescription, PeerRules, TurnLimits, TurnOptions } from './turn-options.js';
 import type { AllocationRequest, ClientRequest } from './turn-request.js';
 import { TurnStats } from './turn-stats.js';
 import { TurnTimers } from './turn-timers.js';
@@ -65,7 +65,7 @@ export class Turn implements Usage, SignsOfLife {
     this.#indications = new DataIndications(context, options.plane);
     this.#allocate = new Allocate(context, {
       isDraining: options.isDraining ?? (() => false),
-      tellsIcmpErrors: options.tellsIcmpErrors ?? (() => true),
+      tellsIcmpErrors: options.tellsIcmpErrors ?? expectsIcmpErrors,
     });
     const refresh = new Refresh(context, this.#ends);
     const createPermission = new CreatePermission(context, permissions);
@@ -234,6 +234,10 @@ export class Turn implements Usage, SignsOfLife {
       if ((index + 1) % TURN_LIMITS.endedAtOnce === 0) yield table.size;
     }
   }
+}
+
+function expectsIcmpErrors({ dontFragment, isOfRfc8656 }: ClientDescription): boolean {
+  return dontFragment || isOfRfc8656;
 }
 
 function contextOf(options: TurnOptions): TurnContext {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
+import type { MessageWriter } from '../../src/stun/writer.js';
 import type { ClientDescription } from '../../src/turn/turn-options.js';
 import { family, PEER, TurnClient, TurnWorld } from './world/index.js';
 
@@ -106,7 +107,28 @@ t.test('clients that break on it are told nothing', async (t) => {
   t.equal(await told(1, 'robust'), 1);
   t.equal(await told(2, 'fragile'), 0);
   t.same(asked, [
-    { software: 'robust', dontFragment: true },
-    { software: 'fragile', dontFragment: false },
+    { software: 'robust', dontFragment: true, isOfRfc8656: false },
+    { software: 'fragile', dontFragment: false, isOfRfc8656: false },
   ]);
+});
+
+t.test('a client that shows nothing of RFC 8656 is told nothing unless it asks', async (t) => {
+  const told = async (content: (writer: MessageWriter) => void, kind: 'sha1' | 'sha256') => {
+    const world = new TurnWorld();
+    const client = new TurnClient(world);
+    await client.allocate(content, { kind });
+    await client.permit(PEER);
+    const { onlyEndpoint: handle } = world;
+    const about = { icmpType: 3, icmpCode: 3, icmpInfo: 0 };
+    world.turn.event({ type: 'icmp-error', handle, remote: PEER, ...about });
+    return world.takeFor(client.address).length;
+  };
+  const nothing = () => {};
+  const software = (writer: MessageWriter) => void writer.text(AttributeType.Software, 'pion');
+  const whole = (writer: MessageWriter) =>
+    void writer.bytes(AttributeType.DontFragment, new Uint8Array(0));
+  t.equal(await told(nothing, 'sha1'), 0, "as pion's, which would stop to receive");
+  t.equal(await told(software, 'sha1'), 0);
+  t.equal(await told(whole, 'sha1'), 1);
+  t.equal(await told(nothing, 'sha256'), 1);
 });
