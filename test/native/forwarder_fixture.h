@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "forward/allocation_forwarder.h"
 #include "forward/forwarder.h"
 #include "support.h"
 
@@ -19,9 +20,15 @@ class PacketBuffer {
       : memory_(new uint8_t[kHeadroomBytes + length]), tuple_(new FiveTuple(tuple)) {
     if (length > 0) std::memcpy(memory_.get() + kHeadroomBytes, data, length);
     packet_ = Packet{memory_.get() + kHeadroomBytes, static_cast<uint32_t>(length), tuple_.get()};
+    packet_.tailroom = false;
   }
 
   const Packet& packet() const { return packet_; }
+  // The same datagram as one in the middle of a message.
+  const Packet& WithoutHeadroom() {
+    packet_.headroom = false;
+    return packet_;
+  }
 
  private:
   std::unique_ptr<uint8_t[]> memory_;
@@ -48,10 +55,12 @@ struct ForwarderFixture {
         authenticator(lane, initial_sequence),
         path_probe_authenticator(static_cast<uint8_t>(kProbeLaneFirst + lane % kWorkersMax),
                                  initial_sequence),
-        forwarder(tables, authenticator, path_probe_authenticator) {
+        forwarder(tables, authenticator, path_probe_authenticator),
+        allocation_forwarder(tables.flows) {
     const SipKey hash_key{1, 2};
     if (!tables.flows.Allocate(64, hash_key).ok() || !tables.sessions.Allocate(64).ok() ||
-        !tables.relays.Allocate(kRelays, hash_key, traffic.get()).ok()) {
+        !tables.relays.Allocate(kRelays, hash_key, traffic.get()).ok() ||
+        !allocation_forwarder.Allocate().ok()) {
       std::abort();
     }
     tables.session_traffic = session_traffic.get();
@@ -79,6 +88,18 @@ struct ForwarderFixture {
     action.channel = channel;
   }
 
+  // Puts a client's allocation at a relayed endpoint.
+  void PutAllocation(const FiveTuple& client, TransportHandle relayed) {
+    FlowAction& action = tables.flows.FindOrInsert(SendKey(client))->action;
+    action.kind = FlowAction::Kind::kAllocation;
+    action.tuple.handle = relayed;
+  }
+
+  // Puts a peer's way to a client, on a channel or as Data indications.
+  void PutPeerFlow(const FlowKey& key, const FiveTuple& client, uint16_t channel = 0) {
+    PutFlowToClient(key, client, channel);
+  }
+
   void PutSession(uint32_t index, uint32_t relay_index, const FiveTuple& to, uint16_t channel) {
     tables.sessions.At(index).action =
         SessionAction{index, relay_index, relay_index + 1, to, channel};
@@ -91,12 +112,35 @@ struct ForwarderFixture {
     forwarder.ClassifyClient(packet, &lookup);
     if (!lookup.needed) return lookup.verdict;
     forwarder.PrefetchFlow(lookup);
+    Flow* const flow = forwarder.FindFlow(lookup);
+    if (lookup.is_send) {
+      const Verdict verdict = allocation_forwarder.ForwardSend(packet, flow, now, &send_result);
+      if (verdict == Verdict::kClientToPeer) {
+        *out = Outgoing{&send_result.path, send_result.payload, send_result.payload_bytes};
+      }
+      return verdict;
+    }
     ClientResult result;
-    const Verdict verdict =
-        forwarder.ForwardClient(packet, forwarder.FindFlow(lookup), now, &result);
+    const Verdict verdict = forwarder.ForwardClient(packet, flow, now, &result);
     if (verdict == Verdict::kClientToTrunk)
       forwarder.MakeSingleRecordDatagram(result.record, nullptr, out);
-    if (verdict == Verdict::kClientToClient) *out = result.outgoing;
+    if (verdict == Verdict::kClientToClient || verdict == Verdict::kClientToPeer) {
+      *out = result.outgoing;
+    }
+    return verdict;
+  }
+
+  // Runs the whole side of peers. The message is made in place, or in `room`.
+  Verdict ForwardPeer(const Packet& packet, const Now& now, Outgoing* out) {
+    PeerLookup lookup;
+    allocation_forwarder.ClassifyPeer(packet, &lookup);
+    allocation_forwarder.PrefetchFlow(lookup);
+    Flow* const flow = allocation_forwarder.FindPeerFlow(lookup, now);
+    const Verdict verdict = allocation_forwarder.ForwardPeer(packet, flow, now);
+    if (verdict != Verdict::kPeerToClient) return verdict;
+    const uint32_t room_bytes = AllocationForwarder::RoomBytes(packet, *flow);
+    room.reset(room_bytes == 0 ? nullptr : new uint8_t[room_bytes]);
+    allocation_forwarder.MakeMessage(packet, *flow, room.get(), out);
     return verdict;
   }
 
@@ -106,6 +150,9 @@ struct ForwarderFixture {
   TrunkAuthenticator authenticator;
   TrunkAuthenticator path_probe_authenticator;
   Forwarder forwarder;
+  AllocationForwarder allocation_forwarder;
+  SendResult send_result;
+  std::unique_ptr<uint8_t[]> room;
 };
 
 }  // namespace turnpike::test

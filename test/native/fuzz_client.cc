@@ -1,4 +1,5 @@
-// libFuzzer: any bytes to the client side of a forwarder.
+// libFuzzer: any bytes to the client side of a forwarder. What a Send indication holds also comes
+// back as a Data indication.
 #include "forward/bare_closed_indications.h"
 #include "forwarder_fixture.h"
 #include "wire/stun_header.h"
@@ -13,6 +14,7 @@ namespace {
 
 // The channel of an expired flow.
 constexpr uint16_t kExpired = 0x4003;
+const turnpike::TransportHandle kRelayed(turnpike::Transport::kUdp, 0, 1, 40);
 
 // Checks that a Closed indication is STUN and not longer than the data that caused it.
 void CheckClosedIndication(const turnpike::Packet& packet) {
@@ -34,6 +36,26 @@ void CheckClosedIndication(const turnpike::Packet& packet) {
   }
 }
 
+// Checks that a payload comes back whole in a Data indication of its peer, which differs from a
+// Send indication by its type only.
+void CheckDataIndication(turnpike::test::ForwarderFixture& fixture, const Outgoing& sent) {
+  const turnpike::FiveTuple peer = *sent.path;
+  const turnpike::test::PacketBuffer buffer(sent.data, sent.length, peer);
+  Outgoing out{};
+  if (fixture.ForwardPeer(buffer.packet(), Now{10 * turnpike::kNsPerSecond, 325}, &out) !=
+      turnpike::Verdict::kPeerToClient) {
+    __builtin_trap();
+  }
+  turnpike::SendIndication read;
+  if (turnpike::ClassifyStun(out.data, out.length) != turnpike::StunKind::kRequestOrIndication ||
+      turnpike::StunTypeOf(out.data) != turnpike::kDataIndication ||
+      !turnpike::ReadSendIndication(out.data, out.length, &read) || !(read.peer == peer.remote) ||
+      read.payload_bytes != sent.length ||
+      (sent.length > 0 && std::memcmp(read.payload, sent.data, sent.length) != 0)) {
+    __builtin_trap();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -48,6 +70,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     made->PutFlowToClient(FlowKey{tuple, 0x4001}, tuple, 0x4002);
     made->PutFlowToTrunk(FlowKey{tuple, kExpired}, 1, 7);
     made->tables.flows.Find(FlowKey{tuple, kExpired})->expiry = turnpike::Expiry::After(1, 0);
+    made->PutAllocation(tuple, kRelayed);
+    for (const char* const ip : {"192.0.2.9:0", "[2001:db8::9]:0"}) {
+      const auto peer = turnpike::test::ToTransportAddress(ip);
+      made->PutPeerFlow(turnpike::PermissionKey(peer.ip, kRelayed), tuple);
+    }
     return made;
   }();
   const turnpike::test::PacketBuffer buffer(data, size,
@@ -59,6 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // The datagram must be valid for another relay.
     if (!turnpike::RecordsFill(out.data, out.length)) __builtin_trap();
   }
+  if (verdict == turnpike::Verdict::kClientToPeer) CheckDataIndication(*fixture, out);
   const bool expired = verdict == turnpike::Verdict::kChannelExpired;
   const bool forwarded =
       verdict == turnpike::Verdict::kClientToTrunk || verdict == turnpike::Verdict::kClientToClient;

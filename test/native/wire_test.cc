@@ -25,7 +25,7 @@ TEST(Wire, DemuxOfEveryFirstByte) {
   for (int first = 0; first < 256; ++first) {
     const uint8_t byte = static_cast<uint8_t>(first);
     const bool stun = first <= 3;
-    const bool channel = first >= 0x40 && first <= 0x4f;
+    const bool channel = first >= 0x40 && first <= 0x7f;
     const bool trunk = first >= 0x10 && first <= 0x1f;
     EXPECT_EQ(DemuxClient(&byte, 1), stun      ? Protocol::kStun
                                      : channel ? Protocol::kChannelData

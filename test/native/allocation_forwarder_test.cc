@@ -1,0 +1,165 @@
+#include "forward/allocation_forwarder.h"
+
+#include <gtest/gtest.h>
+
+#include "forwarder_fixture.h"
+#include "wire/channel_data.h"
+
+namespace turnpike {
+namespace {
+
+using test::FromHex;
+using test::PacketBuffer;
+using test::ToHex;
+using test::ToTransportAddress;
+using test::ToTuple;
+
+const TransportHandle kRelayed(Transport::kUdp, 0, 7, 40);
+const FiveTuple kClient = ToTuple(0, "203.0.113.7:40000");
+constexpr uint16_t kChannel = 0x5fff;
+const Now kNow{10 * kNsPerSecond, 325};
+// To 192.0.2.1:32853.
+const std::string kSend =
+    "001600182112a442b7e7a701bc34d686fa87dfae"
+    "001200080001a147e112a6430013000568656c6c6f000000";
+
+FiveTuple Peer(const std::string& address) {
+  return FiveTuple{ToTransportAddress(address), IpAddress{}, kRelayed};
+}
+
+// A client with an allocation.
+struct Scene {
+  Scene() { fixture.PutAllocation(kClient, kRelayed); }
+
+  Flow& Permit(const std::string& ip) {
+    const FlowKey key = PermissionKey(ToTransportAddress(ip + ":0").ip, kRelayed);
+    fixture.PutPeerFlow(key, kClient);
+    return *fixture.tables.flows.Find(key);
+  }
+  Flow& Bind(const std::string& address) {
+    const FlowKey key = PeerKey(Peer(address));
+    fixture.PutPeerFlow(key, kClient, kChannel);
+    return *fixture.tables.flows.Find(key);
+  }
+  Verdict FromClient(const std::string& hex, const FiveTuple& tuple = kClient) {
+    const auto bytes = FromHex(hex);
+    from_client = std::make_unique<PacketBuffer>(bytes.data(), bytes.size(), tuple);
+    return fixture.ForwardClient(from_client->packet(), kNow, &out);
+  }
+  Verdict FromPeer(const std::string& address, const std::string& text, bool headroom = true) {
+    const auto* data = reinterpret_cast<const uint8_t*>(text.data());
+    from_peer = std::make_unique<PacketBuffer>(data, text.size(), Peer(address));
+    return fixture.ForwardPeer(headroom ? from_peer->packet() : from_peer->WithoutHeadroom(), kNow,
+                               &out);
+  }
+
+  test::ForwarderFixture fixture{1, 1};
+  std::unique_ptr<PacketBuffer> from_client;
+  std::unique_ptr<PacketBuffer> from_peer;
+  Outgoing out{};
+};
+
+TEST(AllocationForwarder, ASendIndicationLeavesBareToAPermittedPeer) {
+  Scene scene;
+  EXPECT_EQ(scene.FromClient(kSend), Verdict::kSendNoPermission);
+  scene.Permit("192.0.2.1");
+  ASSERT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
+  EXPECT_EQ(ToHex(scene.out.data, scene.out.length), "68656c6c6f");
+  EXPECT_EQ(*scene.out.path, Peer("192.0.2.1:32853"));
+  EXPECT_EQ(scene.fixture.tables.flows.Find(SendKey(kClient))->traffic.payload_bytes(), 5u);
+  EXPECT_EQ(scene.FromClient(kSend, ToTuple(0, "203.0.113.7:40001")), Verdict::kSendNoAllocation);
+}
+
+TEST(AllocationForwarder, AChannelPermitsItsPeerAlone) {
+  Scene scene;
+  scene.Bind("192.0.2.1:32853");
+  EXPECT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
+  EXPECT_EQ(scene.FromPeer("192.0.2.1:32854", "x"), Verdict::kPeerNoPermission);
+}
+
+TEST(AllocationForwarder, ExpiredEntriesForwardNothing) {
+  Scene scene;
+  const Expiry over = Expiry::After(1, 1);
+  Flow& permission = scene.Permit("192.0.2.1");
+  Flow& channel = scene.Bind("192.0.2.1:32853");
+  channel.expiry = over;
+  EXPECT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
+  ASSERT_EQ(scene.FromPeer("192.0.2.1:32853", "x"), Verdict::kPeerToClient);
+  EXPECT_EQ(StunTypeOf(scene.out.data), kDataIndication) << "the permission outlives the channel";
+  permission.expiry = over;
+  EXPECT_EQ(scene.FromClient(kSend), Verdict::kSendNoPermission);
+  EXPECT_EQ(scene.FromPeer("192.0.2.1:32853", "x"), Verdict::kPeerNoPermission);
+  channel.expiry = Expiry{};
+  scene.fixture.tables.flows.Find(SendKey(kClient))->expiry = over;
+  EXPECT_EQ(scene.FromClient(kSend), Verdict::kSendNoAllocation);
+}
+
+TEST(AllocationForwarder, APermissionIsOfItsAllocationAlone) {
+  Scene scene;
+  const TransportHandle other(Transport::kUdp, 0, 8, 41);
+  scene.fixture.PutPeerFlow(PermissionKey(ToTransportAddress("192.0.2.1:0").ip, other), kClient);
+  EXPECT_EQ(scene.FromClient(kSend), Verdict::kSendNoPermission);
+  EXPECT_EQ(scene.FromPeer("192.0.2.1:32853", "x"), Verdict::kPeerNoPermission);
+}
+
+TEST(AllocationForwarder, PortZeroMatchesNoPermission) {
+  Scene scene;
+  scene.Permit("192.0.2.1");
+  EXPECT_EQ(scene.FromPeer("192.0.2.1:0", "x"), Verdict::kSourcePortZero);
+  // Port 0 XOR the magic cookie.
+  std::string send = kSend;
+  send.replace(send.find("a147"), 4, "2112");
+  EXPECT_EQ(scene.FromClient(send), Verdict::kSendNoPermission);
+}
+
+TEST(AllocationForwarder, APeersDatagramComesAsChannelDataInPlaceOrCopied) {
+  Scene scene;
+  Flow& flow = scene.Bind("192.0.2.1:32853");
+  for (const bool headroom : {true, false}) {
+    ASSERT_EQ(scene.FromPeer("192.0.2.1:32853", "abcde", headroom), Verdict::kPeerToClient);
+    EXPECT_EQ(ToHex(scene.out.data, scene.out.length), "5fff00056162636465");
+    EXPECT_EQ(*scene.out.path, kClient);
+    EXPECT_EQ(scene.fixture.room == nullptr, headroom);
+  }
+  EXPECT_EQ(flow.traffic.packets(), 2u);
+  EXPECT_EQ(flow.traffic.payload_bytes(), 10u);
+}
+
+TEST(AllocationForwarder, APeersDatagramComesAsADataIndication) {
+  Scene scene;
+  scene.Permit("[2001:db8::1]");
+  for (const std::string text : {"", "a", "ab", "abc", "abcd"}) {
+    for (const bool headroom : {true, false}) {
+      ASSERT_EQ(scene.FromPeer("[2001:db8::1]:9", text, headroom), Verdict::kPeerToClient);
+      // Padding needs room that a datagram without bytes behind it lacks.
+      EXPECT_EQ(scene.fixture.room == nullptr, headroom && text.size() % 4 == 0);
+      ASSERT_EQ(ClassifyStun(scene.out.data, scene.out.length), StunKind::kRequestOrIndication);
+      EXPECT_EQ(StunTypeOf(scene.out.data), kDataIndication);
+      SendIndication read;
+      ASSERT_TRUE(ReadSendIndication(scene.out.data, scene.out.length, &read));
+      EXPECT_EQ(read.peer, ToTransportAddress("[2001:db8::1]:9"));
+      EXPECT_EQ(std::string(reinterpret_cast<const char*>(read.payload), read.payload_bytes), text);
+    }
+  }
+}
+
+TEST(AllocationForwarder, TransactionIdsDiffer) {
+  Scene scene;
+  scene.Permit("192.0.2.1");
+  ASSERT_EQ(scene.FromPeer("192.0.2.1:1", "abcd"), Verdict::kPeerToClient);
+  const std::string first = ToHex(scene.out.data + 8, 12);
+  ASSERT_EQ(scene.FromPeer("192.0.2.1:1", "abcd"), Verdict::kPeerToClient);
+  EXPECT_NE(ToHex(scene.out.data + 8, 12), first);
+}
+
+TEST(AllocationForwarder, ADatagramThatNoIndicationHoldsIsDropped) {
+  Scene scene;
+  scene.Permit("[2001:db8::1]");
+  const std::string longest(kDataIndicationPayloadBytesMax, 'x');
+  ASSERT_EQ(scene.FromPeer("[2001:db8::1]:9", longest), Verdict::kPeerToClient);
+  EXPECT_EQ(ClassifyStun(scene.out.data, scene.out.length), StunKind::kRequestOrIndication);
+  EXPECT_EQ(scene.FromPeer("[2001:db8::1]:9", longest + "x"), Verdict::kPeerTooLong);
+}
+
+}  // namespace
+}  // namespace turnpike
