@@ -101,7 +101,7 @@ export class NativeDataPlane implements DataPlane {
     }
     this.#counters.offset = this.#native.counterOffset();
     this.workers = checked.workers;
-    this.#endpoints = new Endpoints(this.workers, (each) => this.#native.closeEndpoint(each));
+    this.#endpoints = new Endpoints((each) => this.#native.closeEndpoint(each));
     const reason = this.#native.xdpReason();
     this.#xdp = {
       mode: this.#native.xdpMode(),
@@ -139,23 +139,19 @@ export class NativeDataPlane implements DataPlane {
     const lifetime = lifetimeSeconds ?? FOR_EVER;
     this.#scratch.tuple(tuple);
     this.#checkOrder('putClientFlow', () => entryName.flow(channel, this.#scratch.tupleKey));
+    let status: number;
     if (action.type === 'trunk') {
-      const { relayIndex, sessionIndex } = action;
+      const { relayIndex, sessionIndex: index } = action;
       this.#check.relayIndex(relayIndex);
-      this.#check.sessionIndex(sessionIndex);
+      this.#check.sessionIndex(index);
       this.#checkOrder('putClientFlow', () => entryName.relay(relayIndex));
-      checkStatus(
-        'putClientFlow',
-        this.#native.putClientFlowToTrunk(worker, channel, relayIndex, sessionIndex, lifetime),
-      );
+      status = this.#native.putClientFlowToTrunk(worker, channel, relayIndex, index, lifetime);
     } else {
       this.#check.channel(action.channel);
       this.#scratch.secondTuple(action.tuple);
-      checkStatus(
-        'putClientFlow',
-        this.#native.putClientFlowToClient(worker, channel, action.channel, lifetime),
-      );
+      status = this.#native.putClientFlowToClient(worker, channel, action.channel, lifetime);
     }
+    checkStatus('putClientFlow', status);
   }
 
   refreshClientFlow(flow: ClientFlow, lifetimeSeconds: number): void {
@@ -179,6 +175,7 @@ export class NativeDataPlane implements DataPlane {
       call: 'removeClientFlow',
       encode: () => this.#scratch.tuple(tuple),
       entry: () => entryName.flow(channel, this.#scratch.tupleKey),
+      worker,
       queue: () => this.#native.removeClientFlow(worker, channel),
     });
   }
@@ -263,6 +260,7 @@ export class NativeDataPlane implements DataPlane {
       call,
       encode: () => this.#scratch.tuple(tuple),
       entry: () => entryName.client(this.#scratch.tupleKey),
+      worker,
       queue: () => this.#native[call](worker),
     });
   }

@@ -60,16 +60,12 @@ export class Endpoints {
   readonly open: ReadonlyMap<TransportHandle, Endpoint> = new ReadOnlyMap(this.#open);
   readonly #opening = new Map<TransportHandle, Opening>();
   readonly #closing = new Map<TransportHandle, Closing>();
-  /** By worker: the closes for which there is no room. They hold up no other command. */
-  readonly #closes: readonly CommandBacklog[];
+  /** The closes for which there is no room. They hold up no other command. */
+  readonly #closes = new CommandBacklog();
   readonly #close: (handle: TransportHandle) => number;
 
-  /**
-   * @param workers - their number
-   * @param close - asks the worker of an endpoint to close it, and returns the status
-   */
-  constructor(workers: number, close: (handle: TransportHandle) => number) {
-    this.#closes = Array.from({ length: workers }, () => new CommandBacklog());
+  /** @param close - asks the worker of an endpoint to close it, and returns the status */
+  constructor(close: (handle: TransportHandle) => number) {
     this.#close = close;
   }
 
@@ -108,7 +104,7 @@ export class Endpoints {
    */
   take(reports: readonly EndpointReport[]): DataPlaneEvent[] {
     // An answer makes room for the next close.
-    if (reports.length > 0) for (const each of this.#closes) each.retry();
+    if (reports.length > 0) this.#closes.retry();
     return reports.flatMap((report) => this.#take(report) ?? []);
   }
 
@@ -122,14 +118,14 @@ export class Endpoints {
     void closed.then(() => {
       for (const { resolve } of closing) resolve();
     });
-    for (const each of this.#closes) each.clear();
-    for (const each of [this.#open, this.#opening, this.#closing]) each.clear();
+    for (const each of [this.#closes, this.#open, this.#opening, this.#closing]) each.clear();
   }
 
   #askToClose({ handle, worker }: Endpoint): void {
-    this.#closes[worker]?.give({
+    this.#closes.give({
       call: 'closeEndpoint',
       entry: () => `${handle}`,
+      worker,
       queue: () => this.#close(handle),
     });
     this.#open.delete(handle);
