@@ -57,6 +57,20 @@ export class CommandBacklog {
   }
 
   /**
+   * Returns the status of a put: QueueFull in place of Limit while commands wait for the queue of
+   * the worker, since the removals among them make room in its table.
+   * @param status - the addon's result
+   * @param worker - whose table takes the entry, or EVERY_WORKER
+   */
+  statusOfPut(status: number, worker: number): number {
+    const waits =
+      worker === EVERY_WORKER
+        ? !this.empty
+        : this.#waiting.has(worker) || this.#waiting.has(EVERY_WORKER);
+    return status === Status.Limit && waits ? Status.QueueFull : status;
+  }
+
+  /**
    * Queues a command at once, or when there is room and those before it about its entry are queued.
    * @throws TurnpikeError when the command is refused at once for another reason than a full queue,
    *   and what `encode` throws

@@ -151,6 +151,7 @@ export class NativeDataPlane implements DataPlane {
       this.#scratch.secondTuple(action.tuple);
       status = this.#native.putClientFlowToClient(worker, channel, action.channel, lifetime);
     }
+    status = this.#endpoints.statusOfPut(this.#backlog.statusOfPut(status, worker), worker);
     checkStatus('putClientFlow', status);
   }
 
