@@ -36,6 +36,7 @@ export class TestPlane {
   readonly plane: DataPlane;
   readonly punted: PuntedDatagram[] = [];
   readonly events: DataPlaneEvent[] = [];
+  #settled = 0;
 
   constructor(options: Partial<DataPlaneOptions> = {}) {
     this.plane = openDataPlane({
@@ -82,21 +83,30 @@ export class TestPlane {
     this.join(relayIndex, address, [address, ...lanes.map((port) => ({ ...address, port }))]);
   }
 
-  /** Lets a socket send a request. @returns its 5-tuple and the worker that received it */
+  /**
+   * Lets a socket send a request, and another each second until one has arrived, since the buffers
+   * may be full. @returns its 5-tuple and the worker that received it
+   */
   async meet(remote: Remote, socket = 0): Promise<{ tuple: FiveTuple; worker: number }> {
     const seen = this.punted.length;
-    remote.send(this.clientAddress(socket), bindingRequest());
+    const ask = () => remote.send(this.clientAddress(socket), bindingRequest());
+    ask();
+    const again = setInterval(ask, 1_000);
     await until(() => this.punted.length > seen);
+    clearInterval(again);
     const { tuple, worker } = this.punted[seen] as PuntedDatagram;
     return { tuple, worker };
   }
 
-  /** Waits until every worker has executed every command: a datagram to `remote` is sent then. */
+  /**
+   * Waits until every worker has executed every command: a datagram to `remote` is sent then. What
+   * else `remote` has received stays there.
+   */
   async settle(remote: Remote, socket = 0): Promise<void> {
-    const marker = Buffer.from('settled');
+    const marker = Buffer.from(`settled ${++this.#settled}`);
     const tuple = { handle: listenerHandle('client', socket), remote: remote.address };
     this.plane.send([{ side: 'client', tuple, data: marker }]);
-    await remote.receive();
+    await remote.take(marker);
   }
 }
 
@@ -143,6 +153,15 @@ export class Remote {
     await until(() => this.#received.length > 0);
     const source = this.#sources[0] as TransportAddress;
     return { data: await this.receive(), source };
+  }
+
+  /** Waits for a datagram with these bytes, and removes it alone. */
+  async take(data: Buffer): Promise<void> {
+    const find = () => this.#received.findIndex((each) => each.equals(data));
+    await until(() => find() >= 0);
+    const index = find();
+    this.#received.splice(index, 1);
+    this.#sources.splice(index, 1);
   }
 
   /** Number of datagrams that have arrived and were not read. */
