@@ -19,6 +19,7 @@ import t, { type Test } from 'tap';
 import { LOG_BUFFER_BYTES_MAX } from '../../src/logging/log-destination.js';
 import { ownLoopback } from '../setup/own-loopback.js';
 import { programArguments } from '../setup/test-programs.js';
+import { until } from '../until.js';
 import { MAIN_PROGRAM } from './main-program.js';
 
 t.setTimeout(120_000);
@@ -78,12 +79,6 @@ function opened(t: Test, path: string, flags: number): number {
 }
 
 const READ_END = constants.O_RDWR | constants.O_NONBLOCK;
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 1_000 && !(await holds()); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 function linesOf(text: string): Record<string, unknown>[] {
   const lines = text.split('\n').filter((line) => line !== '');

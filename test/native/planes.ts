@@ -2,7 +2,6 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf, type TransportAddress, transportAddress } from '../../src/address.js';
 import { utcDay } from '../../src/auth/keys.js';
 import type { CounterName } from '../../src/native/counters.js';
@@ -16,6 +15,9 @@ import type {
   PuntedDatagram,
 } from '../../src/native/types.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { until } from '../until.js';
+
+export { until };
 
 export const V4: TransportAddress = { address: '127.0.0.1', port: 0 };
 export const V6: TransportAddress = { address: '::1', port: 0 };
@@ -24,11 +26,6 @@ export const KEY = new Uint8Array(16).fill(7);
 /** Makes a Binding request, which a data plane punts. */
 export function bindingRequest(): Uint8Array {
   return new MessageWriter('request', 0x001, new Uint8Array(12)).finish();
-}
-
-/** Polls until a condition is true; the timeout of the test file ends the wait otherwise. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(2);
 }
 
 /** A data plane that keeps the punted datagrams and events. */
