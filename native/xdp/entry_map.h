@@ -12,11 +12,17 @@
 
 namespace turnpike {
 
+// Orders the keys of a map by their bytes.
+template <typename Key>
+struct KeyBefore {
+  static_assert(std::has_unique_object_representations_v<Key>, "keys are compared as bytes");
+
+  bool operator()(const Key& a, const Key& b) const { return std::memcmp(&a, &b, sizeof(a)) < 0; }
+};
+
 // Not thread-safe: the owner holds a lock.
 template <typename Key, typename Value>
 class EntryMap {
-  static_assert(std::has_unique_object_representations_v<Key>, "keys are compared as bytes");
-
  public:
   // Call before any other method.
   void Open(int map) { map_ = map; }
@@ -48,12 +54,8 @@ class EntryMap {
   }
 
  private:
-  struct Before {
-    bool operator()(const Key& a, const Key& b) const { return std::memcmp(&a, &b, sizeof(a)) < 0; }
-  };
-
   int map_ = -1;
-  std::map<Key, Value, Before> kept_;
+  std::map<Key, Value, KeyBefore<Key>> kept_;
 };
 
 }  // namespace turnpike
