@@ -1,7 +1,7 @@
 // The entries of one kind in a hash map of the program, with those that the map does not have: the
 // kernel refused to store them, as it does without memory, or they may not be forwarded. User space
-// keeps these, so that they keep their cell and their destination, and the next put or refresh
-// stores them. Until then their packets go to the sockets.
+// keeps these with their cell, if they have one, and their destination. The next put or refresh
+// stores those that may be forwarded. Until then their packets go to the sockets.
 #pragma once
 
 #include <cstring>
