@@ -1,7 +1,7 @@
 // The entries of one kind in a hash map of the program, with those that the map does not have: the
 // kernel refused to store them, as it does without memory, or they may not be forwarded. User space
-// keeps these, so that they keep their cell and their destination, and the next put or refresh
-// stores them. Until then their packets go to the sockets.
+// keeps these with their cell, if they have one, and their destination. The next put or refresh
+// stores those that may be forwarded. Until then their packets go to the sockets.
 #pragma once
 
 #include <cstring>
@@ -12,11 +12,17 @@
 
 namespace turnpike {
 
+// Orders the keys of a map by their bytes.
+template <typename Key>
+struct KeyBefore {
+  static_assert(std::has_unique_object_representations_v<Key>, "keys are compared as bytes");
+
+  bool operator()(const Key& a, const Key& b) const { return std::memcmp(&a, &b, sizeof(a)) < 0; }
+};
+
 // Not thread-safe: the owner holds a lock.
 template <typename Key, typename Value>
 class EntryMap {
-  static_assert(std::has_unique_object_representations_v<Key>, "keys are compared as bytes");
-
  public:
   // Call before any other method.
   void Open(int map) { map_ = map; }
@@ -48,12 +54,8 @@ class EntryMap {
   }
 
  private:
-  struct Before {
-    bool operator()(const Key& a, const Key& b) const { return std::memcmp(&a, &b, sizeof(a)) < 0; }
-  };
-
   int map_ = -1;
-  std::map<Key, Value, Before> kept_;
+  std::map<Key, Value, KeyBefore<Key>> kept_;
 };
 
 }  // namespace turnpike

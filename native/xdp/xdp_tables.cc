@@ -97,7 +97,7 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
     const bool same = known && before.kind == TP_TO_TRUNK && before.generation == flow.generation &&
                       before.session_index == flow.session_index;
     // A repeated put keeps the cell, so that its sequence does not look like loss to the other
-    // relay.
+    // relay. So a flow that found no free cell has none until it is removed.
     if (same) {
       before.expires = expiry.second();
       StoreFlow(key.tuple, shared_key, before);

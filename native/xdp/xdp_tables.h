@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "table/flow_table.h"
@@ -100,7 +101,7 @@ class XdpTables {
   struct HeldRelay {
     bool present = false;
     RemoteRelay relay;
-    // Keys of its source addresses in the map of flows.
+    // Keys of its source addresses that the map of flows has.
     std::vector<tp_flow_key> sources;
     uint32_t destination = 0;
     // Whether the program's maps have the relay, and all its sources.
@@ -109,6 +110,8 @@ class XdpTables {
     // The set of lanes in use. It advances each time the workers change their lane offset.
     uint32_t lane_set = 0;
   };
+
+  using SourceFlows = std::map<tp_flow_key, tp_flow, KeyBefore<tp_flow_key>>;
 
   // Of a listener. The program knows no other socket: their packets are left to the workers.
   const TransportAddress& BoundTo(TransportHandle handle) const;
@@ -126,8 +129,11 @@ class XdpTables {
   // Releases what a flow that is gone from the map has held: its destination and its cell.
   void ReleaseFlow(const tp_flow& flow);
   void WriteRemoteRelay(uint32_t relay_index);
+  // Writes the sources that the map does not have and removes those that are no longer wanted.
   void WriteSources(uint32_t relay_index);
-  void EraseSources(HeldRelay& held);
+  // The flows of a relay's sources, by their keys.
+  SourceFlows SourcesOf(uint32_t relay_index) const;
+  void EraseSource(const HeldRelay& held, const tp_flow_key& key);
   void EraseWindows(uint32_t relay_index, uint32_t generation);
   void ShareWindow(const tp_window_key& key);
 

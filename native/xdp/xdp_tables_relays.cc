@@ -1,5 +1,6 @@
 // The part of XdpTables about other relays.
 #include <algorithm>
+#include <cstring>
 
 #include "xdp/shared_addresses.h"
 #include "xdp/xdp_tables.h"
@@ -53,7 +54,7 @@ void XdpTables::PutRemoteRelay(uint32_t relay_index, const RemoteRelay& relay) {
 void XdpTables::RemoveRemoteRelay(uint32_t relay_index) {
   HeldRelay& held = relays_[relay_index];
   if (!held.present) return;
-  EraseSources(held);
+  for (const tp_flow_key& key : held.sources) EraseSource(held, key);
   DeleteFromBpfMap(program_.relays, &relay_index);
   next_hops_.Release(held.destination);
   EraseWindows(relay_index, held.relay.generation);
@@ -111,53 +112,68 @@ void XdpTables::RetryOneRelay() {
     const HeldRelay& held = relays_[relay_index];
     if (!held.present || (held.written && held.sources_written)) continue;
     retried_ = relay_index;
-    WriteRemoteRelay(static_cast<uint32_t>(relay_index));
-    WriteSources(static_cast<uint32_t>(relay_index));
+    if (!held.written) WriteRemoteRelay(static_cast<uint32_t>(relay_index));
+    if (!held.sources_written) WriteSources(static_cast<uint32_t>(relay_index));
     return;
   }
 }
 
 void XdpTables::WriteSources(uint32_t relay_index) {
   HeldRelay& held = relays_[relay_index];
-  EraseSources(held);
+  const SourceFlows wanted = SourcesOf(relay_index);
+  // What is no longer wanted makes room for the rest. What is in the map stays there, because the
+  // map may be full.
+  for (const tp_flow_key& key : held.sources) {
+    if (wanted.find(key) == wanted.end()) EraseSource(held, key);
+  }
+  held.sources.clear();
   held.sources_written = true;
-  tp_flow flow{};
-  flow.kind = TP_TRUNK_SOURCE;
-  flow.relay_index = relay_index;
-  flow.generation = held.relay.generation;
-  const auto put = [&](const TransportAddress& source, const IpAddress& ip, uint16_t port) {
-    if (source.ip.IsIpv4() != ip.IsIpv4()) return;
-    const tp_flow_key key = MakeKey(source, TransportAddress{ip, port}, 0);
-    if (UpdateBpfMap(program_.flows, &key, &flow) == 0) {
+  for (const auto& [key, flow] : wanted) {
+    tp_flow before;
+    const bool is_there = LookUpBpfMap(program_.flows, &key, &before) == 0 &&
+                          std::memcmp(&before, &flow, sizeof(flow)) == 0;
+    if (is_there || UpdateBpfMap(program_.flows, &key, &flow) == 0) {
       held.sources.push_back(key);
     } else {
+      EraseSource(held, key);
       held.sources_written = false;
-    }
-  };
-  const std::vector<TransportAddress>& sockets = bound_[static_cast<size_t>(Side::kTrunk)];
-  for (const TransportAddress& source : held.relay.sources) {
-    for (size_t i = 0; i < sockets.size(); ++i) {
-      const TransportAddress& bound = sockets[i];
-      flow.socket = TransportHandle::OfListener(Side::kTrunk, static_cast<uint32_t>(i)).id();
-      if (!bound.ip.IsWildcard()) {
-        put(source, bound.ip, bound.port);
-        continue;
-      }
-      for (const IpAddress& ip : local_addresses_) {
-        if (ip.IsIpv4() == bound.ip.IsIpv4()) put(source, ip, bound.port);
-      }
     }
   }
 }
 
-void XdpTables::EraseSources(HeldRelay& held) {
-  for (const tp_flow_key& key : held.sources) {
-    tp_flow flow;
-    // Another relay may have this source address now. Its flow stays.
-    if (LookUpBpfMap(program_.flows, &key, &flow) != 0) continue;
-    if (flow.generation == held.relay.generation) DeleteFromBpfMap(program_.flows, &key);
+XdpTables::SourceFlows XdpTables::SourcesOf(uint32_t relay_index) const {
+  const RemoteRelay& relay = relays_[relay_index].relay;
+  SourceFlows flows;
+  tp_flow flow{};
+  flow.kind = TP_TRUNK_SOURCE;
+  flow.relay_index = relay_index;
+  flow.generation = relay.generation;
+  const auto add = [&](const TransportAddress& source, const IpAddress& ip, uint16_t port) {
+    if (source.ip.IsIpv4() != ip.IsIpv4()) return;
+    flows.insert_or_assign(MakeKey(source, TransportAddress{ip, port}, 0), flow);
+  };
+  const std::vector<TransportAddress>& sockets = bound_[static_cast<size_t>(Side::kTrunk)];
+  for (const TransportAddress& source : relay.sources) {
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      const TransportAddress& bound = sockets[i];
+      flow.socket = TransportHandle::OfListener(Side::kTrunk, static_cast<uint32_t>(i)).id();
+      if (!bound.ip.IsWildcard()) {
+        add(source, bound.ip, bound.port);
+        continue;
+      }
+      for (const IpAddress& ip : local_addresses_) {
+        if (ip.IsIpv4() == bound.ip.IsIpv4()) add(source, ip, bound.port);
+      }
+    }
   }
-  held.sources.clear();
+  return flows;
+}
+
+void XdpTables::EraseSource(const HeldRelay& held, const tp_flow_key& key) {
+  tp_flow flow;
+  // Another relay may have this source address now. Its flow stays.
+  if (LookUpBpfMap(program_.flows, &key, &flow) != 0) return;
+  if (flow.generation == held.relay.generation) DeleteFromBpfMap(program_.flows, &key);
 }
 
 void XdpTables::EraseWindows(uint32_t relay_index, uint32_t generation) {

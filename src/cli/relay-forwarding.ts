@@ -1,19 +1,19 @@
 import { TurnpikeError } from '../errors.js';
 import { FORWARDING_SPECS } from '../native/option-specs.js';
 import type { ForwardingOptions } from '../relay/forwarding-options.js';
-import { RELAY_SETTINGS } from '../relay/option-specs.js';
+import { RELAY_BASE_SPECS } from '../relay/option-specs.js';
 import type { CommandContext } from './command.js';
 import { type OptionTable, option, setting, settingsOf } from './config/option.js';
 
-const { changes } = RELAY_SETTINGS.xdp;
+const { changes } = RELAY_BASE_SPECS.xdp;
 
 /** The options of `turnpike relay` for its data plane. */
 export const FORWARDING_TABLE = {
-  workers: setting(RELAY_SETTINGS, 'workers'),
-  trunkMtu: setting(RELAY_SETTINGS, 'trunkMtuBytes'),
-  coalescing: setting(RELAY_SETTINGS, 'coalescingUs'),
-  busyPoll: setting(RELAY_SETTINGS, 'busyPollUs'),
-  cpus: setting(RELAY_SETTINGS, 'cpus'),
+  workers: setting(RELAY_BASE_SPECS, 'workers'),
+  trunkMtu: setting(RELAY_BASE_SPECS, 'trunkMtuBytes'),
+  coalescing: setting(RELAY_BASE_SPECS, 'coalescingUs'),
+  busyPoll: setting(RELAY_BASE_SPECS, 'busyPollUs'),
+  cpus: setting(RELAY_BASE_SPECS, 'cpus'),
   xdp: { ...FORWARDING_SPECS.xdpInterfaces, changes },
   xdpGeneric: option(
     { kind: 'boolean', changes },

@@ -22,7 +22,7 @@ type Fault = 'silent' | 'refused' | 'pair';
  * hint `avoid`. A relay that the directory assigns again is tried once more. An entry expires after
  * `AVOIDED_MS`, because a peer may wait in its room for hours.
  */
-export class ConnectFailures {
+export class AvoidedWhileConnecting {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #always: readonly string[];
   readonly #faults = new Map<string, { readonly fault: Fault; readonly atMs: number }>();
@@ -110,7 +110,7 @@ const REPEATED = 2;
  * other peer was silent, so that the next connection avoids them: at most AVOIDED_RELAYS_MAX, each
  * for AVOIDED_MS after its last loss.
  */
-export class ConnectionLosses {
+export class AvoidedAfterLosses {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #losses = new Map<string, { times: number; atMs: number }>();
 

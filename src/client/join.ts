@@ -3,7 +3,7 @@ import { familyOf, type TransportAddress, toAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import { optionsOf } from '../options/check.js';
 import { AVOIDED_RELAYS_MAX } from '../registry/schemas.js';
-import { ConnectFailures } from './avoided-relays.js';
+import { AvoidedWhileConnecting } from './avoided-relays.js';
 import type { ConnectionGrant } from './grant.js';
 import type { Introduction } from './introduction.js';
 import { RECEIVE_QUEUE_MESSAGES } from './message-queue.js';
@@ -144,7 +144,7 @@ export async function meet(
   rendezvous.on('retrying', onRetrying);
   try {
     const { scheduler = systemScheduler } = options;
-    const failures = new ConnectFailures(scheduler, options.avoid ?? rendezvous.hints.avoid);
+    const failures = new AvoidedWhileConnecting(scheduler, options.avoid ?? rendezvous.hints.avoid);
     for (;;) {
       const introduction = await rendezvous.next({ signal, avoid: failures.ids });
       const { grant, over } = introduction;

@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { wrongArgument } from '../options/check.js';
 import { PAYLOAD_BYTES_RECOMMENDED } from '../stun/channel-data.js';
-import { ConnectionLosses } from './avoided-relays.js';
+import { AvoidedAfterLosses } from './avoided-relays.js';
 import { DIRECTORY_ANSWER_MS } from './http-json.js';
 import type { AttemptOptions, ReconnectOptions } from './join.js';
 import { MessageQueue } from './message-queue.js';
@@ -251,7 +251,7 @@ export class ReconnectingPeer
     // Waiting for the other side does not count as failure.
     let failingSinceMs = Number.POSITIVE_INFINITY;
     let avoid: readonly string[] = [];
-    const losses = new ConnectionLosses(scheduler);
+    const losses = new AvoidedAfterLosses(scheduler);
     let attempt = 0;
     while (!stop.aborted) {
       let reason: TurnpikeError;

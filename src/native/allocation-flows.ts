@@ -16,7 +16,7 @@ export class AllocationFlows {
   }
 
   put(allocation: Allocation, lifetimeSeconds: number): void {
-    const { native, check, scratch, backlog } = this.#calls;
+    const { native, check, scratch, backlog, statusOfPut } = this.#calls;
     const { worker, tuple } = this.#sendKey(allocation);
     check.lifetimeSeconds(lifetimeSeconds);
     scratch.tuple(tuple);
@@ -24,7 +24,8 @@ export class AllocationFlows {
       entryName.flow(FlowChannel.SendIndication, scratch.tupleKey),
     );
     scratch.secondTuple({ handle: allocation.relayed, remote: NO_ADDRESS });
-    checkStatus('putAllocation', native.putAllocation(worker, lifetimeSeconds));
+    const status = statusOfPut(native.putAllocation(worker, lifetimeSeconds), worker);
+    checkStatus('putAllocation', status);
   }
 
   remove(allocation: Allocation): void {
@@ -36,7 +37,7 @@ export class AllocationFlows {
   }
 
   putPeer(flow: PeerFlow, { tuple, channel }: PeerFlowAction, lifetimeSeconds: number): void {
-    const { native, check, scratch, backlog } = this.#calls;
+    const { native, check, scratch, backlog, statusOfPut } = this.#calls;
     const key = this.#peerKey(flow);
     if (channel !== undefined) check.channel(channel);
     check.lifetimeSeconds(lifetimeSeconds);
@@ -45,7 +46,7 @@ export class AllocationFlows {
     scratch.secondTuple(tuple);
     const to = channel ?? FlowChannel.None;
     const status = native.putClientFlowToClient(key.worker, key.channel, to, lifetimeSeconds);
-    checkStatus('putPeerFlow', status);
+    checkStatus('putPeerFlow', statusOfPut(status, key.worker));
   }
 
   removePeer(flow: PeerFlow): void {
@@ -62,6 +63,7 @@ export class AllocationFlows {
       call,
       encode: () => scratch.tuple(tuple),
       entry: () => entryName.flow(channel, scratch.tupleKey),
+      worker,
       queue: () => native.removeClientFlow(worker, channel),
     });
   }

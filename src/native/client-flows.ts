@@ -16,6 +16,8 @@ export interface FlowCalls {
   readonly check: ArgumentChecks;
   readonly backlog: CommandBacklog;
   readonly legs: LegCounters;
+  /** Returns the status of a put: QueueFull in place of Limit while removals wait. */
+  readonly statusOfPut: (status: number, worker: number) => number;
   /** Number of workers. */
   readonly workers: number;
 }
@@ -51,7 +53,7 @@ export class ClientFlows {
   }
 
   put(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void {
-    const { check, scratch, backlog } = this.#calls;
+    const { check, scratch, backlog, statusOfPut } = this.#calls;
     const { tuple, channel } = flow;
     const worker = check.flowWorker(flow);
     check.channel(channel);
@@ -59,7 +61,8 @@ export class ClientFlows {
     const lifetime = lifetimeSeconds ?? LIFETIME_FOR_EVER;
     scratch.tuple(tuple);
     backlog.checkOrder('putClientFlow', () => entryName.flow(channel, scratch.tupleKey));
-    checkStatus('putClientFlow', this.#put(worker, channel, action, lifetime));
+    const status = statusOfPut(this.#put(worker, channel, action, lifetime), worker);
+    checkStatus('putClientFlow', status);
   }
 
   #put(worker: number, channel: number, action: ClientAction, lifetime: number): number {
@@ -102,6 +105,7 @@ export class ClientFlows {
       call: 'removeClientFlow',
       encode: () => scratch.tuple(tuple),
       entry: () => entryName.flow(channel, scratch.tupleKey),
+      worker,
       queue: () => native.removeClientFlow(worker, channel),
     });
   }

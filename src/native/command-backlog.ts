@@ -1,7 +1,7 @@
 import { Fifo } from '../collections/fifo.js';
 import { KeyCounter } from '../collections/key-counter.js';
 import { checkStatus } from './failures.js';
-import { Status } from './interface.js';
+import { EVERY_WORKER, Status } from './interface.js';
 
 /** Interval after which a full queue is tried again. A worker empties a queue in less time. */
 const RETRY_MS = 1;
@@ -22,6 +22,8 @@ export interface BackloggedCommand {
   readonly encode?: () => void;
   /** Returns the entry that the command is about; called after `encode`. */
   readonly entry: () => string;
+  /** The worker whose queue takes the command; default EVERY_WORKER: the queues of all take it. */
+  readonly worker?: number;
   /** Queues the command and returns its status. */
   readonly queue: () => number;
 }
@@ -33,12 +35,14 @@ interface Waiting {
 
 /**
  * Commands that must not be lost when a worker's queue is full, such as the removal of 100,000
- * connections at once. They wait here until there is room. Those about one entry keep their order;
- * commands about other entries pass them. Additions to an entry with a waiting command are refused,
- * so the length is bounded by the number of entries.
+ * connections at once. They wait here until there is room. Those for one worker keep their order,
+ * and hold up neither commands for another worker nor, while there is room, commands about another
+ * entry. Additions to an entry with a waiting command are refused, so the length is bounded by the
+ * number of entries.
  */
 export class CommandBacklog {
-  readonly #waiting = new Fifo<Waiting>();
+  /** By worker, or EVERY_WORKER. Without those for which no command waits. */
+  readonly #waiting = new Map<number, Fifo<Waiting>>();
   readonly #entries = new KeyCounter();
   #timer: NodeJS.Timeout | undefined;
 
@@ -63,11 +67,25 @@ export class CommandBacklog {
   }
 
   /**
+   * Returns the status of a put: QueueFull in place of Limit while commands wait for the queue of
+   * the worker, since the removals among them make room in its table.
+   * @param status - the addon's result
+   * @param worker - whose table takes the entry, or EVERY_WORKER
+   */
+  statusOfPut(status: number, worker: number): number {
+    const waits =
+      worker === EVERY_WORKER
+        ? !this.empty
+        : this.#waiting.has(worker) || this.#waiting.has(EVERY_WORKER);
+    return status === Status.Limit && waits ? Status.QueueFull : status;
+  }
+
+  /**
    * Queues a command at once, or when there is room and those before it about its entry are queued.
    * @throws TurnpikeError when the command is refused at once for another reason than a full queue,
    *   and what `encode` throws
    */
-  give({ call, encode = () => {}, entry, queue }: BackloggedCommand): void {
+  give({ call, encode = () => {}, entry, worker = EVERY_WORKER, queue }: BackloggedCommand): void {
     encode();
     if (this.empty || !this.has(entry())) {
       const status = queue();
@@ -78,16 +96,26 @@ export class CommandBacklog {
       return queue();
     };
     const name = entry();
-    this.#waiting.add({ entry: name, run });
+    const waiting = this.#waiting.get(worker) ?? new Fifo();
+    this.#waiting.set(worker, waiting);
+    waiting.add({ entry: name, run });
     this.#entries.add(name);
     this.#retryLater();
   }
 
   /** Queues the waiting commands for which there is room now. */
   retry(): void {
-    for (let each = this.#waiting.first(); each !== undefined; each = this.#waiting.first()) {
-      if (each.run() === Status.QueueFull) return this.#retryLater();
-      this.#waiting.delete(each);
+    for (const [worker, waiting] of this.#waiting) {
+      this.#retryInOrder(waiting);
+      if (waiting.size === 0) this.#waiting.delete(worker);
+    }
+    if (!this.empty) this.#retryLater();
+  }
+
+  #retryInOrder(waiting: Fifo<Waiting>): void {
+    for (let each = waiting.first(); each !== undefined; each = waiting.first()) {
+      if (each.run() === Status.QueueFull) return;
+      waiting.delete(each);
       this.#entries.remove(each.entry);
     }
   }
@@ -96,10 +124,10 @@ export class CommandBacklog {
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const each of this.#waiting) {
-      this.#waiting.delete(each);
-      this.#entries.remove(each.entry);
+    for (const waiting of this.#waiting.values()) {
+      for (const { entry } of waiting) this.#entries.remove(entry);
     }
+    this.#waiting.clear();
   }
 
   #retryLater(): void {

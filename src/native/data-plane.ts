@@ -98,17 +98,19 @@ export class NativeDataPlane implements DataPlane {
     }
     this.#counters.offset = this.#native.counterOffset();
     this.workers = checked.workers;
+    this.#endpoints = new Endpoints((each) => this.#native.closeEndpoint(each));
     const calls = {
       native: this.#native,
       scratch: this.#scratch,
       check: this.#check,
       backlog: this.#backlog,
       legs: this.#legs,
+      statusOfPut: (status: number, worker: number) =>
+        this.#endpoints.statusOfPut(this.#backlog.statusOfPut(status, worker), worker),
       workers: this.workers,
     };
     this.#flows = new ClientFlows(calls);
     this.#allocations = new AllocationFlows(calls);
-    this.#endpoints = new Endpoints(this.workers, (each) => this.#native.closeEndpoint(each));
     const reason = this.#native.xdpReason();
     this.#xdp = {
       mode: this.#native.xdpMode(),
@@ -254,6 +256,7 @@ export class NativeDataPlane implements DataPlane {
       call,
       encode: () => this.#scratch.tuple(tuple),
       entry: () => entryName.client(this.#scratch.tupleKey),
+      worker,
       queue: () => this.#native[call](worker),
     });
   }

@@ -1,12 +1,13 @@
 import { getSystemErrorName } from 'node:util';
 import type { TransportAddress } from '../address.js';
+import { KeyCounter } from '../collections/key-counter.js';
 import { ReadOnlyMap } from '../collections/read-only-map.js';
 import { TurnpikeError } from '../errors.js';
 import { CommandBacklog } from './command-backlog.js';
 import type { DataPlaneEvent } from './events.js';
 import { checkStatus, endpointFailure } from './failures.js';
 import { PuntKind, Status } from './interface.js';
-import type { TransportHandle } from './transport-handle.js';
+import { type TransportHandle, workerOf } from './transport-handle.js';
 
 /** A socket that one worker opens while the plane runs. */
 export interface EndpointSpec {
@@ -64,16 +65,14 @@ export class Endpoints {
   readonly open: ReadonlyMap<TransportHandle, Endpoint> = new ReadOnlyMap(this.#open);
   readonly #opening = new Map<TransportHandle, Opening>();
   readonly #closing = new Map<TransportHandle, Closing>();
-  /** By worker: the closes for which there is no room. They hold up no other command. */
-  readonly #closes: readonly CommandBacklog[];
+  /** The closes for which there is no room. They hold up no other command. */
+  readonly #closes = new CommandBacklog();
+  /** By worker: the endpoints that are being closed, and count towards its limit until then. */
+  readonly #leaving = new KeyCounter();
   readonly #close: (handle: TransportHandle) => number;
 
-  /**
-   * @param workers - their number
-   * @param close - asks the worker of an endpoint to close it, and returns the status
-   */
-  constructor(workers: number, close: (handle: TransportHandle) => number) {
-    this.#closes = Array.from({ length: workers }, () => new CommandBacklog());
+  /** @param close - asks the worker of an endpoint to close it, and returns the status */
+  constructor(close: (handle: TransportHandle) => number) {
     this.#close = close;
   }
 
@@ -82,13 +81,22 @@ export class Endpoints {
    * @param handle - the addon's result: a handle, or a status as a negative number
    * @returns the open endpoint; rejects with `endpointFailure`, or with ERR_TURNPIKE_CLOSED when
    *   the plane closes first
-   * @throws TurnpikeError by `checkStatus` for a status
+   * @throws TurnpikeError by `checkStatus` for a status; ERR_TURNPIKE_QUEUE_FULL for Limit while
+   *   endpoints of the worker are being closed
    */
   answerOf(handle: number, spec: EndpointSpec): Promise<Endpoint> {
-    if (handle < 0) checkStatus('openEndpoint', -handle);
+    if (handle < 0) {
+      const isPassing = -handle === Status.Limit && this.#leaving.of(`${spec.worker}`) > 0;
+      checkStatus('openEndpoint', isPassing ? Status.QueueFull : -handle);
+    }
     return new Promise((resolve, reject) => {
       this.#opening.set(handle as TransportHandle, { spec, resolve, reject });
     });
+  }
+
+  /** Returns the status of a put of a flow; as `CommandBacklog.statusOfPut`, for closes. */
+  statusOfPut(status: number, worker: number): number {
+    return this.#closes.statusOfPut(status, worker);
   }
 
   /** Closes an endpoint. Resolves with the response, or at once if there is no such endpoint. */
@@ -112,7 +120,7 @@ export class Endpoints {
    */
   take(reports: readonly EndpointReport[]): DataPlaneEvent[] {
     // An answer makes room for the next close.
-    if (reports.length > 0) for (const each of this.#closes) each.retry();
+    if (reports.length > 0) this.#closes.retry();
     return reports.flatMap((report) => this.#take(report) ?? []);
   }
 
@@ -126,17 +134,18 @@ export class Endpoints {
     void closed.then(() => {
       for (const { resolve } of closing) resolve();
     });
-    for (const each of this.#closes) each.clear();
-    for (const each of [this.#open, this.#opening, this.#closing]) each.clear();
+    for (const each of [this.#closes, this.#open, this.#opening, this.#closing]) each.clear();
   }
 
   #askToClose({ handle, worker }: Endpoint): void {
-    this.#closes[worker]?.give({
+    this.#closes.give({
       call: 'closeEndpoint',
       entry: () => `${handle}`,
+      worker,
       queue: () => this.#close(handle),
     });
     this.#open.delete(handle);
+    this.#leaving.add(`${worker}`);
   }
 
   #take(report: EndpointReport): DataPlaneEvent | undefined {
@@ -148,6 +157,7 @@ export class Endpoints {
       case PuntKind.EndpointClosed:
         this.#closing.get(handle)?.resolve();
         this.#closing.delete(handle);
+        this.#leaving.remove(`${workerOf(handle)}`);
         return undefined;
       case PuntKind.EndpointEnded:
         return this.#ended(report);

@@ -19,7 +19,7 @@ const CODES: Readonly<Record<number, TurnpikeErrorCode>> = {
 
 const REASONS: Readonly<Record<number, string>> = {
   [Status.Limit]: 'the table is full',
-  [Status.QueueFull]: 'the command queue of a worker is full; nothing was changed',
+  [Status.QueueFull]: 'a queue is full, or an earlier command waits; nothing was changed',
   [Status.Closed]: 'the data plane is closed',
   [Status.Invalid]: 'a value is out of its bounds',
   [Status.UnknownRelay]: 'there is no relay of that index',

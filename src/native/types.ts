@@ -200,9 +200,10 @@ export interface DataPlane {
    * @param lifetimeSeconds - time for which it forwards, counted from now: 1 to 1,000,000,000 s,
    *   and up to about one second more; default: for ever. An expired entry keeps its slot in the
    *   table until it is removed, and forwards again after a refresh.
-   * @throws TurnpikeError ERR_TURNPIKE_LIMIT when the table is full, ERR_TURNPIKE_QUEUE_FULL when
-   *   a worker's command queue is full, ERR_TURNPIKE_UNKNOWN_RELAY if no relay has the index,
-   *   ERR_TURNPIKE_CLOSED, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT; no worker has changed then
+   * @throws TurnpikeError ERR_TURNPIKE_LIMIT when the table is full and no removal waits,
+   *   ERR_TURNPIKE_QUEUE_FULL when a worker's command queue is full or a removal waits for it,
+   *   ERR_TURNPIKE_UNKNOWN_RELAY if no relay has the index, ERR_TURNPIKE_CLOSED,
+   *   ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT; no worker has changed then
    */
   putClientFlow(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void;
   /**
@@ -274,8 +275,8 @@ export interface DataPlane {
    *   datagram that it received
    * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address` if the socket cannot be
    *   opened, ERR_TURNPIKE_LIMIT if the worker has 16,384 endpoints, ERR_TURNPIKE_QUEUE_FULL if
-   *   1,024 endpoint commands of the worker wait for a response, ERR_TURNPIKE_CLOSED,
-   *   ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT
+   *   one of these is being closed or 1,024 endpoint commands of the worker wait for a response,
+   *   ERR_TURNPIKE_CLOSED, ERR_TURNPIKE_ADDRESS, ERR_TURNPIKE_ARGUMENT
    */
   openEndpoint(spec: EndpointSpec): Promise<Endpoint>;
   /**

@@ -8,7 +8,7 @@ import { OVERLAY_LIMITS } from '../overlay/overlay-limits.js';
 import type { RelayOptions } from './options.js';
 
 /** The settings of a relay without `relays`. Data only, as `options/shared-specs.ts`. */
-export const RELAY_SETTINGS = {
+export const RELAY_BASE_SPECS = {
   id: {
     ...SPECS.name,
     changes: 'at start',

@@ -6,7 +6,7 @@ import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { ForwardingOptions } from './forwarding-options.js';
-import { RELAY_SETTINGS } from './option-specs.js';
+import { RELAY_BASE_SPECS } from './option-specs.js';
 
 /** Options of `Relay.open`. */
 export interface RelayOptions extends ForwardingOptions, HostOptions {
@@ -48,7 +48,7 @@ export interface RelayOptions extends ForwardingOptions, HostOptions {
 
 /** The settings of a relay; the type requires one for each member of `RelayOptions`. */
 export const RELAY_SPECS = {
-  ...RELAY_SETTINGS,
+  ...RELAY_BASE_SPECS,
   relays: {
     kind: 'data',
     changes: 'while running',

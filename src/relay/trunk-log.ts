@@ -49,6 +49,10 @@ export class TrunkLog {
         const fields = { event: 'relay-path', relay, from, to };
         return this.#logger.info(fields, `another path to ${relay} is in use`);
       }
+      case 'refused': {
+        const fields = { event: 'relay-refused', relay, err: news.error };
+        return this.#logger.error(fields, `the data plane cannot take relay ${relay}`);
+      }
       case 'lanes-closed': {
         const fields = { event: 'relay-ports-filtered', relay, workers: news.workers };
         const text = `${relay} answers the trunk port but not all of the further source ports: `;

@@ -62,8 +62,8 @@ const OVER_BUDGET = {
   'wrong-credential': { count: 'over_wrong_credential_budget', reason: 'over-wrong-credentials' },
 } as const;
 
-/** The budget that is charged for a response to an unauthenticated request. */
-export type Payment = keyof typeof OVER_BUDGET;
+/** A budget of responses to unauthenticated requests. */
+export type BudgetName = keyof typeof OVER_BUDGET;
 
 /**
  * Charges a budget for one response.
@@ -73,21 +73,21 @@ export type Payment = keyof typeof OVER_BUDGET;
 export function spendBudget(
   context: ServerContext,
   origin: Origin,
-  payment: Payment,
+  budget: BudgetName,
   tokens = 1,
 ): boolean {
-  if (isPaid(context, origin, payment, tokens)) return true;
-  dropOverBudget(context, origin, payment);
+  if (charge(context, origin, budget, tokens)) return true;
+  dropOverBudget(context, origin, budget);
   return false;
 }
 
-function isPaid(
+function charge(
   { budgets, proven }: ServerContext,
   { tuple }: Origin,
-  payment: Payment,
+  budget: BudgetName,
   tokens: number,
 ): boolean {
-  switch (payment) {
+  switch (budget) {
     case 'binding':
       return budgets.binding(tuple.remote, proven.has(tupleKey(tuple)));
     case 'challenge':
@@ -101,10 +101,10 @@ function isPaid(
 export function dropOverBudget(
   { stats, log }: ServerContext,
   { tuple }: Origin,
-  payment: Payment,
+  budget: BudgetName,
 ): void {
-  stats.client[OVER_BUDGET[payment].count] += 1;
-  log.dropped(tuple.remote, OVER_BUDGET[payment].reason);
+  stats.client[OVER_BUDGET[budget].count] += 1;
+  log.dropped(tuple.remote, OVER_BUDGET[budget].reason);
 }
 
 /** Sends a response to a request's origin. */

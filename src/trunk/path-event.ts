@@ -11,6 +11,8 @@ export type PathEvent =
     }
   /** Another path is in use. */
   | { readonly type: 'path'; readonly from: string; readonly to: string }
+  /** The data plane has refused the relay's entry: there is no path until it registers anew. */
+  | { readonly type: 'refused'; readonly error: unknown }
   /** These workers' own source ports get no replies, while the trunk port does. */
   | { readonly type: 'lanes-closed'; readonly workers: readonly number[] }
   /** The path MTU was measured: bytes of UDP payload. */

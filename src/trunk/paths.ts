@@ -126,11 +126,22 @@ export class RelayPaths {
   /** Updates the paths for a registration. Paths that persist keep their measurements. */
   update(record: RelayRecord): void {
     const before = new Map(this.all.map((path) => [path.key, path]));
-    this.all = pathsTo(record, this.#local.sockets).map(
-      (path) =>
-        before.get(keyOf(path)) ??
-        new Path(path, this.#local.lanes[path.socket] ?? 0, this.#local.mtuBytesMax),
+    this.#take(
+      pathsTo(record, this.#local.sockets).map(
+        (path) =>
+          before.get(keyOf(path)) ??
+          new Path(path, this.#local.lanes[path.socket] ?? 0, this.#local.mtuBytesMax),
+      ),
     );
+  }
+
+  /** Removes all paths. */
+  clear(): void {
+    this.#take([]);
+  }
+
+  #take(all: readonly Path[]): void {
+    this.all = all;
     if (this.inUse && this.all.includes(this.inUse)) return;
     if (this.inUse) this.#advance();
     this.inUse = this.all[0];

@@ -36,8 +36,8 @@ export interface RemoteRelaysOptions {
   /** Returns whether a leg refers to the other relay. */
   readonly inUse: (remote: RemoteRelay) => boolean;
   /**
-   * Called when a relay has restarted or is gone, before further messages: its connections must
-   * end.
+   * Called when a relay has restarted, is gone, or has lost its entry in the data plane, before
+   * further messages: its connections must end.
    */
   readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
   /** Called when a relay that was gone has answered a probe. */
@@ -67,7 +67,7 @@ export class RemoteRelays {
   readonly #byIndex: (RemoteRelay | undefined)[] = [];
   /** Listed relays by service address, in the registry's order. */
   #byService: ReadonlyMap<string, RemoteRelay> = new Map();
-  /** The paths' signature that the data plane has, by relay. */
+  /** The paths' signature that the data plane has, by relay. Without relays that have no entry. */
   readonly #installed = new Map<RemoteRelay, string>();
   readonly #paths: LocalPathOptions;
   readonly #prober: Prober;
@@ -145,7 +145,8 @@ export class RemoteRelays {
 
   /**
    * Takes the registry's relays, all or none; this relay's own record is skipped. A relay that is
-   * no longer listed is kept while legs refer to it.
+   * no longer listed is kept while legs refer to it. One that the data plane refuses is known, but
+   * has no path (event `refused`).
    * @throws TurnpikeError ERR_TURNPIKE_SECRET for a public key that is not usable; it names the
    *   relay
    */
@@ -176,7 +177,8 @@ export class RemoteRelays {
   }
 
   #update(records: readonly RelayRecord[], keys: ReadonlyMap<RelayRecord, TrunkKeys>): void {
-    for (const remote of this.all()) remote.listed = false;
+    const ids = new Set(records.map(({ id }) => id));
+    for (const remote of this.all()) remote.listed = ids.has(remote.id);
     this.#cedeSources(records);
     const byService = new Map<string, RemoteRelay>();
     for (const record of records) {
@@ -195,8 +197,7 @@ export class RemoteRelays {
 
   /** Removes sources of unlisted relays that the registry now gives to others. */
   #cedeSources(records: readonly RelayRecord[]): void {
-    const ids = new Set(records.map(({ id }) => id));
-    const kept = [...this.all()].filter(({ id }) => !ids.has(id));
+    const kept = [...this.all()].filter(({ listed }) => !listed);
     if (kept.length === 0) return;
     const taken = new Set(records.flatMap(({ trunkSources }) => trunkSources.map(formatAddress)));
     for (const remote of kept) {
@@ -225,7 +226,6 @@ export class RemoteRelays {
   }
 
   #renew(remote: RemoteRelay, record: RelayRecord, keys: TrunkKeys): void {
-    remote.listed = true;
     const registered = incarnationOf(record);
     const isAnother =
       registered !== remote.incarnation &&
@@ -268,12 +268,29 @@ export class RemoteRelays {
     this.report(remote, remote.checkReachability(this.#options.clock.monotonic()));
   }
 
+  /** Gives the data plane the relay's entry. */
   #install(remote: RemoteRelay): void {
     const { plane, clock } = this.#options;
-    this.#installed.set(remote, remote.paths.signature);
     const entry = remote.dataPlaneEntry(clock.now());
-    if (entry) plane.putRemoteRelay(remote.relayIndex, entry);
-    else plane.removeRemoteRelay(remote.relayIndex);
+    if (entry === undefined) return this.#takeOut(remote);
+    try {
+      plane.putRemoteRelay(remote.relayIndex, entry);
+    } catch (error) {
+      this.#takeOut(remote);
+      return this.report(remote, [{ type: 'refused', error }]);
+    }
+    this.#installed.set(remote, remote.paths.signature);
+  }
+
+  /**
+   * Removes a relay's entry from the data plane. The relay has no path then, since a probe by one
+   * would be refused, until its registration or this relay's source addresses change.
+   */
+  #takeOut(remote: RemoteRelay): void {
+    if (this.#installed.delete(remote)) this.#options.onRelayLost(remote, 'silent');
+    remote.paths.clear();
+    this.#prober.put(remote);
+    this.#options.plane.removeRemoteRelay(remote.relayIndex);
   }
 
   #choosePath(remote: RemoteRelay, now: number): void {

@@ -11,6 +11,7 @@ import { ROOT } from '../house/source-files.js';
 import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 import { isAlive } from '../setup/is-alive.js';
 import { findCommand } from '../setup/system-packages.js';
+import { until } from '../until.js';
 
 setPatience(t, 180_000);
 
@@ -49,10 +50,6 @@ function start(t: Test): { bench: ChildProcess; folder: string; output: () => st
     output += text;
   });
   return { bench, folder, output: () => output };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 function ownNamespaces(pid: number | undefined): string[] {

@@ -11,14 +11,15 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { LOG_BUFFER_BYTES_MAX } from '../../src/logging/log-destination.js';
+import { ownLoopback } from '../setup/own-loopback.js';
 import { programArguments } from '../setup/test-programs.js';
+import { until } from '../until.js';
 import { MAIN_PROGRAM } from './main-program.js';
 
 t.setTimeout(120_000);
@@ -78,20 +79,6 @@ function opened(t: Test, path: string, flags: number): number {
 }
 
 const READ_END = constants.O_RDWR | constants.O_NONBLOCK;
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 1_000 && !(await holds()); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 function linesOf(text: string): Record<string, unknown>[] {
   const lines = text.split('\n').filter((line) => line !== '');
@@ -231,7 +218,7 @@ t.test('a program does not wait for a stopped terminal, and ends on SIGTERM', as
     text += chunk;
   });
   t.teardown(() => child.kill('SIGKILL'));
-  const [exitCode] = (await once(child, 'exit')) as [number | null];
+  const [exitCode] = (await once(child, 'close')) as [number | null];
   t.equal(exitCode, 0, 'SIGTERM ends it');
   t.match(text, new RegExp(`^${MANY}\n`), 'logging does not wait');
 });
@@ -251,14 +238,14 @@ t.test('a directory serves although its log cannot be written', async (t) => {
     // The pipe is full.
   }
   for (const stderr of ['/dev/full', path]) {
-    const port = await freePort();
+    const address = `${ownLoopback()}:8443`;
     const argv = ['directory', '--cluster-secret-file', secret('cluster')];
-    argv.push('--api-key-file', secret('key'), '--listen', `127.0.0.1:${port}`);
+    argv.push('--api-key-file', secret('key'), '--listen', address);
     const child = spawn(process.execPath, [...MAIN_PROGRAM, ...argv], {
       stdio: ['ignore', 'ignore', opened(t, stderr, constants.O_WRONLY)],
     });
     t.teardown(() => child.kill('SIGKILL'));
-    const answer = async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).status;
+    const answer = async () => (await fetch(`http://${address}/healthz`)).status;
     await until(async () => (await answer().catch(() => 0)) === 200);
     t.equal(await answer(), 200, 'it serves');
     child.kill('SIGTERM');

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { formatAddress, type TransportAddress } from '../../src/address.js';
 import { relaySecret, tenantRoot } from '../../src/auth/keys.js';
 import { Directory } from '../../src/directory/index.js';
 import { Relay } from '../../src/relay/index.js';
+import { ownLoopback } from '../setup/own-loopback.js';
 import { Spawned } from './spawned.js';
 
 const ANY = { address: '127.0.0.1', port: 0 } as const;
@@ -29,30 +29,25 @@ export interface LateSystem extends Omit<LoopbackSystem, 'url'> {
 
 /** Opens a system; the end of the test closes it. */
 export async function openSystem(t: Test): Promise<LoopbackSystem> {
-  const system = await systemAt(t, 0);
+  const system = await systemAt(t, ANY);
   return { ...system, url: await system.openDirectory() };
 }
 
-/** Makes a system without its directory, which later opens at a port that is free now. */
+/** Makes a system without its directory, whose address is known. */
 export async function openLateSystem(t: Test): Promise<LateSystem> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return systemAt(t, port);
+  return systemAt(t, { address: ownLoopback(), port: 8443 });
 }
 
-async function systemAt(t: Test, port: number): Promise<LateSystem> {
+async function systemAt(t: Test, listen: TransportAddress): Promise<LateSystem> {
   const folder = t.testdir();
   const clusterSecret = randomBytes(32);
   const key = randomBytes(32).toString('base64');
   const apiKeyFile = join(folder, 'api.key');
   writeFileSync(apiKeyFile, `${key}\n`, { mode: 0o600 });
   const apiKeys = [{ key, tenant: 'default' }];
-  let url = `http://127.0.0.1:${port}`;
+  let url = `http://${formatAddress(listen)}`;
   return {
     async openDirectory() {
-      const listen = { ...ANY, port };
       const directory = await Directory.open({ listen, clusterSecret, apiKeys });
       t.teardown(() => directory.close());
       url = directory.url;

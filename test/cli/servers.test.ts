@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { ownLoopback } from '../setup/own-loopback.js';
 import { turnpike } from './in-process.js';
 import { Spawned } from './spawned.js';
 
@@ -24,7 +25,9 @@ function spawned(t: Test, argv: readonly string[], env: Record<string, string> =
 
 t.test('directory and relay run, answer HTTP, and stop with 0 on SIGTERM', async (t) => {
   const [cluster = '', key = '', otherKey = ''] = secretFiles(t, 'cluster', 'key', 'other');
-  const directory = spawned(t, ['directory', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'], {
+  // Nobody listens there after it has ended.
+  const listen = `${ownLoopback()}:0`;
+  const directory = spawned(t, ['directory', '--listen', listen, '--http', '127.0.0.1:0'], {
     TURNPIKE_DIRECTORY_CLUSTER_SECRET_FILE: cluster,
     TURNPIKE_DIRECTORY_API_KEY_FILE: key,
   });

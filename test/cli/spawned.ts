@@ -25,6 +25,8 @@ export class Spawned {
   readonly #stdout: Buffer[] = [];
   readonly #watchers = new Set<() => void>();
   #partial = '';
+  /** Whether it has ended and all that it wrote was read. */
+  #isOver = false;
 
   constructor(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.child = spawn(process.execPath, [...MAIN_PROGRAM, ...argv], {
@@ -38,6 +40,7 @@ export class Spawned {
     this.ended = new Promise((resolve) => {
       this.child.once('close', (exitCode, signal) => {
         running.delete(this.child);
+        this.#isOver = true;
         for (const watcher of this.#watchers) watcher();
         resolve({ exitCode, signal, stdout: Buffer.concat(this.#stdout) });
       });
@@ -56,7 +59,7 @@ export class Spawned {
     return new Promise((resolve, reject) => {
       const watcher = () => {
         const line = found();
-        if (line === undefined && this.child.exitCode === null) return;
+        if (line === undefined && !this.#isOver) return;
         this.#watchers.delete(watcher);
         if (line !== undefined) resolve(line);
         else reject(new Error(`ended without ${JSON.stringify(members)}: ${this.logText}`));

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -77,6 +78,7 @@ t.test(
     ];
     const typing = spawn('python3', [PTY, process.execPath, ...MAIN_PROGRAM, ...argv]);
     t.teardown(() => typing.kill());
+    const closed = once(typing, 'close');
     let screen = '';
     typing.stdout.on('data', (data) => {
       screen += data;
@@ -89,7 +91,8 @@ t.test(
     typing.stdin.write('\u0004');
     other.child.stdin?.end();
     t.equal(String((await other.ended).stdout), `${word}\n`);
-    while (!screen.includes(`${ESC}[r`)) await sleep(20);
+    await closed;
+    t.ok(screen.includes(`${ESC}[r`), 'the status line is given back at the end');
     const status = screen.split(`${ESC}[24;1H`).slice(1);
     t.ok(status.length > 0 && status.every((text) => text.startsWith(`${ESC}[2K`)));
     t.notMatch(screen, /\{"/, 'no JSON on a terminal');

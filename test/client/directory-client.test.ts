@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import t from 'tap';
 import { DIRECTORY_ANSWER_BYTES_MAX } from '../../src/client/http-json.js';
 import { DirectoryClient, parseGrantPair } from '../../src/client/index.js';
+import { ownLoopback } from '../setup/own-loopback.js';
 import { API_KEY, httpServer, offerJson, type ScriptedAnswer } from './support/http-server.js';
 import { rejectionOf } from './support/until.js';
 
@@ -146,15 +146,12 @@ t.test('https:// to a server without TLS has a message that says so', async (t) 
 });
 
 t.test('a refused connection gives ERR_TURNPIKE_DIRECTORY_UNREACHABLE', async (t) => {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  const client = new DirectoryClient({ directoryUrl: `http://127.0.0.1:${port}`, apiKey: API_KEY });
+  const address = `${ownLoopback()}:9`;
+  const client = new DirectoryClient({ directoryUrl: `http://${address}`, apiKey: API_KEY });
   t.match(await rejectionOf(client.listRelays()), {
     code: 'ERR_TURNPIKE_DIRECTORY_UNREACHABLE',
     errno: 'ECONNREFUSED',
-    address: `127.0.0.1:${port}`,
+    address,
   });
 });
 

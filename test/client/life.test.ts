@@ -5,6 +5,7 @@ import { TurnpikeError } from '../../src/errors.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { RefusalCause } from '../../src/stun/error-codes.js';
 import { Method } from '../../src/stun/methods.js';
+import { ownLoopback } from '../setup/own-loopback.js';
 import { FakeRelay, type Received } from './support/fake-relay.js';
 import type { FakeScheduler } from './support/fake-scheduler.js';
 import { caughtUp, jittered, latestRefresh, OTHER, pass, scene } from './support/scene.js';
@@ -327,7 +328,7 @@ t.test('the close event has the reason given to close()', async (t) => {
 
 t.test('ICMP errors close the peer only if the relay does not answer', async (t) => {
   for (const isBack of [true, false]) {
-    const { relay, establish, scheduler } = await scene(t);
+    const { relay, establish, scheduler } = await scene(t, ownLoopback());
     const peer = await establish();
     await pass(scheduler, 5_000);
     const { address, port } = relay.address;
@@ -347,7 +348,7 @@ t.test('ICMP errors close the peer only if the relay does not answer', async (t)
 });
 
 t.test('ECONNREFUSED without an answer closes the peer', async (t) => {
-  const { relay, establish, scheduler } = await scene(t);
+  const { relay, establish, scheduler } = await scene(t, ownLoopback());
   const peer = await establish();
   const closed = closeOf(peer);
   await relay.close();

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { AVOIDED_MS, ConnectFailures } from '../../src/client/avoided-relays.js';
+import { AVOIDED_MS, AvoidedWhileConnecting } from '../../src/client/avoided-relays.js';
 import { type JoinProgress, Peer, Rendezvous } from '../../src/client/index.js';
 import { TurnpikeError } from '../../src/errors.js';
 import { Method } from '../../src/stun/methods.js';
@@ -231,7 +231,7 @@ t.test('a failed relay is avoided for AVOIDED_MS only', async (t) => {
   const clock = new FakeScheduler();
   const relay = await FakeRelay.open();
   t.teardown(() => relay.close());
-  const failures = new ConnectFailures(clock, ['given']);
+  const failures = new AvoidedWhileConnecting(clock, ['given']);
   const silence = new TurnpikeError('ERR_TURNPIKE_RELAY_UNREACHABLE', 'silent');
   const grantOf = (id: string) => ({ ...relay.grant, relay: { ...relay.grant.relay, id } });
   t.equal(failures.after(grantOf('a'), silence), undefined);

@@ -1,12 +1,15 @@
-import { createSocket } from 'node:dgram';
 import t from 'tap';
 import { transportAddress } from '../../src/address.js';
 import { Peer } from '../../src/client/index.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
+import { ownLoopback } from '../setup/own-loopback.js';
 import { CONNECTION_ID, NONCE_PLAIN } from './support/fake-relay.js';
 import { scene } from './support/scene.js';
 import { rejectionOf, until } from './support/until.js';
+
+/** Where nobody listens. */
+const NOBODY = transportAddress(ownLoopback(), 9);
 
 t.test('Allocate has the attributes of PROTOCOL.md section 2', async (t) => {
   const { relay, open } = await scene(t);
@@ -152,11 +155,7 @@ t.test('an invalid openTimeoutMs is refused', async (t) => {
 
 t.test('ECONNREFUSED ends the attempt at once', async (t) => {
   const { relay, scheduler } = await scene(t);
-  const probe = createSocket('udp4');
-  await new Promise<void>((resolve) => probe.bind(0, '127.0.0.1', resolve));
-  const { port } = probe.address();
-  await new Promise<void>((resolve) => probe.close(resolve));
-  const grant = { ...relay.grant, relay: { ...relay.grant.relay, port } };
+  const grant = { ...relay.grant, relay: { ...relay.grant.relay, ...NOBODY } };
   const opening = rejectionOf(Peer.open({ grant }));
   t.match(await opening, { code: 'ERR_TURNPIKE_RELAY_UNREACHABLE', errno: 'ECONNREFUSED' });
   t.equal(scheduler.armed, 0);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { AVOIDED_MS, ConnectionLosses } from '../../src/client/avoided-relays.js';
+import { AVOIDED_MS, AvoidedAfterLosses } from '../../src/client/avoided-relays.js';
 import {
   Peer,
   type Reconnecting,
@@ -223,7 +223,7 @@ t.test(
   'a relay at which two connections were lost by network faults is avoided for AVOIDED_MS',
   async (t) => {
     const clock = new FakeScheduler();
-    const losses = new ConnectionLosses(clock);
+    const losses = new AvoidedAfterLosses(clock);
     for (const reason of ['other-side-left', 'other-side-left', undefined]) {
       losses.noteLoss('a', reason);
     }

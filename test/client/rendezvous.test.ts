@@ -6,7 +6,7 @@ import { WEB_SOCKET_LIMITS } from '../../src/http/web-socket-limits.js';
 import { type FakeMember, type FakeRendezvous, fakeRendezvous } from './support/fake-rendezvous.js';
 import { FakeScheduler } from './support/fake-scheduler.js';
 import { API_KEY } from './support/http-server.js';
-import { rejectionOf, until } from './support/until.js';
+import { delivered, rejectionOf, until } from './support/until.js';
 
 const MINE = transportAddress('203.0.113.7', 40_112);
 const THEIRS = { address: '198.51.100.9', port: 51_820 };
@@ -213,7 +213,8 @@ t.test(
     };
     wake();
     await member.pinged(1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // The pong is under way.
+    await delivered();
     scheduler.advance(WEB_SOCKET_LIMITS.probeMs + 1_000);
     t.equal(fake.members.length, 1, 'not after a pong');
     member.freeze();

@@ -10,6 +10,7 @@ import { Relay } from '../../src/relay/index.js';
 import { RegistrationClient } from '../../src/relay/registration-client.js';
 import type { Evidence } from '../lab/evidence.js';
 import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
+import { until } from '../until.js';
 
 setPatience(t, 180_000);
 
@@ -155,14 +156,14 @@ class Cluster {
   async untilListed(...ids: string[]): Promise<void> {
     await until(
       `${ids} are listed`,
-      async () => (await this.listed()).join() === ids.sort().join(),
+      async () => (await this.listed().catch(() => [])).join() === ids.sort().join(),
     );
   }
 
   async untilLogged(wanted: Line): Promise<void> {
     const matches = (line: Line) =>
       Object.entries(wanted).every(([name, value]) => line[name as keyof Line] === value);
-    await until(JSON.stringify(wanted), async () => this.lines.some(matches));
+    await until(JSON.stringify(wanted), () => this.lines.some(matches));
   }
 
   records(ids: readonly string[]): RelayRecord[] {
@@ -174,14 +175,6 @@ class Cluster {
     for (const relay of this.relays.values()) await relay.close();
     await this.directory.close();
   }
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 600; tries += 1) {
-    if (await holds().catch(() => false)) return;
-    await delay(50);
-  }
-  throw new Error(`did not happen: ${what}`);
 }
 
 /** Registers the addresses of these relays with the valid secret of another relay. */
@@ -286,7 +279,7 @@ t.test(
     const after = await connections(t, cluster);
     t.equal(await working(made(after)), CONNECTIONS, 'new connections');
     // It learns so from the response to its next beat.
-    await until('the thief is not registered', async () => stealing.state === 'registering');
+    await until('the thief is not registered', () => stealing.state === 'registering');
   },
 );
 

@@ -15,6 +15,7 @@ import {
 } from '../../src/index.js';
 import { MAIN_PROGRAM } from '../cli/main-program.js';
 import { ROOT } from '../house/source-files.js';
+import { ownLoopback } from '../setup/own-loopback.js';
 
 const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => 255 - index);
 const API_KEYS = [
@@ -35,8 +36,8 @@ export interface SystemDescription {
 
 /** A relay in a process of its own, as an operator runs it, so that it can be killed. */
 class RelayProcess {
-  service: readonly TransportAddress[] = [{ address: '127.0.0.1', port: 0 }];
-  trunk: readonly TransportAddress[] = [{ address: '127.0.0.1', port: 0 }];
+  service: readonly TransportAddress[] = [{ address: ownLoopback(), port: 0 }];
+  trunk: readonly TransportAddress[] = [{ address: ownLoopback(), port: 0 }];
   #child: ChildProcess | undefined;
 
   constructor(

@@ -2,12 +2,12 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { isTurnpikeError } from '../../src/errors.js';
 import { Lab, labSupport } from '../../src/lab/index.js';
 import { missingTools } from '../../src/lab/support.js';
+import { until } from '../until.js';
 import { Agent } from './agent.js';
 import { TestLab } from './test-lab.js';
 
@@ -29,10 +29,6 @@ function runs(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(10);
 }
 
 t.test('missingTools and labSupport name what is missing, in one line', async (t) => {

@@ -72,3 +72,33 @@ t.test('a command that cannot be encoded throws at once and does not block other
   while (!backlog.empty) await sleep(1);
   t.same(queue, ['a', 'b']);
 });
+
+t.test("a full queue of one worker holds up no command for another's", (t) => {
+  const backlog = new CommandBacklog();
+  const full = new Set([0, 1]);
+  const queued: string[] = [];
+  const give = (entry: string, worker?: number) =>
+    backlog.give({
+      call: 'call',
+      entry: () => entry,
+      ...(worker !== undefined && { worker }),
+      queue: () => {
+        if (worker === undefined ? full.size > 0 : full.has(worker)) return Status.QueueFull;
+        queued.push(entry);
+        return Status.Ok;
+      },
+    });
+  give('a of 0', 0);
+  give('b of all');
+  give('c of 1', 1);
+  give('d of 1', 1);
+  full.delete(1);
+  backlog.retry();
+  t.same(queued, ['c of 1', 'd of 1']);
+  t.ok(backlog.has('a of 0') && backlog.has('b of all'));
+  full.delete(0);
+  backlog.retry();
+  t.same(queued.slice(2).sort(), ['a of 0', 'b of all']);
+  t.ok(backlog.empty);
+  t.end();
+});

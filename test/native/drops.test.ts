@@ -1,29 +1,30 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { sameAddress } from '../../src/address.js';
+import { sameAddress, type TransportAddress } from '../../src/address.js';
 import { STRANGERS_PER_TURN_MAX } from '../../src/native/data-plane.js';
 import { DATA_PLANE_LIMITS } from '../../src/native/interface.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
-import { bindingRequest, Remote, TestPlane, until } from './planes.js';
+import { ownLoopback } from '../setup/own-loopback.js';
+import { bindingRequest, Remote, TestPlane, until, V4 } from './planes.js';
 
 /** Sends datagrams from another process, and blocks this one's event loop meanwhile. */
 function floodWhileBlocked(options: {
   port: number;
   datagram: Uint8Array;
   count: number;
-  from?: number;
+  from?: TransportAddress;
 }): void {
   const program = `
     const { port, hex, count, from } = JSON.parse(process.argv[1]);
     const socket = require('node:dgram').createSocket('udp4');
     const data = Buffer.from(hex, 'hex');
-    socket.bind(from, '127.0.0.1', async () => {
+    socket.bind(from.port, from.address, async () => {
       for (let i = 0; i < count; i++) await new Promise((sent) => socket.send(data, port, sent));
       socket.close();
     });
   `;
-  const { port, datagram, count, from = 0 } = options;
+  const { port, datagram, count, from = V4 } = options;
   const input = { port, count, from, hex: Buffer.from(datagram).toString('hex') };
   spawnSync(process.execPath, ['-e', program, JSON.stringify(input)]);
 }
@@ -146,17 +147,18 @@ t.test('a known client’s datagrams do not wait behind strangers’', async (t)
 
 t.test('a known client that floods does not use the share of another known client', async (t) => {
   const relay = new TestPlane({ workers: 1, puntQueueBytes: 65_536 });
-  const [flooding, other] = [await Remote.open(), await Remote.open()];
+  const flooding = await Remote.open({ address: ownLoopback(), port: 0 });
+  const other = await Remote.open();
   for (const remote of [flooding, other]) {
     const { worker, tuple } = await relay.meet(remote);
     relay.plane.putKnownClient(worker, tuple);
     await relay.settle(remote);
   }
   relay.punted.length = 0;
-  const { port } = flooding.address;
+  const from = flooding.address;
   flooding.close();
   const to = relay.clientAddress().port;
-  floodWhileBlocked({ port: to, datagram: bindingRequest(), count: 2_000, from: port });
+  floodWhileBlocked({ port: to, datagram: bindingRequest(), count: 2_000, from });
   for (let i = 0; i < 10; i++) other.send(relay.clientAddress(), bindingRequest());
   const ofOther = () =>
     relay.punted.filter(({ known, tuple }) => known && sameAddress(tuple.remote, other.address));

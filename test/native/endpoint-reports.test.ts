@@ -1,12 +1,14 @@
 /** Reports of the addon about endpoints, also those that a real system rarely causes. */
 
 import { constants, endianness } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { NativeBinding, NativeOptions } from '../../src/native/binding.js';
 import { NativeDataPlane } from '../../src/native/data-plane.js';
 import type { DataPlaneEvent } from '../../src/native/events.js';
 import { ENDPOINT_REPORT, PuntKind, Status } from '../../src/native/interface.js';
-import type { TransportHandle } from '../../src/native/transport-handle.js';
+import { listenerHandle, type TransportHandle } from '../../src/native/transport-handle.js';
+import { CHANNEL_MIN } from '../../src/stun/channel-data.js';
 
 const HANDLE = (2 ** 45 + 2 ** 16 + 32) as TransportHandle;
 const SPEC = { kind: 'client', address: { address: '127.0.0.1', port: 0 }, worker: 0 } as const;
@@ -36,6 +38,9 @@ class Scripted {
   readonly events: DataPlaneEvent[] = [];
   batches = 0;
   closes = 0;
+  /** What the addon's calls return. */
+  opens: number = HANDLE;
+  closeStatus: number = Status.Ok;
   readonly plane: NativeDataPlane;
   #notify = () => {};
   #reports: Uint8Array[] = [];
@@ -50,10 +55,11 @@ class Scripted {
       hold: () => Status.Ok,
       release: () => Status.Ok,
       close: async () => {},
-      openEndpoint: () => HANDLE,
+      openEndpoint: () => this.opens,
+      putClientFlowToClient: () => Status.Limit,
       closeEndpoint: () => {
         this.closes += 1;
-        return Status.Ok;
+        return this.closeStatus;
       },
       drain: (buffer: Uint8Array) => {
         const all = Buffer.concat(this.#reports.splice(0));
@@ -112,6 +118,31 @@ t.test('an endpoint that ends while it is being closed is not reported', async (
   t.equal(await closed, undefined);
   t.same(scripted.events, []);
   t.equal(scripted.closes, 1);
+});
+
+t.test('a full table is a full queue while an endpoint is being closed', async (t) => {
+  const scripted = new Scripted();
+  const { plane } = scripted;
+  const tuple = { handle: listenerHandle('client', 0), remote: { address: '127.0.0.1', port: 9 } };
+  const end = { tuple, channel: CHANNEL_MIN };
+  const put = () => plane.putClientFlow({ worker: 0, ...end }, { type: 'client', ...end });
+  const refusedBoth = async (code: string) => {
+    await t.rejects(plane.openEndpoint(SPEC), { code });
+    t.throws(put, { code });
+  };
+  await scripted.open();
+  scripted.opens = -Status.Limit;
+  await refusedBoth('ERR_TURNPIKE_LIMIT');
+  scripted.closeStatus = Status.QueueFull;
+  const closed = plane.closeEndpoint(HANDLE);
+  await refusedBoth('ERR_TURNPIKE_QUEUE_FULL');
+  scripted.closeStatus = Status.Ok;
+  while (scripted.closes < 2) await sleep(1);
+  await t.rejects(plane.openEndpoint(SPEC), { code: 'ERR_TURNPIKE_QUEUE_FULL' });
+  t.throws(put, { code: 'ERR_TURNPIKE_LIMIT' }, 'its flows are removed already');
+  await scripted.report({ kind: PuntKind.EndpointClosed });
+  await closed;
+  await refusedBoth('ERR_TURNPIKE_LIMIT');
 });
 
 t.test('a failed open rejects with the code of its status', async (t) => {

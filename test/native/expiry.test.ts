@@ -79,7 +79,6 @@ t.test(
     await delay(OVER_MS);
     send();
     await until(() => relay.count('channel_expired') === 1);
-    // Read before `settle`, which waits for the next datagram to the peer.
     t.equal((await peer.receive()).length, CLOSED_BYTES);
     relay.plane.refreshClientFlow(flow, 600);
     await relay.settle(peer);

@@ -66,10 +66,14 @@ t.test(
     t.equal(relay.plane.flowMeter(flow), undefined);
     await put();
     t.match(relay.plane.flowTraffic(flow), { packets: 0, payloadBytes: 0 });
-    for (let i = 0; i < 1_100; i++) a.send(relay.clientAddress(), bindingRequest());
+    // So few at once that no buffer is full.
+    for (let rounds = 0; rounds < 11; rounds++) {
+      const punted = relay.punted.length;
+      for (let i = 0; i < 100; i++) a.send(relay.clientAddress(), bindingRequest());
+      await until(() => relay.punted.length === punted + 100);
+    }
     await send();
     t.match(relay.plane.flowTraffic(flow), { packets: 1 }, 'punted datagrams are not counted');
-    await until(() => relay.punted.length > 1_000);
     a.close();
     b.close();
     await relay.plane.close();

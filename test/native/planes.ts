@@ -2,7 +2,6 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf, type TransportAddress, transportAddress } from '../../src/address.js';
 import { utcDay } from '../../src/auth/keys.js';
 import type { CounterName } from '../../src/native/counters.js';
@@ -16,6 +15,9 @@ import type {
   PuntedDatagram,
 } from '../../src/native/types.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { until } from '../until.js';
+
+export { until };
 
 export const V4: TransportAddress = { address: '127.0.0.1', port: 0 };
 export const V6: TransportAddress = { address: '::1', port: 0 };
@@ -26,16 +28,12 @@ export function bindingRequest(): Uint8Array {
   return new MessageWriter('request', 0x001, new Uint8Array(12)).finish();
 }
 
-/** Polls until a condition is true; the timeout of the test file ends the wait otherwise. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(2);
-}
-
 /** A data plane that keeps the punted datagrams and events. */
 export class TestPlane {
   readonly plane: DataPlane;
   readonly punted: PuntedDatagram[] = [];
   readonly events: DataPlaneEvent[] = [];
+  #settled = 0;
 
   constructor(options: Partial<DataPlaneOptions> = {}) {
     this.plane = openDataPlane({
@@ -82,21 +80,30 @@ export class TestPlane {
     this.join(relayIndex, address, [address, ...lanes.map((port) => ({ ...address, port }))]);
   }
 
-  /** Lets a socket send a request. @returns its 5-tuple and the worker that received it */
+  /**
+   * Lets a socket send a request, and another each second until one has arrived, since the buffers
+   * may be full. @returns its 5-tuple and the worker that received it
+   */
   async meet(remote: Remote, socket = 0): Promise<{ tuple: FiveTuple; worker: number }> {
     const seen = this.punted.length;
-    remote.send(this.clientAddress(socket), bindingRequest());
+    const ask = () => remote.send(this.clientAddress(socket), bindingRequest());
+    ask();
+    const again = setInterval(ask, 1_000);
     await until(() => this.punted.length > seen);
+    clearInterval(again);
     const { tuple, worker } = this.punted[seen] as PuntedDatagram;
     return { tuple, worker };
   }
 
-  /** Waits until every worker has executed every command: a datagram to `remote` is sent then. */
+  /**
+   * Waits until every worker has executed every command: a datagram to `remote` is sent then. What
+   * else `remote` has received stays there.
+   */
   async settle(remote: Remote, socket = 0): Promise<void> {
-    const marker = Buffer.from('settled');
+    const marker = Buffer.from(`settled ${++this.#settled}`);
     const tuple = { handle: listenerHandle('client', socket), remote: remote.address };
     this.plane.send([{ side: 'client', tuple, data: marker }]);
-    await remote.receive();
+    await remote.take(marker);
   }
 }
 
@@ -143,6 +150,15 @@ export class Remote {
     await until(() => this.#received.length > 0);
     const source = this.#sources[0] as TransportAddress;
     return { data: await this.receive(), source };
+  }
+
+  /** Waits for a datagram with these bytes, and removes it alone. */
+  async take(data: Buffer): Promise<void> {
+    const find = () => this.#received.findIndex((each) => each.equals(data));
+    await until(() => find() >= 0);
+    const index = find();
+    this.#received.splice(index, 1);
+    this.#sources.splice(index, 1);
   }
 
   /** Number of datagrams that have arrived and were not read. */

@@ -8,9 +8,13 @@ import { KEY, V4 } from './planes.js';
 
 const CHANNEL = 0x4000;
 
-/** A plane without workers. Calls of the addon whose names are in `full` find a full queue. */
+/**
+ * A plane whose addon is a stand-in. Calls whose names are in `full` find a full queue, those in
+ * `limited` a full table.
+ */
 function scene() {
   const full = new Set<string>();
+  const limited = new Set<string>();
   const queued: string[] = [];
   const opening: Record<string, unknown> = {
     counterOffset: 0,
@@ -24,6 +28,7 @@ function scene() {
     get: (values, name: string) => () => {
       if (name in values) return values[name];
       if (full.has(name)) return Status.QueueFull;
+      if (limited.has(name)) return Status.Limit;
       queued.push(name);
       return Status.Ok;
     },
@@ -39,9 +44,10 @@ function scene() {
   const plane = new NativeDataPlane(binding as unknown as NativeBinding, {
     clientAddresses: [V4],
     trunkAddresses: [V4],
+    workers: 2,
     onBatch: () => {},
   });
-  return { plane, full, queued };
+  return { plane, full, limited, queued };
 }
 
 const tuple = (port: number) => ({
@@ -63,6 +69,7 @@ const peer = {
   receiveKeys: [{ epoch: 1, key: KEY }],
   recordsMax: 1,
 };
+const LIMIT = { code: 'ERR_TURNPIKE_LIMIT' };
 const FULL = { code: 'ERR_TURNPIKE_QUEUE_FULL' };
 
 t.test('a waiting removal holds up its own entry alone', async (t) => {
@@ -110,5 +117,24 @@ t.test('entries of a relay wait for the relay', async (t) => {
   full.clear();
   while (queued.length < 4) await new Promise((resolve) => setTimeout(resolve, 1));
   t.same(queued, ['putClientFlowToTrunk', 'putSession', 'putRemoteRelay', 'removeRemoteRelay']);
+  await plane.close();
+});
+
+t.test('a full table is a full queue while removals from it wait', async (t) => {
+  const { plane, full, limited, queued } = scene();
+  limited.add('putClientFlowToTrunk').add('putClientFlowToClient');
+  t.throws(() => plane.putClientFlow(flow(1), toRelay(1)), LIMIT);
+  full.add('removeClientFlow');
+  plane.removeClientFlow(flow(2));
+  t.throws(() => plane.putClientFlow(flow(1), toRelay(1)), FULL);
+  const toClient = { type: 'client', tuple: tuple(3), channel: CHANNEL } as const;
+  t.throws(() => plane.putClientFlow(flow(1), toClient), FULL);
+  t.throws(() => plane.putClientFlow({ ...flow(1), worker: 'any' }, toClient), FULL);
+  t.throws(() => plane.putClientFlow({ ...flow(1), worker: 1 }, toClient), LIMIT);
+  plane.removeClientFlow({ ...flow(3), worker: 'any' });
+  t.throws(() => plane.putClientFlow({ ...flow(1), worker: 1 }, toClient), FULL);
+  full.clear();
+  while (queued.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  t.throws(() => plane.putClientFlow(flow(1), toRelay(1)), LIMIT);
   await plane.close();
 });

@@ -213,6 +213,33 @@ TEST(XdpPlane, AFailedMapUpdateLeavesPacketsToTheSockets) {
   EXPECT_TRUE(connection.ToOther(&bytes, &from));
 }
 
+TEST(XdpPlane, ASourceThatDoesNotFitTheMapDisplacesNoOther) {
+  World world;
+  if (!world.Make()) GTEST_SKIP() << kNoNamespaces;
+  Connection connection(world, "10.77.1.", "10.77.2.");
+  connection.ExpectBothWays();
+  const TransportAddress genuine = connection.relay.sources[0];
+  TransportAddress source = ToTransportAddress("10.78.0.1:1");
+  RemoteRelay many = connection.relay;
+  many.generation = 8;
+  many.shared = std::make_shared<RemoteRelayShared>();
+  many.sources.clear();
+  for (; source.port <= XdpTables::MapSizes(world.Options().sizes).flows; ++source.port) {
+    many.sources.push_back(source);
+  }
+  connection.plane.PutRemoteRelay(kRelayIndex + 1, many);
+  connection.relay.sources.clear();
+  for (uint16_t port = 1; port <= kTrunkSourcesMax; ++port) {
+    connection.relay.sources.push_back(TransportAddress{ToTransportAddress("10.1.0.1:1").ip, port});
+  }
+  connection.relay.sources.back() = genuine;
+  connection.plane.PutRemoteRelay(kRelayIndex, connection.relay);
+  connection.ExpectBothWays();
+  // Both relays are retried in turn.
+  usleep(500'000);
+  connection.ExpectBothWays();
+}
+
 TEST(XdpPlane, ReplaysAndForgeriesAreDroppedAndCounted) {
   World world;
   if (!world.Make()) GTEST_SKIP() << kNoNamespaces;

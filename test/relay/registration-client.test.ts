@@ -16,6 +16,7 @@ import {
   keyOf,
   relayRecord,
 } from '../directory/fixtures.js';
+import { ownLoopback } from '../setup/own-loopback.js';
 
 /** A relay's registration client; records the calls of its handlers and its log lines. */
 class Registered {
@@ -84,7 +85,7 @@ class Registered {
 }
 
 async function openDirectory(test: Test, port = 0): Promise<Directory> {
-  const listen = { address: '127.0.0.1', port };
+  const listen = { address: ownLoopback(), port };
   const options = { listen, clusterSecret: CLUSTER_SECRET, apiKeys: API_KEYS };
   const directory = await Directory.open(options);
   test.teardown(() => directory.close());
@@ -156,6 +157,7 @@ t.test('relays register again with a directory that was restarted', async (t) =>
     [...fra.registries, ...nyc.registries].every(({ relays }) => relays.length > 0),
     'no registry is empty',
   );
+  await fra.until(() => fra.events('registered').length > 1);
   t.equal(fra.events('registered').length, 2, 'logged once more');
   t.same(
     fra.known,
@@ -326,12 +328,14 @@ t.test('a relay beats at most about twice a second, however often its state chan
   await fra.client.registered;
   await sleep(2_000);
   const before = await beats(directory);
+  const since = performance.now();
   for (let n = 0; n < 40; n += 1) {
     fra.client.beatSoon();
     await sleep(50);
   }
   const count = (await beats(directory)) - before;
-  t.ok(count >= 3 && count <= 8, `${count} beats in a little over 2 s`);
+  const seconds = (performance.now() - since) / 1_000;
+  t.ok(count >= 3 && count <= 4 * seconds, `${count} beats in ${seconds} s`);
 });
 
 /** Returns the number of beats that the directory has answered. */
@@ -370,9 +374,11 @@ t.test(
     const { port } = proxy.address() as AddressInfo;
     const fra = new Registered(`http://127.0.0.1:${port}`, 'fra-1', 1);
     t.teardown(() => fra.client.stop());
+    const since = performance.now();
     await fra.client.registered;
     await sleep(4_000);
-    t.ok(fetches >= 2 && fetches <= 5, `${fetches} fetches in 4 s`);
+    const seconds = (performance.now() - since) / 1_000;
+    t.ok(fetches >= 2 && fetches <= 1.25 * seconds, `${fetches} fetches in ${seconds} s`);
     t.equal(fra.client.away, undefined, 'the directory answers');
     const said = fra.logs.filter(({ msg }) => msg.includes('cannot be fetched'));
     t.match(said, [{ level: 40, reason: /502/ }]);

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { newPrefix, processStart } from '../../src/lab/namespaces.js';
-import { until } from '../client/support/until.js';
 import { leftBehind } from '../setup/left-behind.js';
+import { until } from '../until.js';
 
 const mark = `test-${process.pid}`;
 

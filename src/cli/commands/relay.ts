@@ -1,6 +1,6 @@
 import { formatAddress } from '../../address.js';
 import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../../files/secret-file.js';
-import { RELAY_SETTINGS } from '../../relay/option-specs.js';
+import { RELAY_BASE_SPECS } from '../../relay/option-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey, setting, settingFile, settingsOf } from '../config/option.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
@@ -8,24 +8,26 @@ import { readSecret } from '../secret-files.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
 
 const RELAY_OPTIONS = {
-  id: setting(RELAY_SETTINGS, 'id'),
-  region: setting(RELAY_SETTINGS, 'region'),
-  listen: setting(RELAY_SETTINGS, 'listen'),
-  trunk: setting(RELAY_SETTINGS, 'trunk'),
-  directory: setting(RELAY_SETTINGS, 'directoryUrl', { required: true }),
+  id: setting(RELAY_BASE_SPECS, 'id'),
+  region: setting(RELAY_BASE_SPECS, 'region'),
+  listen: setting(RELAY_BASE_SPECS, 'listen'),
+  trunk: setting(RELAY_BASE_SPECS, 'trunk'),
+  directory: setting(RELAY_BASE_SPECS, 'directoryUrl', { required: true }),
   relaySecretFile: settingFile(
-    RELAY_SETTINGS.relaySecret,
+    RELAY_BASE_SPECS.relaySecret,
     "two lines from `turnpike secret relay ID`: this relay's secret, tenant root",
   ),
   clusterSecretFile: settingFile(
-    RELAY_SETTINGS.relaySecret,
+    RELAY_BASE_SPECS.relaySecret,
     'the cluster secret, from which both are derived; convenient, but more to steal',
   ),
   ...FORWARDING_TABLE,
-  challengesPerSecond: setting(RELAY_SETTINGS, 'challengesPerSecond', { item: 'challenge-budget' }),
-  challengesBurst: setting(RELAY_SETTINGS, 'challengesBurst', { item: 'challenge-budget' }),
-  advertise: setting(RELAY_SETTINGS, 'advertise'),
-  advertiseTrunk: setting(RELAY_SETTINGS, 'advertiseTrunk'),
+  challengesPerSecond: setting(RELAY_BASE_SPECS, 'challengesPerSecond', {
+    item: 'challenge-budget',
+  }),
+  challengesBurst: setting(RELAY_BASE_SPECS, 'challengesBurst', { item: 'challenge-budget' }),
+  advertise: setting(RELAY_BASE_SPECS, 'advertise'),
+  advertiseTrunk: setting(RELAY_BASE_SPECS, 'advertiseTrunk'),
   ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
 

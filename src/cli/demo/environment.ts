@@ -26,8 +26,10 @@ export interface Environment {
   close(): Promise<void>;
 }
 
-/** Regions and relay ids by the side that they are for. */
-export const PLACES: Readonly<Record<Side, { readonly region: string; readonly relay: string }>> = {
-  A: { region: 'west', relay: 'relay-a' },
-  B: { region: 'east', relay: 'relay-b' },
+/** The relay nearest to the peer of each side. */
+export const RELAYS_BY_SIDE: Readonly<
+  Record<Side, { readonly id: string; readonly region: string }>
+> = {
+  A: { id: 'relay-a', region: 'west' },
+  B: { id: 'relay-b', region: 'east' },
 };

@@ -3,7 +3,7 @@ import { formatAddress, type TransportAddress } from '../../address.js';
 import { relaySecret, tenantRoot } from '../../auth/keys.js';
 import { Directory } from '../../directory/index.js';
 import { Relay } from '../../relay/index.js';
-import { type Environment, type PeerRun, PLACES } from './environment.js';
+import { type Environment, type PeerRun, RELAYS_BY_SIDE } from './environment.js';
 import type { DemoEvent, Side } from './events.js';
 import { runDemoPeer } from './peer.js';
 
@@ -41,7 +41,7 @@ export class LoopbackEnvironment implements Environment {
     const apiKeys = [{ key: this.#apiKey, tenant: 'default' }];
     this.#directory = await Directory.open({ listen: LISTEN, clusterSecret, apiKeys });
     show({ event: 'directory', url: this.#directory.url });
-    for (const { relay: id, region } of [PLACES.A, PLACES.B]) {
+    for (const { id, region } of [RELAYS_BY_SIDE.A, RELAYS_BY_SIDE.B]) {
       const relay = await Relay.open({
         id,
         region,

@@ -14,7 +14,12 @@ import {
   parseObject,
   readLines,
 } from '../../lab/index.js';
-import { type DemoPeerSettings, type Environment, type PeerRun, PLACES } from './environment.js';
+import {
+  type DemoPeerSettings,
+  type Environment,
+  type PeerRun,
+  RELAYS_BY_SIDE,
+} from './environment.js';
 import type { DemoEvent, PeerFailure, PeerReport, Side } from './events.js';
 
 const DIRECTORY_PORT = 8443;
@@ -46,8 +51,8 @@ export class NamespaceEnvironment implements Environment {
     this.#directoryHost = lab.host('directory', ipv4);
     this.#peerHosts = { A: peer('a'), B: peer('b') };
     this.#relayHosts = {
-      A: lab.host(PLACES.A.relay, ipv4),
-      B: lab.host(PLACES.B.relay, ipv4),
+      A: lab.host(RELAYS_BY_SIDE.A.id, ipv4),
+      B: lab.host(RELAYS_BY_SIDE.B.id, ipv4),
     };
     this.broken = new Promise((_resolve, reject) => {
       this.#break = reject;
@@ -104,7 +109,7 @@ export class NamespaceEnvironment implements Environment {
   }
 
   async #openRelay(side: Side, show: (event: DemoEvent) => void): Promise<void> {
-    const { relay: id, region } = PLACES[side];
+    const { id, region } = RELAYS_BY_SIDE[side];
     const host = this.#relayHosts[side];
     const service = `${host.addresses[4]}:${SERVICE_PORT}`;
     const trunk = `${host.addresses[4]}:${TRUNK_PORT}`;

@@ -4,7 +4,7 @@ import { type JoinProgress, Peer } from '../../client/index.js';
 import { systemClock } from '../../clock.js';
 import { isTurnpikeError } from '../../errors.js';
 import { aborted } from '../signals.js';
-import { type DemoPeerSettings, type PeerRun, PLACES } from './environment.js';
+import { type DemoPeerSettings, type PeerRun, RELAYS_BY_SIDE } from './environment.js';
 import type { PeerStep } from './events.js';
 import { DEMO_TRAFFIC, TICK_MS, Traffic } from './traffic.js';
 
@@ -25,7 +25,7 @@ export async function runDemoPeer(settings: DemoPeerSettings, run: PeerRun): Pro
     const step = stepOf(progress);
     if (step !== undefined) run.report(step);
   };
-  const hints = { region: PLACES[side].region };
+  const hints = { region: RELAYS_BY_SIDE[side].region };
   const options = { directoryUrl, apiKey, room: 'demo', hints, signal: run.stop, onProgress };
   const peer = await Peer.join(options).catch((error: unknown) => {
     if (isTurnpikeError(error, 'ERR_TURNPIKE_ABORTED')) return undefined;

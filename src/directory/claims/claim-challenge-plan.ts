@@ -12,13 +12,13 @@ import { addressOf, claimKind, type Rival, trunkAddressesAt } from './claim-tabl
 const STAND_INS_MAX = 2;
 
 /** A relay and an address at which its key is challenged. */
-export interface Target extends ClaimChallenge {
+export interface ChallengeTarget extends ClaimChallenge {
   readonly key: string;
   readonly family: AddressFamily;
 }
 
 /** A claim that two relays make to one address, and the answers that decide it. */
-export interface Question {
+export interface ContestedClaim {
   readonly claim: string;
   readonly by: string;
   /** Target keys of the claimant; at least one must be proved. */
@@ -29,8 +29,8 @@ export interface Question {
 
 /** The challenges of one contest and the claims that they decide. */
 export interface ClaimChallengePlan {
-  readonly questions: readonly Question[];
-  readonly targets: ReadonlyMap<string, Target>;
+  readonly contested: readonly ContestedClaim[];
+  readonly targets: ReadonlyMap<string, ChallengeTarget>;
 }
 
 /**
@@ -48,7 +48,7 @@ export function planClaimChallenges(
   record: RelayRecord,
   rivals: readonly Rival[],
 ): ClaimChallengePlan {
-  const targets = new Map<string, Target>();
+  const targets = new Map<string, ChallengeTarget>();
   const challenge = (relay: RelayRecord, address: TransportAddress): string => {
     const { id, publicKey } = relay;
     const text = formatAddress(address);
@@ -56,10 +56,10 @@ export function planClaimChallenges(
     targets.set(key, { key, id, publicKey, address: text, family: familyOf(address) });
     return key;
   };
-  const questions = rivals.map(({ claim, by }): Question => {
-    const question = { claim, by: by.id, unless: [] };
+  const contested = rivals.map(({ claim, by }): ContestedClaim => {
+    const contest = { claim, by: by.id, unless: [] };
     if (claimKind(record, claim) === 'address') {
-      return { ...question, anyOf: [challenge(record, parseAddress(addressOf(claim)))] };
+      return { ...contest, anyOf: [challenge(record, parseAddress(addressOf(claim)))] };
     }
     const standIns = (relay: RelayRecord) =>
       trunkAddressesAt(relay, claim)
@@ -69,9 +69,9 @@ export function planClaimChallenges(
       claimKind(by, claim) === 'address'
         ? [challenge(by, parseAddress(addressOf(claim)))]
         : standIns(by);
-    return { ...question, anyOf: standIns(record), unless };
+    return { ...contest, anyOf: standIns(record), unless };
   });
-  return { questions, targets };
+  return { contested, targets };
 }
 
 /** Returns the map key of a relay at an address. */

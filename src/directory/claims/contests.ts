@@ -9,10 +9,10 @@ import { hasTrunk } from '../selection/score.js';
 import type { LiveRelay } from '../snapshot.js';
 import { ClaimBackoff } from './claim-backoff.js';
 import {
+  type ChallengeTarget,
   type ClaimChallengePlan,
+  type ContestedClaim,
   planClaimChallenges,
-  type Question,
-  type Target,
   targetKey,
 } from './claim-challenge-plan.js';
 import { CLAIM_LIMITS } from './claim-limits.js';
@@ -35,7 +35,7 @@ export type ContestResult = 'proved' | 'unproved';
 /** An event for the operator's log. */
 export type ClaimNews = {
   readonly relay: string;
-  readonly questions: readonly Question[];
+  readonly contested: readonly ContestedClaim[];
 } & (
   | { readonly kind: 'contested'; readonly checkers: readonly string[] }
   | { readonly kind: 'unchecked' }
@@ -146,8 +146,8 @@ export class Contests {
     if (!this.#pace.mayClaim(record.id)) return { state: 'refused', why: 'unproved' };
     if (this.#contests.size >= CLAIM_LIMITS.contestsMax) return { state: 'busy' };
     const plan = planClaimChallenges(record, rivals);
-    const { questions, targets } = plan;
-    const isHopeless = questions.some(({ anyOf }) => anyOf.length === 0);
+    const { contested, targets } = plan;
+    const isHopeless = contested.some(({ anyOf }) => anyOf.length === 0);
     // Counts the claimant's targets only: the incumbent's list must not exceed the claimant's
     // bound.
     const own = [...targets.values()].filter(({ id }) => id === record.id);
@@ -166,7 +166,7 @@ export class Contests {
     };
     this.#contests.set(record.id, contest);
     const ids = [...contest.checkers.keys()];
-    this.#news.push({ kind: 'contested', relay: record.id, questions, checkers: ids });
+    this.#news.push({ kind: 'contested', relay: record.id, contested, checkers: ids });
     return asking(contest);
   }
 
@@ -233,10 +233,10 @@ export class Contests {
   }
 
   /** Refuses a claim that cannot be proved: no target could answer, or too many are contested. */
-  #hopeless(record: RelayRecord, { questions }: ClaimChallengePlan): ClaimAnswer {
+  #hopeless(record: RelayRecord, { contested }: ClaimChallengePlan): ClaimAnswer {
     this.#pace.lost(record.id);
     this.counts.unproved += 1;
-    this.#news.push({ kind: 'decided', relay: record.id, questions, result: 'unproved' });
+    this.#news.push({ kind: 'decided', relay: record.id, contested, result: 'unproved' });
     return { state: 'refused', why: 'unproved' };
   }
 
@@ -250,8 +250,8 @@ export class Contests {
     if (rivals.every(isOver)) return { state: 'granted', proved: false };
     if (this.#pace.isNews(record.id)) {
       this.counts.unchecked += 1;
-      const { questions } = plan;
-      this.#news.push({ kind: 'unchecked', relay: record.id, questions });
+      const { contested } = plan;
+      this.#news.push({ kind: 'unchecked', relay: record.id, contested });
     }
     return { state: 'refused', why: 'unchecked' };
   }
@@ -263,7 +263,7 @@ export class Contests {
   #checkers(
     claimant: RelayRecord,
     rivals: readonly Rival[],
-    targets: readonly Target[],
+    targets: readonly ChallengeTarget[],
     relays: readonly LiveRelay[],
   ): readonly Candidate[] | 'busy' | undefined {
     const parties = new Set([claimant.id, ...rivals.map(({ by }) => by.id)]);
@@ -315,7 +315,7 @@ export class Contests {
       ]);
       return heard.size === checkers.size;
     });
-    const waits = plan.questions.some(({ unless }) => unless.length > 0);
+    const waits = plan.contested.some(({ unless }) => unless.length > 0);
     if (hasWon(contest) && (isHeard || !waits)) this.#end(contest, 'proved');
     else if (isHeard) this.#end(contest, 'unproved');
   }
@@ -328,12 +328,12 @@ export class Contests {
     this.decisionSeconds.observe({ result }, (now - contest.beganAtMs) / 1_000);
     if (result === 'proved') {
       const untilMs = now + CLAIM_LIMITS.grantMs;
-      const claims = new Set(plan.questions.map(({ claim }) => claim));
+      const claims = new Set(plan.contested.map(({ claim }) => claim));
       this.#grants.set(claimant.id, { claims, untilMs });
       this.#pace.won(claimant.id);
     } else this.#pace.lost(claimant.id);
-    const { questions } = plan;
-    this.#news.push({ kind: 'decided', relay: claimant.id, questions, result });
+    const { contested } = plan;
+    this.#news.push({ kind: 'decided', relay: claimant.id, contested, result });
   }
 }
 
@@ -343,7 +343,7 @@ function hasWon({ plan, proved, checkers }: Contest): boolean {
     const regions = new Set([...(proved.get(key) ?? [])].map((id) => checkers.get(id)?.region));
     return regions.size >= REGIONS_MIN;
   };
-  return plan.questions.every(
+  return plan.contested.every(
     ({ anyOf, unless }) => anyOf.some(isProved) && !unless.some(isProved),
   );
 }

@@ -8,10 +8,10 @@ const NAMED_MAX = 8;
 /** Logs contests: claimant, incumbents, checkers and outcome. */
 export function logClaims(news: readonly ClaimNews[], logger: Logger): void {
   for (const each of news) {
-    const { relay, questions } = each;
-    const by = [...new Set(questions.map((question) => question.by))];
-    const addresses = questions.slice(0, NAMED_MAX).map(({ claim }) => addressOf(claim));
-    const what = `${addresses.join(', ')}${questions.length > NAMED_MAX ? ' and more' : ''}`;
+    const { relay, contested } = each;
+    const by = [...new Set(contested.map((claim) => claim.by))];
+    const addresses = contested.slice(0, NAMED_MAX).map(({ claim }) => addressOf(claim));
+    const what = `${addresses.join(', ')}${contested.length > NAMED_MAX ? ' and more' : ''}`;
     const fields = { relay, addresses, by };
     if (each.kind === 'decided') {
       const holders = each.result === 'proved' ? relay : by.join(', ');

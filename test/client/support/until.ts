@@ -1,16 +1,6 @@
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 
-/**
- * Waits until a condition is true.
- * @param what - the condition, for the error
- * @throws if it is not true after about 10 s
- */
-export async function until(what: string, happened: () => boolean): Promise<void> {
-  for (let tries = 0; !happened(); tries += 1) {
-    if (tries === 5_000) throw new Error(`did not happen: ${what}`);
-    await delay(2);
-  }
-}
+export { until } from '../../until.js';
 
 /** Returns the error that a promise rejects with. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {

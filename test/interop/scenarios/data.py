@@ -109,6 +109,7 @@ def elsewhere(world: World) -> None:
     elsewhere = Endpoint(b.grant.relay, world.host())
     elsewhere.send_data(a.channel, b'wrong relay')
     a.send(b'right')
+    run([b.endpoint], lambda: len(b.endpoint.data) > 0, 3)
     settle([a.endpoint, b.endpoint])
     equal((b.endpoint.data, a.endpoint.data), ([(b.channel, b'right')], []))
 
@@ -120,6 +121,7 @@ def padding(world: World) -> None:
     for size in (1, 2, 3, 4, 5):
         payload = bytes(range(size))
         a.endpoint.send_raw(channel_data(a.channel, payload) + bytes(-size % 4))
+    run([b.endpoint], lambda: len(b.received) >= 5, 3)
     settle([b.endpoint])
     equal(b.received, [bytes(range(size)) for size in (1, 2, 3, 4, 5)])
     b.endpoint.data.clear()

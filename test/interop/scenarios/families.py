@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from peer.endpoint import settle
+from peer.endpoint import run, settle
 from peer.overlay import answered, connect, take_channel
 from peer.stun import encode_xor_address
 
@@ -34,7 +34,8 @@ for what, choice in MIXES.items():
             equal(leg.mapped, leg.endpoint.address)
         joined(a, b)
         success(a.refresh(0))
-        settle([a.endpoint, b.endpoint], 0.5)
+        run([b.endpoint], lambda: len(b.endpoint.indications) > 0, 3)
+        settle([a.endpoint, b.endpoint])
         closed_with(b, 437)
 
 

@@ -128,12 +128,13 @@ class Session:
     def record(self, payload: bytes, sequence: int = 0) -> Record:
         return Record(self.theirs, payload, sequence)
 
-    def delivered(self, seconds: float = 0.4) -> List[bytes]:
-        """What the leg has received since the last time it was asked."""
-        settle([self.leg.endpoint], seconds)
+    def delivers(self, wanted: List[bytes], what: str = 'payloads') -> None:
+        """The leg receives these, and nothing else, since the last time."""
+        run([self.leg.endpoint], lambda: len(self.leg.received) >= len(wanted), WAIT_SECONDS)
+        settle([self.leg.endpoint], 0.4)
         found = self.leg.received
         self.leg.endpoint.data.clear()
-        return found
+        equal(found, wanted, what)
 
 
 def establish(

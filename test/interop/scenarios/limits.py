@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+import time
 
 from peer.endpoint import run, settle
 from peer.overlay import Leg, connect
@@ -13,6 +14,8 @@ from .connections import joined
 from .harness import World, closed_with, equal, refused, scenario, success, true
 
 LEGS_MAX = 8
+BEAT_SECONDS = 10
+"""Longer than the directory waits for any beat."""
 
 
 def leg_at(world: World, tenant: str) -> Leg:
@@ -45,7 +48,17 @@ def alternate(message) -> tuple:
     return str(ipaddress.ip_address(value[4:])), struct.unpack('!H', value[2:4])[0]
 
 
+def wait_for_room(world: World) -> None:
+    """Until the directory has heard in a beat of f-1 that its legs are free again."""
+    peers = [{'region': 'f'}, {'region': 'a'}]
+    until = time.monotonic() + BEAT_SECONDS
+    while world.directory().connection(peers)[0].relay != world.service('f-1'):
+        true(time.monotonic() < until, 'f-1 has room again')
+        time.sleep(0.2)
+
+
 def drained(world: World) -> None:
+    wait_for_room(world)
     f, a = world.legs(regions=('f', 'a'))
     connect(f, a)
     waiting = leg_at(world, 'default')

@@ -51,6 +51,8 @@ export class FakePlane implements DataPlane {
     () => {};
   /** Makes every put and refresh throw, as if the tables were full. */
   full = false;
+  /** Returns whether the entry of a relay is refused. */
+  refuses: (entry: RemoteRelayEntry) => boolean = () => false;
   readonly #onSend: (datagram: OutgoingDatagram) => void;
 
   constructor(
@@ -101,6 +103,7 @@ export class FakePlane implements DataPlane {
   }
 
   putRemoteRelay(relayIndex: number, entry: RemoteRelayEntry): void {
+    if (this.refuses(entry)) throw new TurnpikeError('ERR_TURNPIKE_ADDRESS', 'refused');
     this.remoteRelays.set(relayIndex, entry);
   }
 
@@ -131,6 +134,9 @@ export class FakePlane implements DataPlane {
   }
 
   probe(relayIndex: number, number: number, path?: ProbePath): void {
+    if (!this.remoteRelays.has(relayIndex)) {
+      throw new TurnpikeError('ERR_TURNPIKE_UNKNOWN_RELAY', `no relay ${relayIndex}`);
+    }
     const probe = { relayIndex, number, path };
     this.probes.push(probe);
     this.onProbe(probe);
