@@ -4,7 +4,6 @@ import { describe } from '../describe-value.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import { HEARD } from './codec.js';
 import type { EndpointSpec } from './endpoints.js';
-import { SIDE_NUMBERS } from './interface.js';
 import { checkSendable } from './sendable.js';
 import { listenerOf, type TransportHandle } from './transport-handle.js';
 import type {
@@ -19,8 +18,12 @@ import type {
   ProbePath,
   RemoteRelayEntry,
   SessionAction,
+  SocketSide,
   TrunkKey,
 } from './types.js';
+
+/** The sides that datagrams are sent on. */
+const SIDES: readonly SocketSide[] = ['client', 'trunk'];
 
 /** `T` with text allowed for each address. */
 type Lenient<T> = T extends TransportAddress
@@ -242,9 +245,7 @@ function copyOfKey({ epoch, key }: TrunkKey): TrunkKey {
 
 function datagramOf(datagram: OutgoingDatagram): OutgoingDatagram {
   const { side, tuple, data } = objectOf('datagram', datagram);
-  if (typeof side !== 'string' || !Object.hasOwn(SIDE_NUMBERS, side)) {
-    wrong('side', Object.keys(SIDE_NUMBERS).join(' or '), side);
-  }
+  if (!SIDES.includes(side)) wrong('side', SIDES.join(' or '), side);
   return { side, tuple: tupleOf(tuple), data };
 }
 

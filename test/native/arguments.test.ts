@@ -2,11 +2,11 @@ import t, { type Test } from 'tap';
 import { formatAddress } from '../../src/address.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { type OpenDataPlane, openDataPlane } from '../../src/native/index.js';
-import { listenerHandle } from '../../src/native/transport-handle.js';
+import { listenerHandle, type TransportHandle } from '../../src/native/transport-handle.js';
 
 const KEY = new Uint8Array(16).fill(7);
 
-function open(t: Test): OpenDataPlane {
+async function open(t: Test): Promise<OpenDataPlane> {
   const plane = openDataPlane({
     clientAddresses: '127.0.0.1:0',
     trunkAddresses: '127.0.0.1:0',
@@ -14,6 +14,9 @@ function open(t: Test): OpenDataPlane {
     onBatch: () => {},
   });
   t.teardown(() => plane.close());
+  const address = '127.0.0.1:0';
+  const { handle } = await plane.openEndpoint({ kind: 'relayed', address, worker: 0 });
+  t.equal(handle, RELAYED);
   return plane;
 }
 
@@ -25,8 +28,12 @@ const WRONG: readonly unknown[] = [
   ...[{}, [], [null], () => {}, throws, new Map(), new Uint8Array(2)],
 ];
 
+/** The handle of worker 0's first endpoint. */
+const RELAYED = (2 ** 45 + 2 ** 16 + 32) as TransportHandle;
 const TUPLE = { handle: listenerHandle('client', 0), remote: '127.0.0.1:4000' };
 const FLOW = { worker: 0, tuple: TUPLE, channel: 0x4000 };
+const ALLOCATION = { worker: 0, tuple: TUPLE, relayed: RELAYED };
+const PEER_FLOW = { relayed: RELAYED, peer: '127.0.0.1:0' };
 const CLIENT = { type: 'client', tuple: TUPLE, channel: 0x4001 } as const;
 const RELAY = {
   ...{ sources: ['127.0.0.1:5000'], socket: 0, destination: '127.0.0.1:5000' },
@@ -40,6 +47,12 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   putRemoteRelay: [0, RELAY],
   putClientFlow: [FLOW, CLIENT, 600],
   refreshClientFlow: [FLOW, 600],
+  putAllocation: [ALLOCATION, 600],
+  putPeerFlow: [PEER_FLOW, { tuple: TUPLE, channel: 0x4000 }, 600],
+  allocationTraffic: [ALLOCATION],
+  peerFlowTraffic: [PEER_FLOW],
+  removeAllocation: [ALLOCATION],
+  removePeerFlow: [PEER_FLOW],
   putSession: [1, { relayIndex: 0, tuple: TUPLE, channel: 0x4000 }, 600],
   refreshSession: [1, 600],
   putKnownClient: [0, TUPLE],
@@ -48,7 +61,7 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   send: [[DATAGRAM]],
   openEndpoint: [{ kind: 'client', address: '127.0.0.1:0', worker: 0 }],
   // The handle of an endpoint that does not exist.
-  closeEndpoint: [2 ** 45 + 2 ** 16 + 32],
+  closeEndpoint: [RELAYED + 100],
   workersSilentMs: [],
   counters: [],
   remoteRelayTraffic: [0],
@@ -77,7 +90,7 @@ function* spoilt(value: unknown): Generator<unknown> {
 }
 
 t.test('every method accepts addresses as text', async (t) => {
-  const plane = open(t);
+  const plane = await open(t);
   const known = Object.entries(plane).filter(([, member]) => typeof member === 'function');
   t.strictSame(
     known.map(([name]) => name).sort(),
@@ -90,7 +103,7 @@ t.test('every method accepts addresses as text', async (t) => {
 });
 
 t.test('wrong arguments throw only a TurnpikeError', async (t) => {
-  const plane = open(t);
+  const plane = await open(t);
   for (const [name, given] of Object.entries(CALLS)) {
     let [calls, refused] = [0, 0];
     const escaped: unknown[] = [];
@@ -110,10 +123,14 @@ t.test('wrong arguments throw only a TurnpikeError', async (t) => {
 });
 
 t.test('the error names the argument and the expected kind', async (t) => {
-  const plane = open(t);
+  const plane = await open(t);
   const tells = (name: string, given: unknown[], message: RegExp, code = 'ARGUMENT') =>
     t.throws(() => call(plane, name, given), { code: `ERR_TURNPIKE_${code}`, message });
-  tells('putClientFlow', [FLOW, { ...CLIENT, type: 'both' }], /action\.type: expected `trunk` or/);
+  tells(
+    'putClientFlow',
+    [FLOW, { ...CLIENT, type: 'both' }],
+    /action\.type: expected `trunk`, `client` or/,
+  );
   tells('send', [[{ ...DATAGRAM, side: 'relay' }]], /side: expected client or trunk/);
   tells('send', [DATAGRAM], /datagrams: expected a list/);
   tells('flowPackets', ['x'], /meter: expected a whole number/);

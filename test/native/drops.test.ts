@@ -29,6 +29,9 @@ function floodWhileBlocked(options: {
   spawnSync(process.execPath, ['-e', program, JSON.stringify(input)]);
 }
 
+/** Begins as no protocol does. */
+const JUNK = Buffer.of(0xff, 1, 2, 3);
+
 /**
  * Waits until the only worker has read everything in its client socket's buffer. The kernel may
  * have dropped a part of a flood, but the rest is read in order.
@@ -37,7 +40,7 @@ async function readAll(relay: TestPlane): Promise<void> {
   const remote = await Remote.open();
   const before = relay.count('client_unknown_protocol');
   await until(() => {
-    remote.send(relay.clientAddress(), Buffer.from('junk'));
+    remote.send(relay.clientAddress(), JUNK);
     return relay.count('client_unknown_protocol') > before;
   });
   remote.close();
@@ -54,7 +57,7 @@ t.test('each drop is counted by its reason', async (t) => {
     return message;
   };
   const cases = [
-    ['client_unknown_protocol', relay.clientAddress(), Buffer.from('junk')],
+    ['client_unknown_protocol', relay.clientAddress(), JUNK],
     ['client_unknown_protocol', relay.clientAddress(), Buffer.alloc(0)],
     ['stun_malformed', relay.clientAddress(), stun(0x0001).subarray(0, 19)],
     ['client_stun_response', relay.clientAddress(), stun(0x0101)],
