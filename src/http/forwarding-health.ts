@@ -42,7 +42,7 @@ export class BoundAddresses {
 }
 
 /** Returns the IP addresses of this host's network devices, in canonical text. */
-function hostIps(): Set<string> {
+export function hostIps(): Set<string> {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return new Set(addresses.map(({ address }) => canonicalIp(address.replace(/%.*$/, ''))));
 }
