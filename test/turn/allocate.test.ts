@@ -202,6 +202,14 @@ t.test('a retransmission joins an Allocate in progress, and gets its response la
   t.equal(late.code, 437, 'forgotten after 40 s');
 });
 
+t.test('no response is repeated to another user', async (t) => {
+  const client = new TurnClient(new TurnWorld());
+  const transactionId = TurnClient.transactionId();
+  t.equal((await client.allocate(() => {}, { transactionId })).messageClass, 'success');
+  const other = await client.allocate(() => {}, { transactionId, username: 'bob' });
+  t.equal(other.code, 437);
+});
+
 t.test('a refusal is repeated, too', async (t) => {
   const world = new TurnWorld();
   const client = new TurnClient(world);
