@@ -228,3 +228,13 @@ export function isUnicast(address: TransportAddress): boolean {
   if (/^2[45]\d\./.test(address.address)) return false;
   return range !== 'unspecified' && range !== 'multicast' && range !== 'broadcast';
 }
+
+/** Returns whether hosts all over the Internet may reach an IP address. @param ip - canonical */
+export function isGlobal(ip: string): boolean {
+  return ipaddr.parse(ip).range() === 'unicast' && isUnicast({ address: ip, port: 0 });
+}
+
+/** Returns whether an IP address is valid on one link only. @param ip - canonical */
+export function isLinkLocal(ip: string): boolean {
+  return ipaddr.parse(ip).range() === 'linkLocal';
+}

@@ -21,6 +21,7 @@ const {
   relaySecret,
   systemScheduler,
   TurnpikeError,
+  TurnServer,
   tenantRoot,
   tenantSecret,
 } = turnpike;
@@ -109,6 +110,17 @@ const OPTIONS = {
     ...{ challengesBurst: 1, workers: 1, trunkMtuBytes: 1_452, coalescingUs: 0, busyPollUs: 0 },
     ...{ cpus: [], xdp: undefined, logger: undefined, clock: undefined, random: undefined },
   },
+  turn: {
+    ...{
+      listen: '192.0.2.1:1',
+      relayAddresses: '192.0.2.1',
+      relayPorts: '50000-50009',
+      realm: 'a',
+    },
+    ...{ users: 'a:b', authSecrets: [], nonceSecret: undefined, allowPeers: [], denyPeers: [] },
+    ...{ allowPrivatePeers: false, userQuota: 1, allocationsMax: 1, workers: 1 },
+    ...{ logger: undefined, clock: undefined, random: undefined },
+  },
   plane: {
     ...{ clientAddresses: '192.0.2.1:1', trunkAddresses: [], workers: 1, clientFlowsMax: 1 },
     ...{ sessionsMax: 1, remoteRelaysMax: 1, puntQueueBytes: 16_384, socketBufferBytes: 1 },
@@ -137,6 +149,7 @@ type Call = (...given: never[]) => unknown;
 const CALLS: Readonly<Record<string, { readonly call: Call; readonly takes: readonly unknown[] }>> =
   {
     'Directory.open': { call: (o) => Directory.open(o), takes: [OPTIONS.directory] },
+    'TurnServer.open': { call: (o) => TurnServer.open(o), takes: [OPTIONS.turn] },
     'Relay.open': { call: (o) => Relay.open(o), takes: [OPTIONS.relay] },
     openDataPlane: { call: (o) => openDataPlane(o), takes: [OPTIONS.plane] },
     'Peer.open': { call: (o) => Peer.open(o), takes: [OPTIONS.peer] },

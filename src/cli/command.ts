@@ -25,6 +25,8 @@ export interface CommandContext<T extends OptionTable> {
   readonly io: CommandIo;
   /** Aborted by the first stop signal, with its name as the reason. */
   readonly stop: AbortSignal;
+  /** Allows the command this much longer to stop, ms; to be called before it is told to. */
+  readonly allowToStop: (ms: number) => void;
   /** Called once by a running server, which SIGHUP reloads from then on. */
   readonly onReload: (program: Reloaded) => Promise<void>;
   /** Writes the log and ends the process with an exit code. */

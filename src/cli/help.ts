@@ -69,12 +69,14 @@ export function optionHelp(
   return `${option.description} (${facts.join('; ')})`;
 }
 
+const HOW_MANY = { one: 'exactly', some: 'at least', 'at-most-one': 'at most' } as const;
+
 /** Returns a rule between options as a sentence. */
 export function ruleText({ type, options }: OptionRule): string {
   const flags = options.map((name) => `--${optionKey(name)}`);
   const list = `${flags.slice(0, -1).join(', ')} and ${flags.at(-1)}`;
   if (type === 'together') return `${list} go together.`;
-  return `Give ${type === 'one' ? 'exactly' : 'at most'} one of ${list}.`;
+  return `Give ${HOW_MANY[type]} one of ${list}.`;
 }
 
 /** Returns the text below the options in a command's help. */

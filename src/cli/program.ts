@@ -106,6 +106,7 @@ Try it on this machine:
 Then on real hosts, each on its own:
   turnpike directory --help
   turnpike relay --help
+  turnpike turn --help
   turnpike peer --help
 
 Every option is also a YAML key (--config FILE) and an environment
@@ -159,6 +160,7 @@ async function runCommand(
       terminal,
       io,
       stop: trap.stop,
+      allowToStop: trap.allow,
       onReload: (program) => reload.of(program),
       leave: end,
     });

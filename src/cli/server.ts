@@ -23,10 +23,14 @@ export interface Server extends Pick<Reloaded, 'words'> {
   };
   /** Text and members of the log line that says that it listens. */
   readonly listening: readonly [text: string, members: object];
+  /** Further log lines when it listens. */
+  readonly notes?: readonly (readonly [text: string, members: object])[];
   /** Text of the log line that says that it stops. */
   readonly stopping: string;
   /** Files that are renewed while it runs. */
   readonly files?: readonly ReloadedFile[];
+  /** Finishes what it can before it is closed; `ms` at most. */
+  readonly drain?: { readonly ms: number; readonly run: (ms: number) => Promise<void> };
   /** Rejects when the server cannot go on. */
   readonly failed?: () => Promise<never>;
 }
@@ -51,16 +55,20 @@ export async function runServer(context: ServerContext, server: Server): Promise
 }
 
 async function serve(
-  { options, logger, stop, onReload }: ServerContext,
-  { service, listening: [text, members], stopping, files = [], failed, words }: Server,
+  { options, logger, stop, onReload, allowToStop }: ServerContext,
+  { service, listening: [text, members], notes = [], stopping, files = [], ...more }: Server,
 ): Promise<void> {
   const http = options.http && (await openOperatorHttp(options.http, service));
+  const { drain, failed, words } = more;
+  if (drain !== undefined) allowToStop(drain.ms);
   await onReload({ update: (settings) => service.update(settings as never), files, words });
   const watching = watch(files);
   try {
     logger.info({ event: 'listening', ...members, ...(http && { http: http.url }) }, text);
+    for (const [note, of] of notes) logger.info({ event: 'note', ...of }, note);
     await Promise.race([aborted(stop), ...(failed === undefined ? [] : [failed()])]);
     logger.info({ event: 'stopping', signal: stop.reason }, stopping);
+    await drain?.run(drain.ms);
   } finally {
     clearInterval(watching);
     await http?.close();

@@ -13,6 +13,8 @@ export const STOP_MS_MAX = 10_000;
 export interface SignalTrap {
   /** Aborted by the first stop signal; the reason is the signal's name. */
   readonly stop: AbortSignal;
+  /** Allows the command this much longer to stop; to be called before the first stop signal. */
+  allow(ms: number): void;
   /** Removes the handlers and the timer. */
   release(): void;
 }
@@ -37,7 +39,8 @@ const ECHO_MS = 250;
 
 /**
  * Installs the signal handlers of a command. The first stop signal aborts `stop`. A second one
- * calls `exit` with the signal's code at once, and `STOP_MS_MAX` after the first calls it with 1.
+ * calls `exit` with the signal's code at once. `exit` is called with 1 when `STOP_MS_MAX`, and what
+ * `allow` adds, have passed since the first.
  * @param exit - ends the process with a code; passed in for tests
  * @param options.hangUp - what SIGHUP does
  */
@@ -48,16 +51,17 @@ export function trapSignals(
   const { hangUp = 'stop', logger } = options;
   const controller = new AbortController();
   let stoppedAt = 0;
+  let limitMs = STOP_MS_MAX;
   let overdue: NodeJS.Timeout | undefined;
   const onOverdue = () => {
-    const text = `not stopped within ${STOP_MS_MAX} ms: leaving`;
+    const text = `not stopped within ${limitMs} ms: leaving`;
     logger?.error({ event: 'stop-timeout' }, text);
     exit(EXIT.failed);
   };
   const onStop = (signal: NodeJS.Signals) => {
     if (!controller.signal.aborted) {
       stoppedAt = performance.now();
-      overdue = setTimeout(onOverdue, STOP_MS_MAX).unref();
+      overdue = setTimeout(onOverdue, limitMs).unref();
       controller.abort(signal);
     } else if (signal !== controller.signal.reason || performance.now() - stoppedAt > ECHO_MS) {
       exit(SIGNAL_EXIT[signal] ?? 1);
@@ -78,6 +82,9 @@ export function trapSignals(
   for (const [signal, handler] of handlers) process.on(signal, handler);
   return {
     stop: controller.signal,
+    allow: (ms) => {
+      limitMs += ms;
+    },
     release: () => {
       clearTimeout(overdue);
       for (const [signal, handler] of handlers) process.off(signal, handler);
@@ -89,6 +96,9 @@ const IGNORED =
   'SIGHUP is ignored, as whoever started this process ignores it, or it has no terminal: ' +
   'it ends nothing and reloads nothing';
 
+/** Commands that SIGHUP reloads. */
+const SERVERS = ['directory', 'relay', 'turn'];
+
 /**
  * Ignores signals that would end the process, or open a debugger port, while the program loads:
  * SIGUSR1 and SIGUSR2, and for a server SIGHUP. `trapSignals` adds the command's handlers later.
@@ -96,7 +106,7 @@ const IGNORED =
  */
 export function holdSignals(command: string | undefined): void {
   for (const signal of MEANINGLESS) process.on(signal, () => {});
-  if (command === 'relay' || command === 'directory') process.on('SIGHUP', () => {});
+  if (SERVERS.includes(command ?? '')) process.on('SIGHUP', () => {});
 }
 
 /**

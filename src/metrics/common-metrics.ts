@@ -1,13 +1,13 @@
 import { type Metrics, WAIT_SECONDS } from './metric.js';
 
-/** Metrics of both a relay and a directory. */
+/** Metrics of every service. */
 export const COMMON_METRICS = {
   turnpike_build_info: {
     kind: 'gauge',
     unit: 'info',
     help: 'The program and its version.',
     labels: {
-      program: ['relay', 'directory'],
+      program: ['relay', 'directory', 'turn'],
       version: { bound: "the package's version" },
     },
   },

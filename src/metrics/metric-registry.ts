@@ -19,7 +19,7 @@ export class MetricRegistry<M extends Metrics> {
   readonly #registry = new Registry();
 
   /** @param metrics - the declared metrics of the service */
-  constructor(metrics: M, program: 'relay' | 'directory') {
+  constructor(metrics: M, program: 'relay' | 'directory' | 'turn') {
     this.#metrics = metrics;
     const name = 'turnpike_build_info';
     new Gauge({

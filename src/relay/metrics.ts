@@ -3,12 +3,8 @@ import type { BoundWatch } from '../logging/bound-watch.js';
 import type { NameOf } from '../metrics/metric.js';
 import { MetricRegistry } from '../metrics/metric-registry.js';
 import { RELAY_METRICS } from '../metrics/relay-metrics.js';
-import {
-  COUNTERS,
-  type CounterMeaning,
-  type CounterName,
-  type CounterUnit,
-} from '../native/counters.js';
+import { counterRows } from '../native/counter-rows.js';
+import type { CounterUnit } from '../native/counters.js';
 import type { DataPlane } from '../native/types.js';
 import { XDP_FINDING_KINDS, type XdpFinding } from '../native/xdp-finding.js';
 import { REFUSALS } from '../overlay/refusals.js';
@@ -159,22 +155,11 @@ export class RelayMetrics {
   }
 
   #showDataPlane(plane: DataPlane): void {
-    const names = Object.keys(COUNTERS) as CounterName[];
-    const rowsOf = (unit: CounterUnit, dropped: boolean) => {
-      const those = names.filter((name) => {
-        const meaning: CounterMeaning = COUNTERS[name];
-        return meaning.unit === unit && (meaning.dropped ?? false) === dropped;
-      });
-      return () => {
-        const counters = plane.counters();
-        return those.map((name) => [name, Number(counters[name])] as const);
-      };
-    };
     for (const [unit, name] of Object.entries(FAMILIES)) {
-      this.#registry.byLabel(name, rowsOf(unit as CounterUnit, false));
+      this.#registry.byLabel(name, counterRows(plane, unit as CounterUnit, false));
     }
     for (const [unit, name] of Object.entries(DROPS)) {
-      this.#registry.byLabel(name, rowsOf(unit as CounterUnit, true));
+      this.#registry.byLabel(name, counterRows(plane, unit as CounterUnit, true));
     }
     this.#registry.value('turnpike_relay_workers', () => plane.workers);
   }

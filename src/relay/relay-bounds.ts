@@ -1,11 +1,11 @@
 import type { Bound } from '../logging/bound-watch.js';
-import type { CounterName } from '../native/counters.js';
 import type { DataPlane } from '../native/types.js';
 import { CLOSES_PENDING_MAX } from '../overlay/close-requests.js';
 import { OFFERS_OF_RELAY_MAX, OFFERS_REMEMBERED_MAX } from '../overlay/received-offers.js';
 import type { RefusalReason } from '../overlay/refusals.js';
 import { SENT_OFFER_LIMITS } from '../overlay/sent-offers.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
+import { planeBounds, strangerBounds } from '../stun-server/server-bounds.js';
 import { CONTROL_WINDOW } from '../trunk/control-sequence.js';
 import { CLAIM_ANSWERS_PER_SECOND } from './claim-responder.js';
 import type { RelayCore } from './relay-core.js';
@@ -40,7 +40,14 @@ export function relayBounds(core: RelayCore, plane: DataPlane): Bound[] {
         'is full',
       met: refused('data-plane-full'),
     },
-    ...strangerBounds(core),
+    ...strangerBounds(core.server.stats),
+    {
+      name: 'claim-challenges',
+      detail:
+        `challenges of this relay's addresses are dropped: ${CLAIM_ANSWERS_PER_SECOND} a ` +
+        'second are answered',
+      met: () => core.claimResponder.counts.over,
+    },
     ...trunkBounds(core),
     {
       name: 'control-window',
@@ -55,33 +62,10 @@ export function relayBounds(core: RelayCore, plane: DataPlane): Bound[] {
       met: () => core.relaysLeftOut,
     },
     ...planeBounds(plane),
-  ];
-}
-
-/** Returns the bounds of unauthenticated requests. */
-function strangerBounds({ server: { stats }, claimResponder }: RelayCore): Bound[] {
-  return [
     {
-      name: 'challenge-budget',
-      detail: 'strangers get no answer: their address has used up its budget',
-      met: () => stats.client.over_challenge_budget,
-    },
-    {
-      name: 'binding-budget',
-      detail: 'strangers get no answer to a Binding request: their address has used up its budget',
-      met: () => stats.client.over_binding_budget,
-    },
-    {
-      name: 'wrong-credentials',
-      detail: 'requests are dropped: too many wrong credentials came from their address or port',
-      met: () => stats.client.over_wrong_credential_budget,
-    },
-    {
-      name: 'claim-challenges',
-      detail:
-        `challenges of this relay's addresses are dropped: ${CLAIM_ANSWERS_PER_SECOND} a ` +
-        'second are answered',
-      met: () => claimResponder.counts.over,
+      name: 'closed-indications',
+      detail: 'senders of data that meets no leg are not told so: the budget for it is used up',
+      met: () => Number(plane.counters().closed_indications_over_budget),
     },
   ];
 }
@@ -109,47 +93,6 @@ function trunkBounds({ context: { offers, sentOffers, closes } }: RelayCore): Bo
         `closes of the tenant with most are sent once only: ${CLOSES_PENDING_MAX} await an ` +
         'answer',
       met: () => closes.unrepeated,
-    },
-  ];
-}
-
-function planeBounds(plane: DataPlane): Bound[] {
-  const counter = (name: CounterName) => () => Number(plane.counters()[name]);
-  return [
-    {
-      name: 'requests-queue',
-      detail: 'requests of peers and relays are dropped: they come faster than they are answered',
-      met: counter('punt_queue_full'),
-    },
-    {
-      name: 'strangers-queue',
-      detail: 'requests of strangers are dropped: they come faster than they are answered',
-      met: counter('stranger_queue_full'),
-    },
-    {
-      name: 'requests-share',
-      detail: 'requests of a peer or relay are dropped: it sends faster than its share is answered',
-      met: counter('punt_over_share'),
-    },
-    {
-      name: 'strangers-share',
-      detail: 'requests of a stranger are dropped: it sends faster than its share is answered',
-      met: counter('stranger_over_share'),
-    },
-    {
-      name: 'events-queue',
-      detail: 'events of the data plane are dropped: they come faster than they are handled',
-      met: counter('events_dropped'),
-    },
-    {
-      name: 'answers-queue',
-      detail: 'answers are dropped: a forwarding thread sends them too slowly',
-      met: counter('control_send_dropped'),
-    },
-    {
-      name: 'closed-indications',
-      detail: 'senders of data that meets no leg are not told so: the budget for it is used up',
-      met: counter('closed_indications_over_budget'),
     },
   ];
 }

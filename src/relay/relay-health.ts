@@ -1,19 +1,14 @@
-import { networkInterfaces } from 'node:os';
-import { canonicalIp, isWildcard, type TransportAddress } from '../address.js';
+import { type ForwardingFacts, forwardingReasons } from '../http/forwarding-health.js';
 import { type Health, type HealthReason, healthOf } from '../http/health.js';
 import type { RegistrationClient } from './registration-client.js';
-import type { StuckWorker } from './worker-watchdog.js';
 
 /** Maximum unreachable relays named in a reason; further ones are counted. */
 const NAMED_MAX = 8;
 
 /** The facts from which a relay's health follows. */
-export interface RelayHealthFacts {
+export interface RelayHealthFacts extends ForwardingFacts {
   readonly closing: boolean;
   readonly draining: boolean;
-  readonly stuck: readonly StuckWorker[];
-  /** Addresses of bound sockets that this host no longer has. */
-  readonly lostAddresses: readonly string[];
   /** Undefined without a directory. */
   readonly registration: Pick<RegistrationClient, 'state' | 'everRegistered' | 'away'> | undefined;
   readonly unreachable: readonly { readonly id: string; readonly reason: string }[];
@@ -24,17 +19,10 @@ export interface RelayHealthFacts {
  * reported but affects neither: otherwise such an outage would take every relay out of service.
  */
 export function relayHealth(facts: RelayHealthFacts): Health {
-  const { closing, draining, stuck, lostAddresses, registration, unreachable } = facts;
-  const reasons: HealthReason[] = [];
-  for (const { worker, seconds } of stuck) {
-    const detail = `forwarding thread ${worker} has done nothing for ${seconds} s`;
-    reasons.push({ code: 'worker-stuck', detail, stops: 'liveness' });
-  }
+  const { closing, draining, registration, unreachable } = facts;
+  const reasons = forwardingReasons(facts);
   if (closing) reasons.push(readiness('closing', 'the relay stops'));
   else if (draining) reasons.push(readiness('draining', 'the relay takes no new peers'));
-  for (const address of lostAddresses) {
-    reasons.push(readiness('address-lost', `this host has the address ${address} no more`));
-  }
   if (registration !== undefined && !closing) reasons.push(...registrationReasons(registration));
   const named = unreachable.slice(0, NAMED_MAX).map(({ id, reason }) => `${id} (${reason})`);
   if (named.length > 0) {
@@ -63,27 +51,4 @@ function registrationReasons(
 
 function readiness(code: string, detail: string): HealthReason {
   return { code, detail, stops: 'readiness' };
-}
-
-/** Detects bound addresses that the host has lost. */
-export class BoundAddresses {
-  readonly #ips: readonly string[];
-
-  /** @param bound - addresses that the host lacks now, as with IP_FREEBIND, are not watched */
-  constructor(bound: readonly TransportAddress[]) {
-    const present = hostIps();
-    const fixed = bound.filter((address) => !isWildcard(address)).map(({ address }) => address);
-    this.#ips = [...new Set(fixed)].filter((ip) => present.has(ip));
-  }
-
-  /** Returns the IP addresses that the host no longer has. */
-  lost(): string[] {
-    const present = hostIps();
-    return this.#ips.filter((ip) => !present.has(ip));
-  }
-}
-
-function hostIps(): Set<string> {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return new Set(addresses.map(({ address }) => canonicalIp(address.replace(/%.*$/, ''))));
 }

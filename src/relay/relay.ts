@@ -5,11 +5,14 @@ import type { TransportAddress } from '../address.js';
 import { registrationKey, relayKeyPair } from '../auth/keys.js';
 import { type Clock, systemClock } from '../clock.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
+import { BoundAddresses } from '../http/forwarding-health.js';
 import type { Health } from '../http/health.js';
 import { BoundWatch } from '../logging/bound-watch.js';
 import type { Counters } from '../native/counters.js';
+import { ForwardingLog } from '../native/forwarding-log.js';
 import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
+import { WorkerWatchdog } from '../native/worker-watchdog.js';
 import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
 import { pooledRandom } from '../random-pool.js';
@@ -17,7 +20,6 @@ import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RelayRecord } from '../registry/types.js';
 import type { LocalRelay } from '../trunk/local-relay.js';
 import { advertisedAddresses, checkAdvertised, wildcardSources } from './advertised-addresses.js';
-import { ForwardingLog } from './forwarding-log.js';
 import { forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
 import { LocalIncarnation } from './local-incarnation.js';
@@ -31,11 +33,10 @@ import {
 import { RegistrationClient } from './registration-client.js';
 import { relayBounds } from './relay-bounds.js';
 import { RelayCore } from './relay-core.js';
-import { BoundAddresses, relayHealth } from './relay-health.js';
+import { relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
 import { TrunkLog } from './trunk-log.js';
 import { WildcardSourceWatch } from './wildcard-source-watch.js';
-import { WorkerWatchdog } from './worker-watchdog.js';
 import { XdpLog } from './xdp-log.js';
 
 /** Maximum time in which a closing relay notifies its peers and the other relays. */

@@ -1,4 +1,3 @@
-import { formatAddress } from '../address.js';
 import type { Allocation, Channel, Permission, RelayedTransportAddress } from './allocation.js';
 import type { EndReason } from './allocation-events.js';
 import type { TurnContext } from './context.js';
@@ -51,7 +50,6 @@ export class AllocationEnds {
     const { allocation } = channel.relayed;
     this.#context.table.unschedule(channel);
     allocation.channels.delete(channel.number);
-    allocation.channelsOfPeers.delete(formatAddress(channel.peer));
   }
 
   #remove(relayed: RelayedTransportAddress): void {

@@ -1,4 +1,4 @@
-import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
+import { type AddressFamily, familyOf, sameAddress, type TransportAddress } from '../address.js';
 import type { TurnPrincipal } from '../auth/turn-principal.js';
 import type { Timed } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
@@ -115,8 +115,6 @@ export class Allocation {
   readonly permissions = new Map<string, Permission>();
   /** By number. */
   readonly channels = new Map<number, Channel>();
-  /** The same channels by the peer's transport address (`formatAddress`). */
-  readonly channelsOfPeers = new Map<string, Channel>();
   readonly sums: TrafficSums = {
     packetsFromClient: 0,
     bytesFromClient: 0,
@@ -144,6 +142,17 @@ export class Allocation {
   /** Returns its relayed transport address of a family; undefined if it has none. */
   ofFamily(family: AddressFamily): RelayedTransportAddress | undefined {
     return this.relayed.find((each) => each.family === family);
+  }
+
+  /**
+   * Returns the channel of a peer; undefined if it has none. It looks through the channels, since a
+   * second index would cost every allocation more memory than a look costs time.
+   */
+  channelOf(peer: TransportAddress): Channel | undefined {
+    for (const channel of this.channels.values()) {
+      if (sameAddress(channel.peer, peer)) return channel;
+    }
+    return undefined;
   }
 
   /** Returns what logs and events say of it. */

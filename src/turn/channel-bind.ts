@@ -1,4 +1,4 @@
-import { formatAddress, sameAddress, type TransportAddress } from '../address.js';
+import { sameAddress, type TransportAddress } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 import { type Allocation, Channel, type RelayedTransportAddress } from './allocation.js';
@@ -58,8 +58,8 @@ export class ChannelBind {
     if (channel !== undefined && !sameAddress(channel.peer, peer)) {
       return 'channel-of-another-peer';
     }
-    const others = allocation.channelsOfPeers.get(formatAddress(peer));
-    if (others !== undefined && others !== channel) return 'peer-on-another-channel';
+    if (channel === undefined && allocation.channelOf(peer) !== undefined)
+      return 'peer-on-another-channel';
     const relayed = checkedPeer(this.#context, allocation, peer);
     if (typeof relayed === 'string') return relayed;
     if (addresses.isOwn(peer.address) && !addresses.isRelayedPort(peer.port)) {
@@ -72,7 +72,7 @@ export class ChannelBind {
   /** Binds or prolongs a channel. @returns why that fails; undefined if it succeeds */
   #bind({ relayed, number, peer }: Binding): RefusalReason | undefined {
     const { forwarding, table, clock } = this.#context;
-    const { channels, channelsOfPeers } = relayed.allocation;
+    const { channels } = relayed.allocation;
     const known = channels.get(number);
     const channel = known ?? new Channel(relayed, number, peer);
     const isBound = known?.state === 'bound';
@@ -81,7 +81,6 @@ export class ChannelBind {
     channel.state = 'bound';
     channel.expiresAt = clock.monotonic() + TURN_LIMITS.channelSeconds * 1_000;
     channels.set(number, channel);
-    channelsOfPeers.set(formatAddress(peer), channel);
     table.schedule(channel, channel.expiresAt);
     return undefined;
   }

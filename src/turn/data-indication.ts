@@ -1,4 +1,4 @@
-import { familyOf, formatAddress, type TransportAddress } from '../address.js';
+import { familyOf, type TransportAddress } from '../address.js';
 import type { DataPlaneEvent } from '../native/events.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { TRANSACTION_ID_BYTES } from '../stun/message.js';
@@ -47,11 +47,11 @@ export class DataIndications {
     this.#plane.send([{ side: 'client', tuple: allocation.origin.tuple, data }]);
   }
 
-  #isPermitted({ permissions, channelsOfPeers }: Allocation, peer: TransportAddress): boolean {
+  #isPermitted(allocation: Allocation, peer: TransportAddress): boolean {
     const now = this.#context.clock.monotonic();
-    const permission = permissions.get(peer.address);
+    const permission = allocation.permissions.get(peer.address);
     if (permission !== undefined && now < permission.expiresAt) return true;
-    const channel = channelsOfPeers.get(formatAddress(peer));
+    const channel = allocation.channelOf(peer);
     return channel?.state === 'bound' && now < channel.expiresAt;
   }
 }

@@ -58,7 +58,7 @@ function wantedOf(peers: readonly PermittedPeer[]): Permission[] {
   const wanted = new Map<string, Permission>();
   for (const { relayed, peer } of peers) {
     const { address } = peer;
-    const known = relayed.allocation.permissions.get(address) ?? wanted.get(address);
+    const known = relayed.allocation.permissions.get(address);
     wanted.set(address, known ?? new Permission(relayed, address));
   }
   return [...wanted.values()];

@@ -9,6 +9,7 @@ import { COMMON_METRICS } from '../../src/metrics/common-metrics.js';
 import { DIRECTORY_METRICS } from '../../src/metrics/directory-metrics.js';
 import type { LabelValues, Metric, Metrics } from '../../src/metrics/metric.js';
 import { RELAY_METRICS } from '../../src/metrics/relay-metrics.js';
+import { TURN_METRICS } from '../../src/metrics/turn-metrics.js';
 import { ROOT, readSource } from './source-files.js';
 
 export const METRICS_PAGE = 'docs/metrics.md';
@@ -16,8 +17,9 @@ export const METRICS_COMMAND = 'node --import tsx test/house/metrics-page.ts';
 
 /** The declarations by the heading of their table. */
 export const METRICS_BY_HEADING: Readonly<Record<string, Metrics>> = {
-  Both: COMMON_METRICS,
+  Common: COMMON_METRICS,
   Relay: RELAY_METRICS,
+  Turn: TURN_METRICS,
   Directory: DIRECTORY_METRICS,
 };
 

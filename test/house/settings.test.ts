@@ -5,11 +5,13 @@ import { COMMANDS } from '../../src/cli/commands/index.js';
 import { DIRECTORY_SPECS } from '../../src/directory/options.js';
 import type { Setting } from '../../src/options/option-spec.js';
 import { RELAY_SPECS } from '../../src/relay/options.js';
+import { TURN_SETTINGS } from '../../src/turn-server/option-specs.js';
 import { ROOT } from './source-files.js';
 
 const PROGRAMS: Readonly<Record<string, Readonly<Record<string, Setting>>>> = {
   directory: DIRECTORY_SPECS,
   relay: RELAY_SPECS,
+  turn: TURN_SETTINGS,
 };
 
 t.test('an option of the command line changes at the same time as its setting', async (t) => {

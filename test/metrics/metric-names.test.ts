@@ -49,7 +49,7 @@ t.test(
       [],
     );
     for (const [heading, metrics] of Object.entries(METRICS_BY_HEADING)) {
-      const prefix = heading === 'Both' ? 'turnpike_' : `turnpike_${heading.toLowerCase()}_`;
+      const prefix = heading === 'Common' ? 'turnpike_' : `turnpike_${heading.toLowerCase()}_`;
       t.ok(
         Object.keys(metrics).every((name) => name.startsWith(prefix)),
         heading,

@@ -1,12 +1,9 @@
 import { pino } from 'pino';
 import t from 'tap';
+import { BoundAddresses } from '../../src/http/forwarding-health.js';
 import { healthAnswer } from '../../src/http/health.js';
-import {
-  BoundAddresses,
-  type RelayHealthFacts,
-  relayHealth,
-} from '../../src/relay/relay-health.js';
-import { WORKER_SILENT_SECONDS, WorkerWatchdog } from '../../src/relay/worker-watchdog.js';
+import { WORKER_SILENT_SECONDS, WorkerWatchdog } from '../../src/native/worker-watchdog.js';
+import { type RelayHealthFacts, relayHealth } from '../../src/relay/relay-health.js';
 import { TestClock } from '../auth/test-clock.js';
 
 const registered = { state: 'registered', everRegistered: true, away: undefined } as const;

@@ -1,5 +1,6 @@
 /** The system's tools that the scripts of package.json use, with their Debian packages. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { findCommand, type SystemTool } from './system-packages.js';
 
 const MAKE: SystemTool = { name: 'make', debianPackage: 'make' };
@@ -32,6 +33,20 @@ export const CPP_TEST_TOOLS: readonly SystemTool[] = [
   },
 ];
 
+/** A library that coturn's test client needs. */
+const LIBEVENT: SystemTool = {
+  name: 'libevent_extra',
+  debianPackage: 'libevent-core-2.1-7 libevent-extra-2.1-7',
+  isThere: () => hasLibrary('libevent_extra-2.1.so.7'),
+};
+
+function hasLibrary(file: string): boolean {
+  const folders = ['/usr/lib', '/lib'].filter((folder) => existsSync(folder));
+  return folders.some((folder) =>
+    readdirSync(folder).some((name) => existsSync(join(folder, name, file))),
+  );
+}
+
 /** Tools that the tests run. */
 export const TEST_TOOLS: readonly SystemTool[] = [
   ...ADDON_TOOLS,
@@ -43,6 +58,7 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   { name: 'iptables-legacy', debianPackage: 'iptables' },
   { name: 'openssl', debianPackage: 'openssl' },
   { name: 'iperf3', debianPackage: 'iperf3' },
+  LIBEVENT,
   ...CPP_TEST_TOOLS,
 ];
 

@@ -11,42 +11,64 @@ import {
 import { TEST_TOOLS } from './system-tools.js';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const PROMETHEUS_FOLDER = join(ROOT, 'build', 'prometheus');
+
+/**
+ * A command of a Debian package that is unpacked into a folder of the build, not installed, because
+ * installing the package starts a server.
+ */
+class UnpackedTool implements SystemTool {
+  readonly #folder: string;
+
+  constructor(
+    readonly debianPackage: string,
+    readonly name: string,
+  ) {
+    this.#folder = join(ROOT, 'build', debianPackage);
+  }
+
+  /** Returns the command's path, installed or unpacked; undefined if there is none. */
+  find(): string | undefined {
+    return findCommand(this.name) ?? findIn(this.#folder, this.name);
+  }
+
+  isThere = () => this.find() !== undefined;
+
+  unpack = () => {
+    mkdirSync(dirname(this.#folder), { recursive: true });
+    const scratch = mkdtempSync(`${this.#folder}-`);
+    try {
+      downloadPackage(this.debianPackage, scratch);
+      rmSync(this.#folder, { recursive: true, force: true });
+      // The other files have links that lead nowhere, of which linters warn.
+      renameSync(join(scratch, 'usr', 'bin'), this.#folder);
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  };
+}
+
+function findIn(folder: string, command: string): string | undefined {
+  try {
+    return readdirSync(folder).includes(command) ? join(folder, command) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const PROMETHEUS = new UnpackedTool('prometheus', 'promtool');
+const COTURN = new UnpackedTool('coturn', 'turnutils_uclient');
 
 /**
  * Finds Prometheus' promtool: an installed one, or the one that the set-up unpacked.
  * @returns its path; undefined if there is none
  */
 export function promtool(): string | undefined {
-  return findCommand('promtool') ?? findIn(join(PROMETHEUS_FOLDER, 'usr', 'bin'));
+  return PROMETHEUS.find();
 }
 
-function findIn(folder: string): string | undefined {
-  try {
-    return readdirSync(folder).includes('promtool') ? join(folder, 'promtool') : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** It is unpacked, not installed, because Debian's package starts a server. */
-const PROMTOOL: SystemTool = {
-  name: 'promtool',
-  debianPackage: 'prometheus',
-  isThere: () => promtool() !== undefined,
-};
-
-/** Unpacks Debian's Prometheus into its folder of the build. */
-function unpackPrometheus(): void {
-  mkdirSync(dirname(PROMETHEUS_FOLDER), { recursive: true });
-  const scratch = mkdtempSync(`${PROMETHEUS_FOLDER}-`);
-  try {
-    downloadPackage(PROMTOOL.debianPackage, scratch);
-    rmSync(PROMETHEUS_FOLDER, { recursive: true, force: true });
-    renameSync(scratch, PROMETHEUS_FOLDER);
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+/** Finds coturn's test client, as `promtool`. */
+export function turnClient(): string | undefined {
+  return COTURN.find();
 }
 
 /**
@@ -57,7 +79,7 @@ function unpackPrometheus(): void {
 export function provideTestTools(): boolean {
   const missing = [
     ...provideTools(TEST_TOOLS, 'the tests'),
-    ...provideTools([PROMTOOL], 'the tests', unpackPrometheus),
+    ...[PROMETHEUS, COTURN].flatMap((tool) => provideTools([tool], 'the tests', tool.unpack)),
   ];
   if (missing.length > 0) {
     console.error(`Tests that need them are skipped: ${missingText(missing)}`);

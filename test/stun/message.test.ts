@@ -236,3 +236,32 @@ t.test('unknown comprehension-required attributes are listed once, in order', as
   const message = decoded(rawMessage(types.map((type) => attribute(type, Buffer.alloc(4)))));
   t.strictSame(message.unknownRequired(new Set([Realm])), [0x7abc, 0x0099]);
 });
+
+t.test('all addresses of a type are returned in order, or none if one is malformed', async (t) => {
+  const { XorPeerAddress } = AttributeType;
+  const first = { address: '192.0.2.1', port: 1 };
+  const second = { address: '2001:db8::2', port: 2 };
+  const written = () =>
+    new MessageWriter('request', 8, TRANSACTION_ID)
+      .address(XorPeerAddress, first)
+      .address(AttributeType.XorMappedAddress, first)
+      .address(XorPeerAddress, second);
+  t.strictSame(decoded(written()).addresses(XorPeerAddress), [first, second]);
+  t.strictSame(decoded(written()).addresses(Realm), []);
+  const malformed = written().bytes(XorPeerAddress, new Uint8Array(7));
+  t.equal(decoded(malformed).addresses(XorPeerAddress), undefined);
+});
+
+t.test('EVEN-PORT and the families of RFC 8656 are read strictly', async (t) => {
+  const { EvenPort, RequestedAddressFamily } = AttributeType;
+  const of = (type: number, bytes: readonly number[]) =>
+    decoded(rawMessage([attribute(type, Uint8Array.from(bytes))]));
+  t.equal(of(EvenPort, [0x80]).evenPortReserves(), true);
+  t.equal(of(EvenPort, [0x7f]).evenPortReserves(), false, 'the R bit alone');
+  t.equal(of(EvenPort, [0x80, 0]).evenPortReserves(), undefined);
+  t.equal(of(Realm, []).evenPortReserves(), undefined);
+  const family = (bytes: readonly number[]) =>
+    of(RequestedAddressFamily, bytes).addressFamilyNumber(RequestedAddressFamily);
+  t.equal(family([2, 9, 9, 9]), 2, 'the reserved bytes are ignored');
+  t.equal(family([2]), undefined);
+});

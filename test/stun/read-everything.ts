@@ -7,6 +7,8 @@ export function readEverything(message: StunMessage): void {
   for (const number of [...Object.values(AttributeType), 0x1234]) {
     message.has(number);
     message.address(number);
+    message.addresses(number);
+    message.addressFamilyNumber(number);
     message.u32(number);
     message.u64(number);
     message.text(number);
@@ -14,6 +16,7 @@ export function readEverything(message: StunMessage): void {
   message.channelNumber();
   message.lifetimeSeconds();
   message.requestedTransport();
+  message.evenPortReserves();
   message.connectionIdentifier();
   message.connectionRole();
   message.errorCode();

@@ -116,6 +116,15 @@ t.test("ERROR-CODE has the RFC's reason phrase unless another is given", async (
   t.strictSame(decoded(writer().errorCode(699)).errorCode(), { code: 699, reason: '' });
 });
 
+t.test('ADDRESS-ERROR-CODE and ICMP have the layout of RFC 8656', async (t) => {
+  const message = decoded(writer().addressErrorCode(2, 440).icmp(3, 4, 1_280));
+  const phrase = Buffer.from('Address Family not Supported');
+  const value = Buffer.concat([Buffer.from([2, 0, 4, 40]), phrase]);
+  t.strictSame(Buffer.from(message.get(AttributeType.AddressErrorCode) ?? []), value);
+  const icmp = Buffer.from([0, 0, 3 << 1, 4, 0, 0, 5, 0]);
+  t.strictSame(Buffer.from(message.get(AttributeType.Icmp) ?? []), icmp);
+});
+
 t.test('`length` is the length of the message so far', async (t) => {
   const growing = writer();
   t.equal(growing.length, 20);

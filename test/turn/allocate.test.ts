@@ -202,6 +202,14 @@ t.test('a retransmission joins an Allocate in progress, and gets its response la
   t.equal(late.code, 437, 'forgotten after 40 s');
 });
 
+t.test('no response is repeated to another user', async (t) => {
+  const client = new TurnClient(new TurnWorld());
+  const transactionId = TurnClient.transactionId();
+  t.equal((await client.allocate(() => {}, { transactionId })).messageClass, 'success');
+  const other = await client.allocate(() => {}, { transactionId, username: 'bob' });
+  t.equal(other.code, 437);
+});
+
 t.test('a refusal is repeated, too', async (t) => {
   const world = new TurnWorld();
   const client = new TurnClient(world);
@@ -251,6 +259,39 @@ t.test('a reservation ends after 30 s, and its port is freed', async (t) => {
     writer.bytes(ReservationToken, token);
   });
   t.equal(late.code, 508);
+});
+
+t.test('a busy data plane leaves a token valid, and a bound port ends it', async (t) => {
+  const world = new TurnWorld();
+  const first = await new TurnClient(world, { port: 1 }).allocate(evenPort(true));
+  const token = first.message.get(ReservationToken) ?? new Uint8Array();
+  const udp: Content = (writer) => {
+    writer.requestedTransport(UDP_PROTOCOL).bytes(ReservationToken, token);
+  };
+  const client = new TurnClient(world, { port: 2 });
+  const transactionId = TurnClient.transactionId();
+  world.plane.openError = new TurnpikeError('ERR_TURNPIKE_QUEUE_FULL', 'full');
+  t.same(await client.send(Method.Allocate, udp, { transactionId }), []);
+  t.equal(world.turn.relayedPorts, 2, 'the port stays reserved');
+  world.plane.openError = bindError('EADDRINUSE', { address: { address: '::', port: 0 } });
+  const refused = await client.ask(Method.Allocate, udp, { transactionId });
+  t.equal(refused.code, 508);
+  t.equal(world.turn.relayedPorts, 1);
+  world.plane.openError = undefined;
+  t.equal((await client.ask(Method.Allocate, udp)).code, 508, 'the token is used up');
+});
+
+t.test('a pair that cannot be opened is freed as a whole', async (t) => {
+  for (const errno of ['EADDRINUSE', 'EMFILE']) {
+    const world = new TurnWorld();
+    world.plane.openError = bindError(errno, { address: { address: '::', port: 0 } });
+    t.equal((await new TurnClient(world).allocate(evenPort(true))).code, 508);
+    t.equal(world.turn.relayedPorts, 0, errno);
+  }
+  const world = new TurnWorld();
+  world.plane.putErrors.set('allocation', 'ERR_TURNPIKE_LIMIT');
+  t.equal((await new TurnClient(world).allocate(evenPort(true))).code, 508);
+  t.equal(world.turn.relayedPorts, 0);
 });
 
 t.test('DONT-FRAGMENT is accepted', async (t) => {

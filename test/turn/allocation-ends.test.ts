@@ -101,6 +101,20 @@ t.test('an allocation expires, and frees its 5-tuple, its port and its user', as
   t.equal(world.turn.stats.ended.of('expired'), 1, 'no deadline of it is left');
 });
 
+t.test('nothing of an ended allocation expires later', async (t) => {
+  const { world, client } = scene();
+  await client.allocate();
+  await client.permit({ address: '198.51.100.9', port: 1 });
+  await client.bind(0x4000, PEER);
+  await client.refresh(0);
+  const calls: string[] = [];
+  world.plane.removePeerFlow = () => calls.push('removePeerFlow');
+  world.plane.removeClientFlow = () => calls.push('removeClientFlow');
+  world.plane.removeAllocation = () => calls.push('removeAllocation');
+  await world.pass(1_000);
+  t.same(calls, []);
+});
+
 t.test('the end of a socket ends its allocation', async (t) => {
   const { world, client } = scene();
   await client.allocate();

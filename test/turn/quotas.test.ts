@@ -42,14 +42,25 @@ t.test('a reservation counts for its user until it is used or expires', async (t
 });
 
 t.test('a token is used within the quota', async (t) => {
-  const { client } = scene();
+  const { client } = scene({ userQuota: 3 });
   const { message } = await client(1).allocate(pair);
   const token = message.get(AttributeType.ReservationToken) ?? new Uint8Array();
   const answer = await client(2).allocate((writer) => {
     writer.bytes(AttributeType.ReservationToken, token);
   });
   t.equal(answer.messageClass, 'success');
-  t.equal((await client(3).allocate()).code, 486);
+  t.equal((await client(3).allocate()).messageClass, 'success', 'the token counts once');
+  t.equal((await client(4).allocate()).code, 486);
+});
+
+t.test('a refused Allocate stays refused, though there is room when it is repeated', async (t) => {
+  const { client } = scene({ userQuota: 1 });
+  await client(1).allocate();
+  const transactionId = TurnClient.transactionId();
+  t.equal((await client(2).allocate(() => {}, { transactionId })).code, 486);
+  await client(1).refresh(0);
+  t.equal((await client(2).allocate(() => {}, { transactionId })).code, 486);
+  t.equal((await client(2).allocate()).messageClass, 'success');
 });
 
 t.test('a failed Allocate does not count', async (t) => {

@@ -101,13 +101,17 @@ t.test('a dual allocation is refreshed and deleted as a whole or by family', asy
   const v6 = { address: '2001:db8:9::1', port: 5 };
   await client.permit(PEER, v6);
   await client.bind(0x4000, v6);
+  await client.bind(0x4001, PEER);
   await client.ask(Method.Refresh, (writer) => {
     family(RequestedAddressFamily, 2)(writer);
     writer.u32(Lifetime, 0);
   });
   t.equal(world.turn.allocations, 1);
   t.equal([...world.plane.endpoints.values()][0]?.address.address, RELAY_V4.address);
-  t.equal(world.plane.clientFlows.size, 0, 'the channel of the other family is gone');
+  const channels = [...world.plane.clientFlows.values()].map(({ action }) => action);
+  t.match(channels, [{ peer: PEER }], 'the channel of the other family is gone');
+  t.equal(world.plane.peerFlows.size, 2, 'a permission and a channel');
+  t.equal((await client.bind(0x4001, { ...PEER, port: 1 })).code, 400, 'the channel is known');
   t.equal((await client.permit(v6)).code, 443);
   t.equal((await client.permit(PEER)).messageClass, 'success');
   await client.refresh(0);
@@ -151,6 +155,7 @@ t.test('an expired credential serves its allocation, and makes no other', async 
   t.equal((await client.permit(PEER)).messageClass, 'success');
   t.equal((await client.bind(0x4000, PEER)).messageClass, 'success');
   t.equal((await new TurnClient(world, { port: 9, username }).allocate()).code, 401);
+  t.equal((await new TurnClient(world, { port: 9, username }).refresh(600)).code, 401);
   const renewed = `${seconds + 900}:alice`;
   t.equal((await client.refresh(600, { username: renewed })).code, 441, 'the whole username');
   await client.refresh(0);

@@ -4,12 +4,14 @@ import { directoryCommand } from './directory.js';
 import { peerCommand } from './peer.js';
 import { relayCommand } from './relay.js';
 import { secretNewCommand, secretRelayCommand, secretTenantCommand } from './secret.js';
+import { turnCommand } from './turn.js';
 
 /** All commands, in the order of help. */
 export const COMMANDS: readonly CommandDefinition[] = [
   demoCommand,
   directoryCommand,
   relayCommand,
+  turnCommand,
   peerCommand,
   secretNewCommand,
   secretRelayCommand,

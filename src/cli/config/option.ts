@@ -104,9 +104,14 @@ export function settingsOf<T extends OptionTable>(
 
 /** A rule about the presence of several options. */
 export interface OptionRule {
-  /** `one`: exactly one of them; `at-most-one`: none or one of them; `together`: all or none. */
-  readonly type: 'one' | 'at-most-one' | 'together';
+  /**
+   * `one`: exactly one of them; `some`: at least one; `at-most-one`: none or one of them;
+   * `together`: all or none.
+   */
+  readonly type: 'one' | 'some' | 'at-most-one' | 'together';
   readonly options: readonly string[];
+  /** Why, for the message about missing ones. */
+  readonly because?: string;
 }
 
 /** Options of every command. */

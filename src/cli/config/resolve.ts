@@ -143,14 +143,15 @@ function ways(path: readonly string[], name: string): string {
 
 function checkRules(input: ConfigInput, given: ReadonlyMap<string, Given>): string[] {
   const problems: string[] = [];
-  for (const { type, options } of input.rules ?? []) {
+  for (const { type, options, because } of input.rules ?? []) {
     const present = options.filter((name) => given.has(name));
     const sources = present.map((name) => given.get(name)?.source);
     const all = options.map((name) => `--${optionKey(name)}`);
-    if (type !== 'together' && present.length > 1) {
+    if ((type === 'one' || type === 'at-most-one') && present.length > 1) {
       problems.push(`${sources.join(' and ')} exclude each other: give one`);
-    } else if (type === 'one' && present.length === 0) {
-      problems.push(`missing one of ${all.join(', ')}`);
+    } else if ((type === 'one' || type === 'some') && present.length === 0) {
+      const why = because === undefined ? '' : `: ${because}`;
+      problems.push(`missing ${type === 'one' ? '' : 'at least '}one of ${all.join(', ')}${why}`);
     } else if (type === 'together' && present.length > 0 && present.length < options.length) {
       problems.push(`${sources.join(' and ')}: ${all.join(' and ')} go together`);
     }
@@ -181,12 +182,18 @@ function checkGiven(option: OptionDefinition, { raw, source }: Given, wrong: str
     const checked = isText ? checkValue(option, text) : { ok: false as const, reason: undefined };
     if (checked.ok) return checked.value;
     const why = checked.reason === undefined ? '' : `: ${checked.reason}`;
-    return refuse(expectation(option), `${describe(text)}${why}`);
+    return refuse(expectation(option), `${described(option, text)}${why}`);
   };
   if (option.repeat !== true || !Array.isArray(raw)) return one(raw);
   const { itemsMax = ITEMS_MAX } = option;
   if (raw.length > 0 && raw.length <= itemsMax) return raw.map(one);
   return refuse(`1 to ${itemsMax} of ${expectation(option)}`, String(raw.length));
+}
+
+/** Describes a value for a message, except the text of a confidential one. */
+function described({ confidential }: OptionDefinition, value: unknown): string {
+  const isSecret = confidential === true && typeof value === 'string';
+  return isSecret ? `text of ${value.length} characters` : describe(value);
 }
 
 function absent(option: OptionDefinition): unknown {

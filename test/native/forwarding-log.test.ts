@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import t from 'tap';
-import { ForwardingLog } from '../../src/relay/forwarding-log.js';
+import { ForwardingLog } from '../../src/native/forwarding-log.js';
 
 function setUp() {
   const lines: { event: string; datagrams?: number }[] = [];

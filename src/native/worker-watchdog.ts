@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
-import type { DataPlane } from '../native/types.js';
+import type { DataPlane } from './types.js';
 
 /** Time without a sign of life after which a forwarding thread counts as stuck. */
 export const WORKER_SILENT_SECONDS = 5;

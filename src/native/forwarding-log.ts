@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
-import type { Counters } from '../native/counters.js';
+import type { Counters } from './counters.js';
 
 /** Interval of reading the counters, and minimum interval of lines about drops, ms. */
 const CHECK_MS = 5_000;

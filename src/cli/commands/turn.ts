@@ -1,0 +1,109 @@
+import { DRAIN_SECONDS_MAX, TURN_SETTINGS } from '../../turn-server/option-specs.js';
+import { type CommandContext, defineCommand } from '../command.js';
+import { type OptionTable, option, setting, settingFile, settingsOf } from '../config/option.js';
+import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
+
+/** Default time for which clients may finish after a stop signal, in seconds. */
+export const DRAIN_DEFAULT_SECONDS = 5;
+
+const TURN_OPTIONS = {
+  user: setting(TURN_SETTINGS, 'users'),
+  usersFile: settingFile(
+    TURN_SETTINGS.users,
+    'users, one a line: NAME:PASSWORD, or NAME:0xKEY with the MD5 key that coturn stores',
+  ),
+  authSecretFile: settingFile(
+    TURN_SETTINGS.authSecrets,
+    "shared secrets of time-limited credentials, one a line; coturn's static-auth-secret",
+  ),
+  listen: setting(TURN_SETTINGS, 'listen'),
+  relayAddress: setting(TURN_SETTINGS, 'relayAddresses'),
+  relayPorts: setting(TURN_SETTINGS, 'relayPorts'),
+  realm: setting(TURN_SETTINGS, 'realm'),
+  allowPeer: setting(TURN_SETTINGS, 'allowPeers'),
+  denyPeer: setting(TURN_SETTINGS, 'denyPeers'),
+  allowPrivatePeers: setting(TURN_SETTINGS, 'allowPrivatePeers'),
+  userQuota: setting(TURN_SETTINGS, 'userQuota'),
+  allocations: setting(TURN_SETTINGS, 'allocationsMax'),
+  workers: setting(TURN_SETTINGS, 'workers'),
+  drainSeconds: option(
+    { kind: 'integer', minimum: 0, maximum: DRAIN_SECONDS_MAX, default: DRAIN_DEFAULT_SECONDS },
+    'time that clients may finish in after a stop signal',
+    { changes: 'at start' },
+  ),
+  ...SERVER_OPTIONS,
+} as const satisfies OptionTable;
+
+type TurnContext = CommandContext<typeof TURN_OPTIONS>;
+
+/** `turnpike turn` */
+export const turnCommand = defineCommand({
+  path: ['turn'],
+  summary: 'run a TURN server: any WebRTC or ICE client can use it',
+  description:
+    'Runs a stand-alone TURN server over UDP (RFC 8656), which needs no directory. Any ICE ' +
+    'client can use it with a user of --user or --users-file, or with time-limited credentials ' +
+    'of --auth-secret-file. The start prints its URLs.',
+  options: TURN_OPTIONS,
+  rules: [
+    {
+      type: 'some',
+      options: ['user', 'usersFile', 'authSecretFile'],
+      because: 'without credentials it would relay for everybody; for example --user alice:secret',
+    },
+  ],
+  examples: [
+    { purpose: 'a server for one user', line: 'turnpike turn --user alice:secret' },
+    {
+      purpose: "behind a cloud provider's one-to-one NAT, users in a file, with metrics",
+      line:
+        'turnpike turn --relay-address 10.0.0.5/192.0.2.10 --realm turn.example.net \\\n' +
+        '  --users-file users.txt --http 127.0.0.1:9100',
+    },
+    {
+      purpose: 'time-limited credentials that a web service mints; peers in one private network',
+      line:
+        'turnpike turn --auth-secret-file turn.secret --user-quota 10 \\\n' +
+        '  --allow-peer 10.20.0.0/16',
+    },
+  ],
+  notes: [
+    'Peers in private, loopback and other special networks are refused unless --allow-peer or ' +
+      '--allow-private-peers allows them; the more specific of two ranges counts. Open the port ' +
+      'of --listen and the range of --relay-ports (UDP) in the firewall.',
+    'SIGTERM refuses new allocations, waits for the existing ones up to --drain-seconds, and ' +
+      'ends those that are left; a second signal ends it at once. docs/turn.md has more.',
+  ],
+  run: async (context) => runServer(context, await openTurnServer(context)),
+});
+
+async function openTurnServer(context: TurnContext): Promise<Server> {
+  const { options, logger } = context;
+  const { TurnServer } = await import('../../turn-server/index.js');
+  const { CredentialTexts } = await import('../turn/credential-texts.js');
+  const { startLines } = await import('../turn/start-lines.js');
+  const texts = await CredentialTexts.read(context);
+  const { users, authSecrets } = texts;
+  const settings = { ...settingsOf(TURN_OPTIONS, options), users, authSecrets };
+  const server = await TurnServer.open({ ...settings, logger });
+  const { urls, listen, relayAddresses } = server;
+  return {
+    service: {
+      health: () => server.health(),
+      metrics: () => server.metrics(),
+      close: () => server.close(),
+      update: ({ users: given, ...others }: Parameters<typeof server.update>[0]) => {
+        if (given === undefined) return server.update(others);
+        const asList = [given].flat();
+        server.update({ ...others, users: texts.withGiven(asList) });
+        texts.takeGiven(asList);
+      },
+    },
+    listening: [`TURN server at ${urls.join(', ')}`, { urls, listen, relayAddresses }],
+    notes: startLines(server, { ...options, users }),
+    stopping: 'draining: new clients are refused',
+    drain: { ms: options.drainSeconds * 1_000, run: (ms) => server.drain(ms / 1_000) },
+    files: texts.files(server),
+    words: { user: ({ user }) => `${(user as readonly string[]).length} users of --user` },
+  };
+}

@@ -1,0 +1,145 @@
+import { type Metrics, WORK_SECONDS } from './metric.js';
+
+const COUNTER_NAMES = { bound: 'names of counters: data-plane.md' } as const;
+
+/** Metrics of a TURN server. */
+export const TURN_METRICS = {
+  turnpike_turn_allocations: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Allocations that exist.',
+  },
+  turnpike_turn_allocations_limit: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Maximum number of allocations.',
+  },
+  turnpike_turn_allocations_ended_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Allocations that have ended, by reason.',
+    labels: { reason: ['deleted', 'expired', 'socket-failed', 'user-removed', 'server-stopped'] },
+  },
+  turnpike_turn_requests_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Successful requests of authenticated clients. `retransmitted` counts responses that were ' +
+      'sent again to a repeated request.',
+    labels: {
+      event: ['allocated', 'refreshed', 'permissions_created', 'channels_bound', 'retransmitted'],
+    },
+  },
+  turnpike_turn_refusals_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Requests of authenticated clients that were refused, by STUN code and reason.',
+    labels: {
+      code: { bound: 'STUN error codes' },
+      reason: { bound: 'reasons of refusals: turn.md' },
+    },
+  },
+  turnpike_turn_ended_packets_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Payloads that allocations had carried when they ended.',
+    labels: { direction: ['from_clients', 'to_clients'] },
+  },
+  turnpike_turn_ended_bytes_total: {
+    kind: 'counter',
+    unit: 'bytes',
+    help: 'Bytes of payload, without headers, that allocations had carried when they ended.',
+    labels: { direction: ['from_clients', 'to_clients'] },
+  },
+  turnpike_turn_icmp_errors_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'ICMP errors of peers that clients were told.',
+  },
+  turnpike_turn_batch_duration_seconds: {
+    kind: 'histogram',
+    unit: 'seconds',
+    help:
+      'Time to handle one batch of messages and events of the data plane. It blocks the event ' +
+      'loop.',
+    buckets: WORK_SECONDS,
+  },
+  turnpike_turn_client_messages_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'STUN messages from clients that were handed to the control plane.',
+    labels: { kind: ['requests', 'indications', 'malformed'] },
+  },
+  turnpike_turn_client_drops_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Requests of clients that got no response because a budget of their source was used up.',
+    labels: {
+      reason: ['over_binding_budget', 'over_challenge_budget', 'over_wrong_credential_budget'],
+    },
+  },
+  turnpike_turn_client_challenges_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Responses to requests that were not authenticated: 401, 438, and 400.',
+  },
+  turnpike_turn_authentication_failures_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Requests that were not authenticated. The first request of every client counts as ' +
+      '`no-integrity`.',
+    labels: { reason: { bound: 'reasons of failures, about 10' } },
+  },
+  turnpike_turn_log_lines_omitted_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Log lines that were left out because of their rate limit.',
+    labels: { event: ['allocation-ended', 'refused', 'not-authenticated', 'dropped'] },
+  },
+  turnpike_turn_draining: {
+    kind: 'gauge',
+    unit: 'boolean',
+    help: '1 while the server accepts no new allocations.',
+  },
+  turnpike_turn_bounds_met_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'What the server refused or dropped because a bound was reached, by bound.',
+    labels: { bound: { bound: 'bounds of the TURN server: turn.md' } },
+  },
+  turnpike_turn_faults_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Messages and timers whose handling failed by an internal error. Please report any.',
+  },
+  turnpike_turn_workers: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Forwarding threads.',
+  },
+  turnpike_turn_data_plane_datagrams_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Counters of the data plane in datagrams, except drops.',
+    labels: { name: COUNTER_NAMES },
+  },
+  turnpike_turn_data_plane_bytes_total: {
+    kind: 'counter',
+    unit: 'bytes',
+    help: 'Counters of the data plane in bytes of UDP payload.',
+    labels: { name: COUNTER_NAMES },
+  },
+  turnpike_turn_data_plane_operations_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Counters of the data plane in system calls, commands and events.',
+    labels: { name: COUNTER_NAMES },
+  },
+  turnpike_turn_data_plane_dropped_datagrams_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Datagrams that the data plane or the kernel dropped. The sum is all of them.',
+    labels: { reason: COUNTER_NAMES },
+  },
+} as const satisfies Metrics;

@@ -1,0 +1,2 @@
+export type { TurnServerOptions, TurnServerUpdate } from './options.js';
+export { TurnServer } from './turn-server.js';

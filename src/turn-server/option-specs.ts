@@ -1,0 +1,148 @@
+import { FORWARDING_SPECS } from '../native/option-specs.js';
+import { HOST_SPECS } from '../options/host.js';
+import type { Settings } from '../options/option-spec.js';
+import { SPECS } from '../options/shared-specs.js';
+import { REALM_CHARACTERS_MAX } from '../stun/attribute-types.js';
+import type { TurnServerOptions } from './options.js';
+
+/** Maximum users with a password of their own. */
+export const USERS_MAX = 65_536;
+
+/** Maximum shared secrets of time-limited credentials: the present one, and others that rotate. */
+export const AUTH_SECRETS_MAX = 16;
+
+/** Maximum relay addresses. */
+export const RELAY_ADDRESSES_MAX = 64;
+
+/** Maximum relayed transport addresses that `allocationsMax` can allow. */
+export const ALLOCATIONS_LIMIT = 1_000_000;
+
+/** Maximum time for which a server drains, in seconds: a day. */
+export const DRAIN_SECONDS_MAX = 86_400;
+
+/** Default UDP port of a TURN server (RFC 8656 section 3.1). */
+export const TURN_PORT = 3_478;
+
+/** A range of peers; `parsePeerRange` reads it. */
+const PEERS = {
+  kind: 'text',
+  pattern: '^[0-9A-Fa-f.:/ -]+$',
+  lengthMin: 2,
+  lengthMax: 100,
+  repeat: true,
+  words: 'an address, a prefix such as 10.0.0.0/8, or a range such as 10.0.0.1-10.0.0.9',
+  placeholder: 'CIDR',
+} as const;
+
+/** The settings of a TURN server. Data only, as `options/shared-specs.ts`. */
+export const TURN_SETTINGS = {
+  listen: {
+    ...FORWARDING_SPECS.addresses,
+    changes: 'at start',
+    itemsMin: 0,
+    description: 'UDP address for clients',
+    defaultText: `0.0.0.0:${TURN_PORT}, and [::]:${TURN_PORT} where there is IPv6`,
+  },
+  relayAddresses: {
+    kind: 'text',
+    pattern: '^[0-9A-Fa-f.:]+(/[0-9A-Fa-f.:]+)?$',
+    lengthMin: 2,
+    lengthMax: 93,
+    repeat: true,
+    itemsMax: RELAY_ADDRESSES_MAX,
+    words: 'an IP address, or two with a slash between, such as 10.0.0.5/192.0.2.10',
+    changes: 'at start',
+    description:
+      'IP of this host to relay from; behind a one-to-one NAT, after a slash, the one that ' +
+      'others see',
+    placeholder: 'IP[/ADVERTISED]',
+    defaultText: "this host's address by the default route of each family",
+  },
+  relayPorts: {
+    kind: 'text',
+    pattern: '^[0-9]{1,5}-[0-9]{1,5}$',
+    lengthMin: 3,
+    lengthMax: 11,
+    words: 'MIN-MAX, two ports',
+    default: '49152-65535',
+    changes: 'at start',
+    description: 'UDP ports to relay from, on every relay address',
+    placeholder: 'MIN-MAX',
+  },
+  realm: {
+    kind: 'text',
+    pattern: '^[^\\p{Cc}"\\\\]+$',
+    lengthMin: 1,
+    lengthMax: REALM_CHARACTERS_MAX,
+    words: `text of 1 to ${REALM_CHARACTERS_MAX} characters, such as a domain name`,
+    default: 'turnpike',
+    changes: 'at start',
+    description: 'realm of the credentials; 0x keys are made for one realm',
+    placeholder: 'NAME',
+  },
+  users: {
+    kind: 'text',
+    pattern: '^[^:\\p{Cc}]+:\\P{Cc}+$',
+    lengthMin: 3,
+    lengthMax: 1_024,
+    repeat: true,
+    itemsMax: USERS_MAX,
+    words: 'NAME:PASSWORD, or NAME:0xKEY',
+    confidential: true,
+    changes: 'while running',
+    description: 'a user; other users of this host see it in the list of processes',
+    placeholder: 'NAME:PASSWORD',
+  },
+  authSecrets: {
+    kind: 'text',
+    pattern: '^\\P{Cc}+$',
+    lengthMin: 1,
+    lengthMax: 1_024,
+    repeat: true,
+    itemsMax: AUTH_SECRETS_MAX,
+    words: 'text without control characters',
+    confidential: true,
+    changes: 'while running',
+    description: 'shared secret of time-limited credentials (REST)',
+  },
+  nonceSecret: {
+    ...SPECS.secret,
+    changes: 'at start',
+    description: 'key of nonces, which servers may share',
+    defaultText: 'a random one',
+  },
+  allowPeers: {
+    ...PEERS,
+    changes: 'while running',
+    description: 'peers that are allowed although they would be refused by default',
+  },
+  denyPeers: {
+    ...PEERS,
+    changes: 'while running',
+    description: 'peers that are refused although they would be allowed by default',
+  },
+  allowPrivatePeers: {
+    kind: 'boolean',
+    default: false,
+    changes: 'while running',
+    description: 'allow peers in private networks (10.0.0.0/8 and the like, fc00::/7)',
+  },
+  userQuota: {
+    kind: 'integer',
+    minimum: 1,
+    maximum: ALLOCATIONS_LIMIT,
+    changes: 'at start',
+    description: 'maximum allocations of one user',
+    defaultText: 'no quota',
+  },
+  allocationsMax: {
+    kind: 'integer',
+    minimum: 1,
+    maximum: ALLOCATIONS_LIMIT,
+    changes: 'at start',
+    description: 'maximum allocations, each of which takes a port and an open file',
+    defaultText: 'as many as ports and open files (ulimit -n) allow',
+  },
+  workers: { ...FORWARDING_SPECS.workers, changes: 'at start' },
+  ...HOST_SPECS,
+} as const satisfies Settings<TurnServerOptions>;

@@ -1,0 +1,47 @@
+import type { AddressInput } from '../address.js';
+import type { HostOptions } from '../options/host.js';
+import type { Checked, OneOrMore } from '../options/option-spec.js';
+import type { Update } from '../options/update.js';
+import type { TURN_SETTINGS } from './option-specs.js';
+
+/** Options of `TurnServer.open`. At least one user or one shared secret is required. */
+export interface TurnServerOptions extends HostOptions {
+  /**
+   * UDP addresses for clients, up to 16; port 0 takes a free one. Default: port 3478 of 0.0.0.0
+   * and, if the host has IPv6, of [::].
+   */
+  readonly listen?: OneOrMore<AddressInput> | undefined;
+  /**
+   * IPs of this host that relayed transport addresses are bound to, as `IP` or, behind a one-to-one
+   * NAT, `IP/ADVERTISED`. Default: the host's address by the default route of each family.
+   */
+  readonly relayAddresses?: OneOrMore<string> | undefined;
+  /** Ports of relayed transport addresses, `MIN-MAX`. Default `49152-65535`. */
+  readonly relayPorts?: string | undefined;
+  /** Realm of the credentials, 1 to 127 characters. Default `turnpike`. */
+  readonly realm?: string | undefined;
+  /** Users as `NAME:PASSWORD`, or `NAME:0xKEY` with coturn's MD5 key in hexadecimal. */
+  readonly users?: OneOrMore<string> | undefined;
+  /** Shared secrets of time-limited credentials, as coturn's `static-auth-secret`. */
+  readonly authSecrets?: OneOrMore<string> | undefined;
+  /** Key of nonces, 32 bytes. Servers with the same one accept each other's. Default: random. */
+  readonly nonceSecret?: Uint8Array | undefined;
+  /** Peers that are allowed although they would be refused: addresses and prefixes. */
+  readonly allowPeers?: OneOrMore<string> | undefined;
+  /** Peers that are refused although they would be allowed: addresses and prefixes. */
+  readonly denyPeers?: OneOrMore<string> | undefined;
+  /** Whether peers in private networks are allowed. Default false. */
+  readonly allowPrivatePeers?: boolean | undefined;
+  /** Maximum allocations of one user. Default: no quota. */
+  readonly userQuota?: number | undefined;
+  /** Maximum allocations. Default: as many as ports and file descriptors allow. */
+  readonly allocationsMax?: number | undefined;
+  /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */
+  readonly workers?: number | undefined;
+}
+
+/** Settings of `TurnServer#update`: those that can change while a server runs. */
+export type TurnServerUpdate = Update<TurnServerOptions, typeof TURN_SETTINGS>;
+
+/** Validated options of `TurnServer.open`. */
+export type CheckedTurnServerOptions = Checked<TurnServerOptions, typeof TURN_SETTINGS>;

@@ -1,0 +1,45 @@
+import { availableParallelism } from 'node:os';
+import type { TransportAddress } from '../address.js';
+import { readDescriptors } from '../http/file-descriptors.js';
+import { WORKERS_DEFAULT_MAX } from '../native/option-specs.js';
+import type { PortRange, RelayedAddress } from '../turn/index.js';
+import { type AllocationsLimit, allocationsLimit } from './allocations-limit.js';
+import { hasIpv6 } from './local-addresses.js';
+import { TURN_PORT } from './option-specs.js';
+import type { CheckedTurnServerOptions } from './options.js';
+import { parsePortRange, portCount } from './port-range.js';
+import { defaultRelayAddresses, parseRelayAddress } from './relay-addresses.js';
+
+/** What a server opens: its options, with what this host gives in place of those left out. */
+export interface ServingPlan extends AllocationsLimit {
+  readonly listen: readonly TransportAddress[];
+  readonly relayAddresses: readonly RelayedAddress[];
+  readonly ports: PortRange;
+  readonly workers: number;
+}
+
+/**
+ * Completes the options of a server from this host: its IPv6, default routes, CPUs and limit of
+ * open files.
+ * @throws TurnpikeError as `parsePortRange`, `parseRelayAddress` and `defaultRelayAddresses`
+ */
+export async function servingPlan(options: CheckedTurnServerOptions): Promise<ServingPlan> {
+  const ports = parsePortRange(options.relayPorts);
+  const given = options.relayAddresses.map(parseRelayAddress);
+  const listen = options.listen.length > 0 ? options.listen : await defaultListen();
+  const relayAddresses = given.length > 0 ? given : await defaultRelayAddresses(listen);
+  const workers = options.workers ?? Math.min(WORKERS_DEFAULT_MAX, availableParallelism());
+  const resources = {
+    ports: relayAddresses.length * portCount(ports),
+    workers,
+    descriptors: readDescriptors(),
+  };
+  const limit = allocationsLimit(resources, options.allocationsMax);
+  return { listen, relayAddresses, ports, workers, ...limit };
+}
+
+async function defaultListen(): Promise<TransportAddress[]> {
+  const port = TURN_PORT;
+  const ipv4 = { address: '0.0.0.0', port };
+  return (await hasIpv6()) ? [ipv4, { address: '::', port }] : [ipv4];
+}

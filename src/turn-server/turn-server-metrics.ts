@@ -1,0 +1,97 @@
+import type { BoundWatch } from '../logging/bound-watch.js';
+import { MetricRegistry } from '../metrics/metric-registry.js';
+import { TURN_METRICS } from '../metrics/turn-metrics.js';
+import { counterRows } from '../native/counter-rows.js';
+import type { DataPlane } from '../native/types.js';
+import { REFUSALS } from '../turn/refusals.js';
+import type { TurnCore } from './turn-core.js';
+
+/** What is measured of a TURN server. */
+export interface MeasuredTurnServer {
+  readonly core: TurnCore;
+  readonly plane: Pick<DataPlane, 'counters' | 'workers'>;
+  readonly bounds: BoundWatch;
+  readonly allocationsMax: number;
+}
+
+/**
+ * What a TURN server measures, as `TURN_METRICS` declares it. Labels are of bounded cardinality:
+ * never a user or an address.
+ */
+export class TurnServerMetrics {
+  readonly #registry = new MetricRegistry(TURN_METRICS, 'turn');
+
+  constructor(measured: MeasuredTurnServer) {
+    const { core, bounds } = measured;
+    this.#showAllocations(measured);
+    this.#showClients(core);
+    this.#showDataPlane(measured);
+    this.#registry.value('turnpike_turn_draining', () => Number(core.draining));
+    this.#registry.value('turnpike_turn_faults_total', () => core.faults);
+    this.#registry.byLabel('turnpike_turn_bounds_met_total', () => bounds.counts());
+    this.#registry.add(core.batchSeconds);
+  }
+
+  /** All metrics in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#registry.text();
+  }
+
+  #showAllocations({ core: { turn }, allocationsMax }: MeasuredTurnServer): void {
+    const registry = this.#registry;
+    const { stats } = turn;
+    registry.value('turnpike_turn_allocations', () => turn.allocations);
+    registry.value('turnpike_turn_allocations_limit', () => allocationsMax);
+    registry.byLabel('turnpike_turn_allocations_ended_total', () => stats.ended.entries());
+    registry.byLabel('turnpike_turn_requests_total', () => stats.requests);
+    registry.byLabels('turnpike_turn_refusals_total', () =>
+      Array.from(stats.refusals.entries(), ([reason, count]) => [
+        { code: String(REFUSALS[reason]), reason },
+        count,
+      ]),
+    );
+    registry.byLabel('turnpike_turn_ended_packets_total', () => ({
+      from_clients: stats.traffic.packets_from_clients,
+      to_clients: stats.traffic.packets_to_clients,
+    }));
+    registry.byLabel('turnpike_turn_ended_bytes_total', () => ({
+      from_clients: stats.traffic.bytes_from_clients,
+      to_clients: stats.traffic.bytes_to_clients,
+    }));
+    registry.value('turnpike_turn_icmp_errors_total', () => stats.icmp_errors);
+  }
+
+  #showClients({ server, log }: TurnCore): void {
+    const registry = this.#registry;
+    const { client, authentication } = server.stats;
+    registry.byLabel('turnpike_turn_client_messages_total', () => {
+      const { requests, indications, malformed } = client;
+      return { requests, indications, malformed };
+    });
+    registry.byLabel('turnpike_turn_client_drops_total', () => {
+      const { over_binding_budget, over_challenge_budget, over_wrong_credential_budget } = client;
+      return { over_binding_budget, over_challenge_budget, over_wrong_credential_budget };
+    });
+    registry.value('turnpike_turn_client_challenges_total', () => client.challenges);
+    registry.byLabel('turnpike_turn_authentication_failures_total', () => authentication.entries());
+    registry.byLabel('turnpike_turn_log_lines_omitted_total', () => log.omitted);
+  }
+
+  #showDataPlane({ plane }: MeasuredTurnServer): void {
+    const registry = this.#registry;
+    registry.value('turnpike_turn_workers', () => plane.workers);
+    registry.byLabel(
+      'turnpike_turn_data_plane_datagrams_total',
+      counterRows(plane, 'datagrams', false),
+    );
+    registry.byLabel('turnpike_turn_data_plane_bytes_total', counterRows(plane, 'bytes', false));
+    registry.byLabel(
+      'turnpike_turn_data_plane_operations_total',
+      counterRows(plane, 'operations', false),
+    );
+    registry.byLabel(
+      'turnpike_turn_data_plane_dropped_datagrams_total',
+      counterRows(plane, 'datagrams', true),
+    );
+  }
+}

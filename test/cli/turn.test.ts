@@ -1,0 +1,197 @@
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { parseAddress } from '../../src/address.js';
+import { startLines } from '../../src/cli/turn/start-lines.js';
+import { turnClient } from '../setup/test-tools.js';
+import { RELAY_PORTS, TurnSocket } from '../turn-server/turn-socket.js';
+import { turnpike } from './in-process.js';
+import { Spawned } from './spawned.js';
+
+t.setTimeout(120_000);
+
+const LOOPBACK = [
+  ...['turn', '--listen', '127.0.0.1:0', '--relay-address', '127.0.0.1', '--workers', '1'],
+  ...['--allow-peer', '127.0.0.0/8', '--relay-ports', RELAY_PORTS],
+];
+
+/** Starts a server. @returns it, and the address that it listens on */
+async function serverOf(t: Test, ...more: string[]) {
+  const server = new Spawned([...LOOPBACK, ...more]);
+  t.teardown(() => server.kill());
+  const { urls, http } = await server.logged({ event: 'listening' });
+  const [, address = ''] = /^turn:(.*)\?transport=udp$/.exec(String((urls as string[])[0])) ?? [];
+  return { server, at: parseAddress(address), http };
+}
+
+async function clientOf(t: Test, at: ReturnType<typeof parseAddress>, username: string) {
+  const client = await TurnSocket.open(at, { username, password: 'secret' });
+  t.teardown(() => client.close());
+  return client;
+}
+
+t.test('without a source of credentials it ends with 2 and says what to do', async (t) => {
+  const { exitCode, stderr } = await turnpike(['turn']);
+  t.equal(exitCode, 2);
+  t.match(stderr, /missing at least one of --user, --users-file, --auth-secret-file/);
+  t.match(stderr, /--user alice:secret/);
+});
+
+t.test('wrong credentials end with 2, and their text is not shown', async (t) => {
+  const folder = t.testdir({ empty: '\n', comment: '# alice:secret\n', users: 'a:b\nnocolon\n' });
+  const table: [string[], RegExp][] = [
+    [['--user', 'topsecret'], /--user: expected NAME:PASSWORD/],
+    [['--user', 'a:topsecret', '--user', 'a:topsecret'], /--user: the name is that of --user/],
+    [['--users-file', join(folder, 'users')], /--users-file .*users line 2: .*no colon/],
+    [['--users-file', join(folder, 'empty')], /--users-file .*it is empty/],
+    [['--users-file', join(folder, 'comment')], /would relay for everybody/],
+    [['--users-file', join(folder, 'absent')], /--users-file .*absent/],
+    [['--auth-secret-file', join(folder, 'absent')], /--auth-secret-file .*absent/],
+  ];
+  for (const [flags, message] of table) {
+    const { exitCode, stderr } = await turnpike([...LOOPBACK, ...flags]);
+    t.equal(exitCode, 2, flags.join(' '));
+    t.match(stderr, message);
+    t.notMatch(stderr, /topsecret|nocolon/);
+  }
+});
+
+t.test('start lines name addresses, bounds, refused peers and a test', async (t) => {
+  const server = {
+    addresses: [{ address: '192.0.2.10', port: 3_478 }],
+    relayAddresses: [{ address: '10.0.0.5', advertised: '192.0.2.10' }],
+    allocationsLimit: { allocationsMax: 16_384, because: 'ports' },
+  } as const;
+  const facts = {
+    relayPorts: '49152-65535',
+    allowPeer: [],
+    denyPeer: [],
+    allowPrivatePeers: false,
+    users: ["o'hara:secret"],
+  };
+  const text = (change: Partial<typeof facts> | object = {}) =>
+    startLines(server, { ...facts, ...change }).map(([line]) => line);
+  t.strictSame(text(), [
+    'relays from 10.0.0.5 (seen as 192.0.2.10), UDP ports 49152-65535; up to 16384 allocations, ' +
+      'as many as its ports allow',
+    'refuses peers: loopback, link-local, private, shared (100.64.0.0/10), multicast and other ' +
+      "special addresses, and this host's own",
+    "test it with coturn's client: turnutils_uclient -u 'o'\\''hara' -w PASSWORD -p 3478 -y " +
+      '-n 10 -m 2 192.0.2.10',
+  ]);
+  const lists = { allowPeer: ['10.1.0.0/16'], denyPeer: ['192.0.2.0/24'] };
+  t.match(text(lists)[1], /and 192\.0\.2\.0\/24; allows 10\.1\.0\.0\/16$/);
+  t.match(text({ allowPrivatePeers: true })[1], /^refuses peers: loopback, link-local, multicast/);
+  t.match(text({ users: [] })[2], /-u USER -W SECRET /);
+});
+
+t.test('it serves, and SIGHUP takes other users, secrets and peers', async (t) => {
+  const folder = t.testdir();
+  const write = (name: string, text: string) =>
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+  write('users', 'bob:secret\n');
+  write('turn.yaml', 'users-file: users\nuser: alice:secret\nhttp: 127.0.0.1:0\n');
+  const { server, at, http } = await serverOf(t, '--config', join(folder, 'turn.yaml'));
+  const allocates = async (username: string) =>
+    (await clientOf(t, at, username)).allocate().then(
+      () => true,
+      () => false,
+    );
+  t.strictSame([await allocates('alice'), await allocates('bob')], [true, true]);
+  t.match(await (await fetch(`${http}/readyz`)).json(), { status: 'ok' });
+  t.match(await (await fetch(`${http}/metrics`)).text(), /^turnpike_turn_allocations 2$/m);
+
+  write('users', '# bob is gone\ncarl:secret\n');
+  write('turn.yaml', 'users-file: users\nuser: dora:secret\nrealm: other\ndeny-peer: 127.0.0.9\n');
+  server.child.kill('SIGHUP');
+  t.match(await server.logged({ event: 'reload', item: 'users-file' }), { result: 'changed' });
+  t.match(await server.logged({ event: 'reload', item: 'user' }), {
+    result: 'changed',
+    msg: '1 users of --user',
+  });
+  t.match(await server.logged({ event: 'reload', item: 'realm' }), { result: 'restart-needed' });
+  const found = await Promise.all(['alice', 'bob', 'carl', 'dora'].map(allocates));
+  t.strictSame(found, [false, false, true, true]);
+  const carl = await clientOf(t, at, 'carl');
+  await carl.allocate();
+  t.equal(await carl.permit({ address: '127.0.0.9', port: 1 }), 403);
+  t.equal(await carl.permit({ address: '127.0.0.8', port: 1 }), undefined);
+
+  write('users', 'broken\n');
+  server.child.kill('SIGHUP');
+  const kept = () =>
+    server.log.find(({ item, result }) => item === 'users-file' && result === 'kept');
+  while (kept() === undefined) await delay(10);
+  t.ok(await allocates('carl'), 'the users before stay');
+  t.notMatch(server.logText, /:secret/);
+});
+
+t.test('SIGTERM ends it at once if it is idle, else after --drain-seconds', async (t) => {
+  const users = ['--user', 'alice:secret'];
+  const idle = await serverOf(t, ...users, '--drain-seconds', '600');
+  idle.server.child.kill('SIGTERM');
+  t.match(await idle.server.ended, { exitCode: 0, signal: null });
+
+  const busy = await serverOf(t, ...users, '--drain-seconds', '1');
+  const client = await clientOf(t, busy.at, 'alice');
+  const relayed = await client.allocate();
+  const begin = performance.now();
+  busy.server.child.kill('SIGTERM');
+  await busy.server.logged({ event: 'stopping' });
+  t.equal(await client.refresh(600), undefined, 'a draining server serves what is there');
+  t.match(await busy.server.ended, { exitCode: 0, signal: null });
+  t.ok(performance.now() - begin >= 1_000);
+  t.match(await busy.server.logged({ event: 'allocation-ended' }), { reason: 'server-stopped' });
+  const socket = createSocket('udp4').bind(relayed.port, '127.0.0.1');
+  await once(socket, 'listening');
+  socket.close();
+});
+
+t.test('a killed server leaves no port behind', async (t) => {
+  const { server, at } = await serverOf(t, '--user', 'alice:secret');
+  const relayed = [];
+  for (let count = 0; count < 20; count += 1) {
+    relayed.push(await (await clientOf(t, at, 'alice')).allocate());
+  }
+  await server.kill();
+  for (const { address, port } of [at, ...relayed]) {
+    const socket = createSocket('udp4').bind(port, address);
+    await once(socket, 'listening');
+    socket.close();
+  }
+});
+
+const UCLIENT = turnClient();
+
+/** Flags of coturn's client, by what they test. */
+const WAYS: Readonly<Record<string, readonly string[]>> = {
+  'channels, between two of its clients': ['-y'],
+  'Send indications': ['-y', '-s'],
+  'DONT-FRAGMENT and padded channels': ['-y', '-g', '-D'],
+  'a time-limited credential': ['-y', '-W', 'shared secret'],
+};
+
+const skip = UCLIENT === undefined && "coturn's turnutils_uclient is not there";
+t.test("coturn's client loses nothing", { skip }, async (t) => {
+  const folder = t.testdir();
+  const secrets = join(folder, 'secrets');
+  writeFileSync(secrets, 'shared secret\n', { mode: 0o600 });
+  const flags = ['--user', 'alice:secret', '--auth-secret-file', secrets];
+  const { at } = await serverOf(t, ...flags);
+  for (const [name, way] of Object.entries(WAYS)) {
+    const base = ['-u', 'alice', '-w', 'secret', '-p', String(at.port), '-n', '5', '-m', '1'];
+    const client = spawn(UCLIENT ?? '', [...base, ...way, '127.0.0.1']);
+    let output = '';
+    client.stdout.on('data', (chunk: Buffer) => {
+      output += String(chunk);
+    });
+    const [code] = await once(client, 'close');
+    t.equal(code, 0, name);
+    t.match(output, /Total lost packets 0 /, name);
+    t.match(output, /tot_send_msgs=([1-9]\d*), tot_recv_msgs=\1\n/, name);
+  }
+});

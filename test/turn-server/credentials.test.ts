@@ -1,0 +1,62 @@
+import t from 'tap';
+import { hostIps } from '../../src/http/forwarding-health.js';
+import { Credentials } from '../../src/turn-server/credentials.js';
+import { parseRelayAddress } from '../../src/turn-server/relay-addresses.js';
+import { ReplaceablePeerPolicy } from '../../src/turn-server/replaceable-peer-policy.js';
+
+const KEY = `0x${'ab'.repeat(16)}`;
+
+t.test('a server needs a user or a shared secret', async (t) => {
+  const code = 'ERR_TURNPIKE_CONFIG';
+  const none = { users: [], authSecrets: [] };
+  t.throws(() => new Credentials('r', none), { code, message: /`users` or `authSecrets`/ });
+  t.ok(new Credentials('r', { ...none, users: ['a:b'] }).verifier.find('a'));
+  t.ok(new Credentials('r', { ...none, authSecrets: ['s'] }).verifier.find('1893456000:a'));
+});
+
+t.test('only a server that knows all names beforehand asks for USERHASH', async (t) => {
+  const realmOf = (users: string[], authSecrets: string[]) =>
+    new Credentials('r', { users, authSecrets }).verifier.realm;
+  t.equal(realmOf(['a:b'], []).usernameAnonymity, true);
+  t.equal(realmOf(['a:b'], ['s']).usernameAnonymity, false);
+  t.equal(realmOf([], ['s']).usernameAnonymity, false);
+});
+
+t.test('credentials are replaced together or not at all', async (t) => {
+  const credentials = new Credentials('r', { users: ['a:b', `c:${KEY}`], authSecrets: [] });
+  const { verifier } = credentials;
+  t.strictSame(credentials.md5Only, ['c']);
+  t.throws(() => credentials.prepare({ users: [] }), { code: 'ERR_TURNPIKE_CONFIG' });
+  t.throws(() => credentials.prepare({ users: ['no colon'] }), { code: 'ERR_TURNPIKE_SECRET' });
+  const take = credentials.prepare({ users: [], authSecrets: ['s'] });
+  t.ok(verifier.find('a'), 'as before until it is taken');
+  take();
+  t.equal(verifier.find('a'), undefined);
+  t.ok(verifier.find('1893456000:a'));
+  t.strictSame(credentials.md5Only, []);
+  t.throws(() => credentials.prepare({ authSecrets: [] }), 'no user is left');
+});
+
+t.test('a message about a credential does not show it', async (t) => {
+  try {
+    new Credentials('r', { users: ['fine:secret', 'topsecret'], authSecrets: [] });
+    t.fail('it throws');
+  } catch (error) {
+    t.match(String(error), /`users\[1\]`/);
+    t.notMatch(String(error), /topsecret/);
+  }
+});
+
+t.test('lists of peers are replaced, and this host is refused', async (t) => {
+  const lists = { allowPeers: ['10.1.0.0/16'], denyPeers: [], allowPrivatePeers: false };
+  const policy = new ReplaceablePeerPolicy(lists, [parseRelayAddress('198.41.0.4')]);
+  const verdicts = (...ips: string[]) => ips.map((ip) => policy.check(ip));
+  t.strictSame(verdicts('10.1.2.3', '10.2.2.3', '198.41.0.4'), ['allowed', 'denied', 'allowed']);
+  t.throws(() => policy.prepare({ denyPeers: ['10.0.0.0/33'] }), { code: 'ERR_TURNPIKE_CONFIG' });
+  policy.prepare({ denyPeers: ['198.41.0.0/24'] })();
+  t.strictSame(verdicts('10.1.2.3', '198.41.0.5'), ['allowed', 'denied'], 'the others stay');
+  policy.prepare({ allowPeers: ['0.0.0.0/0'], denyPeers: [], allowPrivatePeers: true })();
+  t.strictSame(verdicts('10.2.2.3', '198.41.0.5', '127.0.0.1'), ['allowed', 'allowed', 'denied']);
+  const own = [...hostIps()].find((ip) => !ip.startsWith('127.') && ip !== '::1');
+  if (own !== undefined) t.equal(policy.check(own), 'denied', 'this host, although it is private');
+});

@@ -1,0 +1,221 @@
+import { createHmac } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { TurnServer, type TurnServerOptions } from '../../src/index.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
+import { Method } from '../../src/stun/methods.js';
+import { type Content, RELAY_PORTS, TurnSocket, type TurnUser, UdpSocket } from './turn-socket.js';
+
+const ALICE: TurnUser = { username: 'alice', password: 'secret' };
+
+t.setTimeout(120_000);
+
+const NO_IPV6 = existsSync('/proc/net/if_inet6') ? false : 'this host has no IPv6';
+
+/** Opens a server at 127.0.0.1, for peers at 127.0.0.2. */
+async function serverOf(t: Test, options: Partial<TurnServerOptions> = {}): Promise<TurnServer> {
+  const server = await TurnServer.open({
+    listen: '127.0.0.1:0',
+    relayAddresses: '127.0.0.1',
+    users: 'alice:secret',
+    relayPorts: RELAY_PORTS,
+    allowPeers: '127.0.0.0/8',
+    workers: 2,
+    ...options,
+  });
+  t.teardown(() => server.close());
+  return server;
+}
+
+async function clientOf(t: Test, server: TurnServer, user = ALICE): Promise<TurnSocket> {
+  const [at] = server.listen;
+  if (at === undefined) throw new Error('the server listens nowhere');
+  const client = await TurnSocket.open(at, user);
+  t.teardown(() => client.close());
+  return client;
+}
+
+async function peerAt(t: Test, ip: string): Promise<UdpSocket> {
+  const peer = await UdpSocket.at(ip);
+  t.teardown(() => peer.close());
+  return peer;
+}
+
+for (const integrity of ['sha1', 'sha256'] as const) {
+  t.test(`a client with ${integrity} has data carried both ways in every form`, async (t) => {
+    const server = await serverOf(t);
+    const client = await clientOf(t, server, { ...ALICE, integrity });
+    const peer = await peerAt(t, '127.0.0.2');
+    const relayed = await client.allocate();
+    t.equal(relayed.address, '127.0.0.1');
+    t.ok(relayed.port >= 61_000, 'in the range of relayed ports');
+    t.equal(server.allocations, 1);
+
+    peer.send('too early', relayed);
+    client.indicate('not permitted', peer.address);
+    t.equal(await client.permit(peer.address), undefined);
+    client.indicate('by indication', peer.address);
+    const sent = await peer.next();
+    t.strictSame([sent.data.toString(), sent.from], ['by indication', relayed]);
+    peer.send('back', relayed);
+    t.strictSame(await client.indicated(), { peer: peer.address, payload: 'back' });
+
+    for (const channel of [0x4000, 0x7fff]) {
+      const other = await peerAt(t, '127.0.0.3');
+      t.equal(await client.bind(channel, other.address), undefined);
+      client.channelData(channel, 'odd length');
+      const data = await other.next();
+      t.strictSame([data.data.toString(), data.from], ['odd length', relayed]);
+      other.send('on a channel', relayed);
+      t.strictSame(await client.onChannel(), { channel, payload: 'on a channel' });
+    }
+    t.strictSame([...peer.waiting, ...client.waiting], [], 'nothing else arrived');
+
+    t.equal(await client.refresh(0), undefined);
+    t.equal(server.allocations, 0);
+    client.indicate('too late', peer.address);
+    client.channelData(0x4000, 'too late');
+    peer.send('too late', relayed);
+    t.equal(await client.permit(peer.address), 437);
+    await delay(50);
+    t.strictSame([...peer.waiting, ...client.waiting], []);
+    await once(createSocket('udp4').bind(relayed.port, '127.0.0.1').unref(), 'listening');
+  });
+}
+
+t.test('two clients of one server reach each other by their relayed addresses', async (t) => {
+  const server = await serverOf(t);
+  const [a, b] = [await clientOf(t, server), await clientOf(t, server)];
+  const [atA, atB] = [await a.allocate(), await b.allocate()];
+  t.equal(await a.permit(atB), undefined);
+  t.equal(await b.bind(0x4001, atA), undefined);
+  a.indicate('ping', atB);
+  t.strictSame(await b.onChannel(), { channel: 0x4001, payload: 'ping' });
+  b.channelData(0x4001, 'pong');
+  t.strictSame(await a.indicated(), { peer: atB, payload: 'pong' });
+});
+
+t.test('peers that are not allowed get 403, in both ways to name them', async (t) => {
+  const server = await serverOf(t, { allowPeers: [], denyPeers: ['198.51.100.0/24'] });
+  const client = await clientOf(t, server);
+  await client.allocate();
+  const refused = ['127.0.0.2', '10.0.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1'];
+  for (const ip of [...refused, '0.0.0.0', '224.0.0.1', '198.51.100.7']) {
+    const peer = { address: ip, port: 80 };
+    t.equal(await client.permit(peer), 403, ip);
+    t.equal(await client.bind(0x4000, peer), 403, ip);
+  }
+  t.equal(await client.permit({ address: '198.41.0.4', port: 80 }), undefined);
+  server.update({ allowPrivatePeers: true });
+  t.equal(await client.permit({ address: '10.0.0.1', port: 80 }), undefined);
+  t.equal(await client.permit({ address: '127.0.0.2', port: 80 }), 403);
+});
+
+t.test('users, MD5 keys and time-limited credentials are known; others get 401', async (t) => {
+  const key = '0x2e8ba5c1ae6d26ea2e2fb16aa24b0d4a';
+  const server = await serverOf(t, {
+    realm: 'example.org',
+    users: ['alice:secret', `carl:${key}`],
+    authSecrets: ['old secret', 'new secret'],
+  });
+  const code = async (user: TurnUser) => {
+    const client = await clientOf(t, server, user);
+    const content: Content = (writer) => writer.requestedTransport(17);
+    return (await client.request(Method.Allocate, content)).errorCode()?.code;
+  };
+  const minted = (secret: string, seconds: number): TurnUser => {
+    const username = `${Math.floor(Date.now() / 1_000) + seconds}:dave`;
+    const password = createHmac('sha1', secret).update(username).digest('base64');
+    return { username, password };
+  };
+  t.equal(await code(ALICE), undefined);
+  t.equal(await code({ username: 'alice', password: 'wrong' }), 401);
+  t.equal(await code({ username: 'bob', password: 'secret' }), 401);
+  t.equal(await code(minted('old secret', 60)), undefined);
+  t.equal(await code(minted('new secret', 90)), undefined);
+  t.equal(await code(minted('another', 120)), 401);
+  t.equal(await code(minted('new secret', -60)), 401, 'expired');
+  t.equal(await code({ username: 'carl', password: 'wrong' }), 401);
+  t.match(await server.metrics(), /^turnpike_turn_allocations 3$/m);
+});
+
+t.test('a user that an update removes is refused from then on', async (t) => {
+  const server = await serverOf(t);
+  const client = await clientOf(t, server);
+  await client.allocate();
+  server.update({ users: 'bob:hidden' });
+  const other = await clientOf(t, server);
+  await t.rejects(other.allocate(), /401/);
+  const bob = await clientOf(t, server, { username: 'bob', password: 'hidden' });
+  await bob.allocate();
+});
+
+t.test('allocations and quotas have bounds, and readiness says when it is full', async (t) => {
+  const server = await serverOf(t, { allocationsMax: 2, users: ['alice:secret', 'bob:b'] });
+  const quota = await serverOf(t, { userQuota: 1 });
+  const alice = await clientOf(t, server);
+  await alice.allocate();
+  await (await clientOf(t, server)).allocate();
+  t.match(server.health(), { ready: false, reasons: [{ code: 'full' }] });
+  await t.rejects((await clientOf(t, server)).allocate(), /508/);
+  t.equal(await alice.refresh(0), undefined);
+  t.match(server.health(), { ready: true });
+  await (await clientOf(t, quota)).allocate();
+  await t.rejects((await clientOf(t, quota)).allocate(), /486/);
+});
+
+t.test('a draining server serves what is there, and waits for its end', async (t) => {
+  const server = await serverOf(t);
+  const client = await clientOf(t, server);
+  const peer = await peerAt(t, '127.0.0.2');
+  const relayed = await client.allocate();
+  await client.permit(peer.address);
+  const begin = performance.now();
+  await server.drain(0.1);
+  t.ok(performance.now() - begin >= 100);
+  t.equal(server.allocations, 1, 'not ended by the time alone');
+  await t.rejects((await clientOf(t, server)).allocate(), /508/);
+  const drained = server.drain(60);
+  peer.send('still served', relayed);
+  t.match(await client.indicated(), { payload: 'still served' });
+  t.equal(await client.refresh(0), undefined);
+  await drained;
+  t.equal(server.allocations, 0);
+});
+
+t.test('close frees every port and descriptor, whatever is allocated', async (t) => {
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  const before = descriptors();
+  const server = await serverOf(t);
+  const clients = await Promise.all(Array.from({ length: 40 }, () => clientOf(t, server)));
+  const relayed = await Promise.all(clients.map((each) => each.allocate()));
+  t.equal(new Set(relayed.map(({ port }) => port)).size, 40);
+  await server.close();
+  for (const client of clients) client.close();
+  await delay(50);
+  t.equal(descriptors(), before);
+  for (const { port } of relayed) {
+    const socket = createSocket('udp4').bind(port, '127.0.0.1');
+    await once(socket, 'listening');
+    socket.close();
+  }
+});
+
+t.test('IPv6 is relayed, and a host without that family says 440', { skip: NO_IPV6 }, async (t) => {
+  const both = await serverOf(t, {
+    listen: '[::1]:0',
+    relayAddresses: ['127.0.0.1', '::1'],
+    allowPeers: ['::1', '127.0.0.0/8'],
+  });
+  const asks6: Content = (writer) =>
+    writer.bytes(AttributeType.RequestedAddressFamily, Uint8Array.of(2, 0, 0, 0));
+  const client = await clientOf(t, both);
+  t.equal((await client.allocate(asks6)).address, '::1');
+  t.equal((await (await clientOf(t, both)).allocate()).address, '127.0.0.1', 'IPv4 by default');
+  t.equal(await client.permit({ address: '127.0.0.2', port: 1 }), 443);
+  const only4 = await clientOf(t, await serverOf(t));
+  await t.rejects(only4.allocate(asks6), /440/);
+});
