@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 862889507;
+inline constexpr uint32_t kBindingContract = 121958769;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -122,11 +122,12 @@ enum class Heard : uint8_t {
 };
 
 // Numbers in place of a channel number, in the keys of flows that match other datagrams than
-// ChannelData: those of peers at a relayed address, and Send indications of clients. An action with
-// the first one forwards as Data indications.
+// ChannelData: those of peers at a relayed address, and Send indications of clients to IPv4 and
+// IPv6 peers. An action with the first one forwards as Data indications.
 enum class FlowChannel : uint8_t {
   kNone = 0,
-  kSendIndication = 1,
+  kSendToIpv4 = 1,
+  kSendToIpv6 = 2,
 };
 
 // Kinds of punted records.

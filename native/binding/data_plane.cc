@@ -55,6 +55,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("putClientFlowToClient", &Plane::PutClientFlowToClient),
                       Plane::InstanceMethod("putClientFlowToPeer", &Plane::PutClientFlowToPeer),
                       Plane::InstanceMethod("putAllocation", &Plane::PutAllocation),
+                      Plane::InstanceMethod("putPeerFlow", &Plane::PutPeerFlow),
                       Plane::InstanceMethod("refreshClientFlow", &Plane::RefreshClientFlow),
                       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
                       Plane::InstanceMethod("flowNumber", &Plane::FlowNumber),

@@ -39,6 +39,7 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value PutClientFlowToClient(const Napi::CallbackInfo& info);
   Napi::Value PutClientFlowToPeer(const Napi::CallbackInfo& info);
   Napi::Value PutAllocation(const Napi::CallbackInfo& info);
+  Napi::Value PutPeerFlow(const Napi::CallbackInfo& info);
   Napi::Value RefreshClientFlow(const Napi::CallbackInfo& info);
   Napi::Value RemoveClientFlow(const Napi::CallbackInfo& info);
   Napi::Value FlowCounter(const Napi::CallbackInfo& info);

@@ -43,9 +43,22 @@ Napi::Value DataPlaneObject::PutAllocation(const Napi::CallbackInfo& info) {
   FlowAction action;
   action.kind = FlowAction::Kind::kAllocation;
   action.tuple = Read<FlowCommand>(scratch_).to;
+  const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   return ToValue(info,
-                 controller_->PutClientFlow(Argument(info, 0), SendKey(Read<FiveTuple>(scratch_)),
-                                            action, Argument(info, 1)));
+                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 2)));
+}
+
+Napi::Value DataPlaneObject::PutPeerFlow(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  FlowAction action;
+  action.kind = FlowAction::Kind::kClient;
+  action.channel = static_cast<uint16_t>(Argument(info, 1));
+  action.port_min = static_cast<uint16_t>(Argument(info, 2));
+  action.port_max = static_cast<uint16_t>(Argument(info, 3));
+  action.tuple = Read<FlowCommand>(scratch_).to;
+  return ToValue(info,
+                 controller_->PutClientFlow(Argument(info, 0), PeerKey(Read<FiveTuple>(scratch_)),
+                                            action, Argument(info, 4)));
 }
 
 Napi::Value DataPlaneObject::RefreshClientFlow(const Napi::CallbackInfo& info) {

@@ -39,21 +39,25 @@ Status AllocationForwarder::Allocate() {
   return Status::System("cannot read random bytes", errno);
 }
 
-Verdict AllocationForwarder::ForwardSend(const Packet& packet, Flow* flow, const Now& now,
-                                         SendResult* result) {
-  SendIndication indication;
-  if (!ReadSendIndication(packet.data, packet.length, &indication)) return Verdict::kSendMalformed;
+Verdict AllocationForwarder::ForwardSend(const SendIndication& send, Flow* flow, const Now& now,
+                                         FiveTuple* path) {
   if (!IsLive(flow, now)) return Verdict::kSendNoAllocation;
-  const TransportHandle relayed = flow->action.tuple.handle;
-  const FiveTuple peer{indication.peer, IpAddress{}, relayed};
-  if (indication.peer.port == 0 ||
-      (!IsLive(flows_.Find(PermissionKey(indication.peer.ip, relayed)), now) &&
-       !IsLive(flows_.Find(PeerKey(peer)), now))) {
+  const FiveTuple peer{send.peer, IpAddress{}, flow->action.tuple.handle};
+  if (send.peer.port == 0 ||
+      (FindPermission(peer, now) == nullptr && !IsLive(flows_.Find(PeerKey(peer)), now))) {
     return Verdict::kSendNoPermission;
   }
-  flow->traffic.Add(indication.payload_bytes, now.monotonic_second);
-  *result = {peer, indication.payload, indication.payload_bytes, indication.dont_fragment};
+  flow->traffic.Add(send.payload_bytes, now.monotonic_second);
+  *path = peer;
   return Verdict::kClientToPeer;
+}
+
+Flow* AllocationForwarder::FindPermission(const FiveTuple& peer, const Now& now) {
+  Flow* const permission = flows_.Find(PermissionKey(peer.remote.ip, peer.handle));
+  if (!IsLive(permission, now)) return nullptr;
+  const FlowAction& action = permission->action;
+  const uint16_t port = peer.remote.port;
+  return port >= action.port_min && port <= action.port_max ? permission : nullptr;
 }
 
 void AllocationForwarder::ClassifyPeer(const Packet& packet, PeerLookup* lookup) const {
@@ -69,8 +73,7 @@ Flow* AllocationForwarder::FindPeerFlow(const PeerLookup& lookup, const Now& now
   if (tuple.remote.port == 0) return nullptr;
   Flow* const with_channel = flows_.Find(lookup.key, lookup.hash);
   if (IsLive(with_channel, now)) return with_channel;
-  Flow* const permission = flows_.Find(PermissionKey(tuple.remote.ip, tuple.handle));
-  return IsLive(permission, now) ? permission : nullptr;
+  return FindPermission(tuple, now);
 }
 
 Verdict AllocationForwarder::ForwardPeer(const Packet& packet, Flow* flow, const Now& now) {

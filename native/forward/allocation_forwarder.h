@@ -21,14 +21,6 @@ struct PeerLookup {
   FlowKey key;
 };
 
-// The result for a Send indication.
-struct SendResult {
-  FiveTuple path;
-  const uint8_t* payload;
-  uint16_t payload_bytes;
-  bool dont_fragment;
-};
-
 class AllocationForwarder {
  public:
   explicit AllocationForwarder(FlowTable& flows) : flows_(flows) {}
@@ -36,9 +28,9 @@ class AllocationForwarder {
   // Reads the key of transaction ids. Call before any other method.
   Status Allocate();
 
-  // Returns the verdict for a Send indication with the flow of its lookup, or null. Sets `result`
-  // after kClientToPeer only. A peer needs a permission; one with a channel has one, too.
-  Verdict ForwardSend(const Packet& packet, Flow* flow, const Now& now, SendResult* result);
+  // Returns the verdict for a Send indication with the flow of its lookup, or null. Sets `path`
+  // after kClientToPeer only. A peer needs a permission; a channel is one, too.
+  Verdict ForwardSend(const SendIndication& send, Flow* flow, const Now& now, FiveTuple* path);
 
   // Peer side, step 1: prefetches the index of the flow of a datagram.
   void ClassifyPeer(const Packet& packet, PeerLookup* lookup) const;
@@ -58,6 +50,8 @@ class AllocationForwarder {
   void MakeMessage(const Packet& packet, const Flow& flow, uint8_t* room, Outgoing* out);
 
  private:
+  // Returns the permission for a peer of a relayed endpoint, or null if there is none now.
+  Flow* FindPermission(const FiveTuple& peer, const Now& now);
   uint64_t Random();
 
   FlowTable& flows_;

@@ -36,8 +36,12 @@ void Forwarder::ClassifyClient(const Packet& packet, ClientLookup* lookup) const
     case Protocol::kStun: {
       const StunKind kind = ClassifyStun(packet.data, packet.length);
       if (kind == StunKind::kRequestOrIndication && StunTypeOf(packet.data) == kSendIndication) {
+        if (!ReadSendIndication(packet.data, packet.length, &lookup->send)) {
+          lookup->verdict = Verdict::kSendMalformed;
+          return;
+        }
         lookup->is_send = true;
-        LookUp(SendKey(*packet.tuple), lookup);
+        LookUp(SendKey(*packet.tuple, lookup->send.peer.ip.IsIpv4()), lookup);
         return;
       }
       lookup->verdict = kind == StunKind::kMalformed  ? Verdict::kStunMalformed

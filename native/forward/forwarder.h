@@ -14,6 +14,7 @@
 #include "table/session_table.h"
 #include "table/shared_sequences.h"
 #include "wire/trunk_datagram.h"
+#include "wire/turn_indications.h"
 
 namespace turnpike {
 
@@ -78,11 +79,12 @@ struct ClientLookup {
   bool needed;
   // Whether the result is that of the preceding lookup.
   bool repeats;
-  // Whether the datagram is a Send indication, not ChannelData.
+  // Whether the datagram is a Send indication, not ChannelData; its content is then in `send`.
   bool is_send;
   Verdict verdict;
   uint32_t hash;
   FlowKey key;
+  SendIndication send;
 };
 
 // A trunk datagram that passed every check.

@@ -62,7 +62,8 @@ StatusCode Controller::CheckKey(const FlowKey& key, FlowAction::Kind kind) {
     if (kind != FlowAction::Kind::kClient) return StatusCode::kInvalid;
     return AddressFits(Side::kRelayed, tuple) ? StatusCode::kOk : StatusCode::kAddress;
   }
-  const bool is_send = key.channel == static_cast<uint16_t>(FlowChannel::kSendIndication);
+  const bool is_send = key.channel == static_cast<uint16_t>(FlowChannel::kSendToIpv4) ||
+                       key.channel == static_cast<uint16_t>(FlowChannel::kSendToIpv6);
   if (is_send != (kind == FlowAction::Kind::kAllocation)) return StatusCode::kInvalid;
   if (!is_send && !IsChannel(key.channel)) return StatusCode::kInvalid;
   return AddressFits(Side::kClient, key.tuple) ? StatusCode::kOk : StatusCode::kAddress;
@@ -84,9 +85,11 @@ StatusCode Controller::CheckAction(uint32_t worker, const FlowKey& key, FlowActi
       return AddressFits(Side::kRelayed, action->tuple) ? StatusCode::kOk : StatusCode::kAddress;
     case FlowAction::Kind::kAllocation: {
       const TransportHandle relayed = action->tuple.handle;
-      if (BoundTo(Side::kRelayed, relayed) == nullptr) return StatusCode::kAddress;
+      const TransportAddress* const address = BoundTo(Side::kRelayed, relayed);
+      if (address == nullptr) return StatusCode::kAddress;
+      const bool is_of_family = key.channel == SendKey(key.tuple, address->ip.IsIpv4()).channel;
       // The permissions are in the worker of the endpoint.
-      return relayed.worker() == worker ? StatusCode::kOk : StatusCode::kInvalid;
+      return is_of_family && relayed.worker() == worker ? StatusCode::kOk : StatusCode::kInvalid;
     }
     case FlowAction::Kind::kNone:
       break;

@@ -179,7 +179,7 @@ class Worker {
   void CountDrops(Endpoint& endpoint, const Now& now);
   void ForwardClientChunk(uint32_t count, const Now& now);
   // Forwards a Send indication with its allocation's flow, or null.
-  void ForwardSend(const Packet& packet, Flow* flow, const Now& now);
+  void ForwardSend(const SendIndication& send, Flow* flow, const Now& now);
   void ForwardRelayedChunk(uint32_t count, const Now& now);
   // Queues a peer's datagram for its client.
   void QueueToClient(const Packet& packet, const Flow& flow);

@@ -80,7 +80,7 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     const ClientLookup& lookup = lookups_[i];
     if (lookup.needed && !lookup.repeats) flow = forwarder_.FindFlow(lookup);
     if (lookup.is_send) {
-      ForwardSend(batch_[i], flow, now);
+      ForwardSend(lookup.send, flow, now);
       continue;
     }
     const Verdict verdict =
@@ -100,16 +100,14 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
   }
 }
 
-void Worker::ForwardSend(const Packet& packet, Flow* flow, const Now& now) {
-  SendResult result;
-  const Verdict verdict = allocation_forwarder_.ForwardSend(packet, flow, now, &result);
-  counters_.Add(verdict);
-  if (verdict != Verdict::kClientToPeer) return;
+void Worker::ForwardSend(const SendIndication& send, Flow* flow, const Now& now) {
   if (sends_.full()) sends_.Flush(counters_);
   FiveTuple* const path = sends_.NextPath();
-  *path = result.path;
-  const Outgoing out{path, result.payload, result.payload_bytes};
-  Endpoint* const relayed = result.dont_fragment ? EndpointOf(path->handle) : nullptr;
+  const Verdict verdict = allocation_forwarder_.ForwardSend(send, flow, now, path);
+  counters_.Add(verdict);
+  if (verdict != Verdict::kClientToPeer) return;
+  const Outgoing out{path, send.payload, send.payload_bytes};
+  Endpoint* const relayed = send.dont_fragment ? EndpointOf(path->handle) : nullptr;
   if (relayed == nullptr) return QueueData(out);
   SendDataUnfragmented(*relayed, out);
 }

@@ -20,9 +20,10 @@ struct FlowKey {
   uint16_t channel = 0;
 };
 
-// The key of the flow of Send indications that an allocation's client sends.
-inline FlowKey SendKey(const FiveTuple& client) {
-  return {client, static_cast<uint16_t>(FlowChannel::kSendIndication)};
+// The key of the flow of Send indications that an allocation's client sends to peers of a family.
+inline FlowKey SendKey(const FiveTuple& client, bool ipv4) {
+  return {client,
+          static_cast<uint16_t>(ipv4 ? FlowChannel::kSendToIpv4 : FlowChannel::kSendToIpv6)};
 }
 // The key of the flow of what a peer sends to a relayed endpoint: one with a channel.
 inline FlowKey PeerKey(const FiveTuple& peer) {
@@ -40,6 +41,9 @@ struct FlowAction {
   Kind kind = Kind::kNone;
   // kClient: the client's channel, or FlowChannel::kNone for Data indications.
   uint16_t channel = 0;
+  // A permission: the peer's ports that it holds for.
+  uint16_t port_min = 0;
+  uint16_t port_max = UINT16_MAX;
   union {
     // kClient: the client. kPeer: the peer, from the relayed endpoint. kAllocation: no more than
     // the handle of the relayed endpoint.
@@ -71,7 +75,7 @@ struct Flow {
   uint32_t bundle_serial = 0;
   Expiry expiry;
   // Pads the entry to two cache lines, so that no entry spans three.
-  uint64_t padding = 0;
+  uint32_t padding = 0;
   // Traffic received from the peer.
   LegTraffic traffic;
 };

@@ -4,6 +4,8 @@ import { checkStatus } from './failures.js';
 import { FlowChannel } from './interface.js';
 import type { Allocation, FiveTuple, LegTraffic, PeerFlow, PeerFlowAction } from './types.js';
 
+const ALL_PORTS = { min: 0, max: 0xffff };
+
 /** The remote address of a 5-tuple of which only the handle is read. */
 const NO_ADDRESS = { address: '0.0.0.0', port: 0 };
 
@@ -17,14 +19,12 @@ export class AllocationFlows {
 
   put(allocation: Allocation, lifetimeSeconds: number): void {
     const { native, check, scratch, backlog, statusOfPut } = this.#calls;
-    const { worker, tuple } = this.#sendKey(allocation);
+    const { worker, tuple, channel } = this.#sendKey(allocation);
     check.lifetimeSeconds(lifetimeSeconds);
     scratch.tuple(tuple);
-    backlog.checkOrder('putAllocation', () =>
-      entryName.flow(FlowChannel.SendIndication, scratch.tupleKey),
-    );
+    backlog.checkOrder('putAllocation', () => entryName.flow(channel, scratch.tupleKey));
     scratch.secondTuple({ handle: allocation.relayed, remote: NO_ADDRESS });
-    const status = statusOfPut(native.putAllocation(worker, lifetimeSeconds), worker);
+    const status = statusOfPut(native.putAllocation(worker, channel, lifetimeSeconds), worker);
     checkStatus('putAllocation', status);
   }
 
@@ -36,16 +36,18 @@ export class AllocationFlows {
     return this.#traffic(this.#sendKey(allocation));
   }
 
-  putPeer(flow: PeerFlow, { tuple, channel }: PeerFlowAction, lifetimeSeconds: number): void {
+  putPeer(flow: PeerFlow, action: PeerFlowAction, lifetimeSeconds: number): void {
+    const { tuple, channel, ports: { min, max } = ALL_PORTS } = action;
     const { native, check, scratch, backlog, statusOfPut } = this.#calls;
     const key = this.#peerKey(flow);
     if (channel !== undefined) check.channel(channel);
+    check.ports(min, max);
     check.lifetimeSeconds(lifetimeSeconds);
     scratch.tuple(key.tuple);
     backlog.checkOrder('putPeerFlow', () => entryName.flow(FlowChannel.None, scratch.tupleKey));
     scratch.secondTuple(tuple);
     const to = channel ?? FlowChannel.None;
-    const status = native.putClientFlowToClient(key.worker, key.channel, to, lifetimeSeconds);
+    const status = native.putPeerFlow(key.worker, to, min, max, lifetimeSeconds);
     checkStatus('putPeerFlow', statusOfPut(status, key.worker));
   }
 
@@ -73,11 +75,13 @@ export class AllocationFlows {
     return meter === undefined ? undefined : trafficOf(this.#calls, meter);
   }
 
-  #sendKey({ worker, tuple, relayed }: Allocation): FlowKey {
+  #sendKey({ worker, tuple, relayed, family }: Allocation): FlowKey {
     const { check } = this.#calls;
+    check.family(family);
     check.workerOfTuple(worker, tuple);
     check.workerOfEndpoint(worker, relayed);
-    return { worker, tuple, channel: FlowChannel.SendIndication };
+    const channel = family === 4 ? FlowChannel.SendToIpv4 : FlowChannel.SendToIpv6;
+    return { worker, tuple, channel };
   }
 
   #peerKey({ relayed, peer }: PeerFlow): FlowKey {

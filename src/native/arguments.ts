@@ -7,6 +7,7 @@ import { isTransportHandle, type TransportHandle, workerOf } from './transport-h
 import type { ClientFlow, FiveTuple, RemoteRelayEntry, TrunkKey } from './types.js';
 
 const KEY_BYTES = 16;
+const U16_MAX = 0xffff;
 const U32_MAX = 0xffff_ffff;
 
 /** Sizes of an open plane, used to check calls. */
@@ -85,6 +86,16 @@ export class ArgumentChecks {
 
   channel(channel: number): void {
     within('channel', channel, CHANNEL_MIN, CHANNEL_MAX);
+  }
+
+  /** Checks a range of ports. */
+  ports(min: number, max: number): void {
+    within('ports.min', min, 0, U16_MAX);
+    within('ports.max', max, min, U16_MAX);
+  }
+
+  family(family: number): void {
+    if (family !== 4 && family !== 6) refuse(`family must be 4 or 6, not ${String(family)}`);
   }
 
   /** Checks the lifetime of an entry, in seconds. */

@@ -79,7 +79,15 @@ export interface NativePlane {
   /** The scratch memory's second 5-tuple is the relayed endpoint's with the peer. */
   putClientFlowToPeer(worker: number, channel: number, lifetimeSeconds: number): number;
   /** Of the second 5-tuple only the handle is read. */
-  putAllocation(worker: number, lifetimeSeconds: number): number;
+  putAllocation(worker: number, channel: number, lifetimeSeconds: number): number;
+  /** The first 5-tuple is the relayed endpoint's with the peer, the second the client's. */
+  putPeerFlow(
+    worker: number,
+    toChannel: number,
+    portMin: number,
+    portMax: number,
+    lifetimeSeconds: number,
+  ): number;
   refreshClientFlow(worker: number, channel: number, lifetimeSeconds: number): number;
   removeClientFlow(worker: number, channel: number): number;
   /** Returns the number of a flow's entry in its worker, or -1. */

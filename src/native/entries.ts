@@ -1,4 +1,4 @@
-import type { TransportAddress } from '../address.js';
+import type { AddressFamily, TransportAddress } from '../address.js';
 import type { TransportHandle } from './transport-handle.js';
 
 /**
@@ -123,6 +123,11 @@ export interface Allocation {
   readonly tuple: FiveTuple;
   /** The endpoint of the relayed transport address. */
   readonly relayed: TransportHandle;
+  /**
+   * The family of that address. Send indications to peers of this family leave by it; a client has
+   * one relayed transport address of each family at most.
+   */
+  readonly family: AddressFamily;
 }
 
 /** Matches datagrams that a relayed endpoint receives. */
@@ -141,6 +146,8 @@ export interface PeerFlowAction {
   readonly tuple: FiveTuple;
   /** As ChannelData on this channel; without it as a Data indication (RFC 8656 section 11). */
   readonly channel?: number;
+  /** The ports of a permission's IP address that it holds for, both included; default all. */
+  readonly ports?: { readonly min: number; readonly max: number };
 }
 
 /** How a trunk record is forwarded. */

@@ -9,6 +9,7 @@ import type {
 } from './allocation.js';
 import type { AllocationTraffic } from './allocation-events.js';
 import type { RefusalReason } from './refusals.js';
+import type { RelayedAddresses } from './relayed-addresses.js';
 import { TURN_LIMITS } from './turn-limits.js';
 import type { TurnPlane } from './turn-options.js';
 
@@ -36,9 +37,11 @@ export function refusalOf(result: Exclude<PutResult, 'done'>): RefusalReason {
  */
 export class Forwarding {
   readonly #plane: TurnPlane;
+  readonly #addresses: Pick<RelayedAddresses, 'portsOf'>;
 
-  constructor(plane: TurnPlane) {
+  constructor(plane: TurnPlane, addresses: Pick<RelayedAddresses, 'portsOf'>) {
     this.#plane = plane;
+    this.#addresses = addresses;
   }
 
   /** Puts or prolongs the entry for Send indications by a relayed transport address. */
@@ -55,7 +58,9 @@ export class Forwarding {
   /** Puts or prolongs the entry of a permission. */
   putPermission(permission: Permission): PutResult {
     const { tuple } = permission.relayed.allocation.origin;
-    const action = { tuple };
+    // Nobody reaches other services of this host by way of its relayed addresses.
+    const ports = this.#addresses.portsOf(permission.address);
+    const action = { tuple, ...(ports && { ports }) };
     const flow = permissionEntry(permission);
     return attempt(() => this.#plane.putPeerFlow(flow, action, TURN_LIMITS.permissionSeconds));
   }
@@ -121,8 +126,9 @@ export class Forwarding {
   }
 }
 
-function sendEntry({ allocation: { origin }, handle }: RelayedTransportAddress) {
-  return { worker: origin.worker, tuple: origin.tuple, relayed: handle };
+function sendEntry({ allocation: { origin }, handle, ports }: RelayedTransportAddress) {
+  const { worker, tuple } = origin;
+  return { worker, tuple, relayed: handle, family: ports.family };
 }
 
 function permissionEntry({ relayed, address }: Permission) {

@@ -71,6 +71,11 @@ export class RelayedAddresses {
     return this.#own.has(address);
   }
 
+  /** Returns the only ports of an own IP address that peers may have; undefined for another one. */
+  portsOf(address: string): PortRange | undefined {
+    return this.isOwn(address) ? this.#range : undefined;
+  }
+
   /** Returns whether a port can be that of a relayed transport address. */
   isRelayedPort(port: number): boolean {
     return port >= this.#range.min && port <= this.#range.max;

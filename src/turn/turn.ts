@@ -243,13 +243,14 @@ function expectsIcmpErrors({ dontFragment, isOfRfc8656 }: ClientDescription): bo
 function contextOf(options: TurnOptions): TurnContext {
   const { plane, server, policy, limits, clock, random, log } = options;
   const stats = new TurnStats();
+  const addresses = new RelayedAddresses(options, limits.allocationsMax);
   return {
     clock,
     random,
     table: new AllocationTable(clock.monotonic(), server.proven),
-    addresses: new RelayedAddresses(options, limits.allocationsMax),
+    addresses,
     reservations: new Reservations(),
-    forwarding: new Forwarding(plane),
+    forwarding: new Forwarding(plane, addresses),
     memory: new ResponseMemory(clock),
     responses: new Responses(plane, stats, log),
     stats,

@@ -66,7 +66,7 @@ TEST(AllocationForwarder, ASendIndicationLeavesBareToAPermittedPeer) {
   ASSERT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
   EXPECT_EQ(ToHex(scene.out.data, scene.out.length), "68656c6c6f");
   EXPECT_EQ(*scene.out.path, Peer("192.0.2.1:32853"));
-  EXPECT_EQ(scene.fixture.tables.flows.Find(SendKey(kClient))->traffic.payload_bytes(), 5u);
+  EXPECT_EQ(scene.fixture.tables.flows.Find(SendKey(kClient, true))->traffic.payload_bytes(), 5u);
   EXPECT_EQ(scene.FromClient(kSend, ToTuple(0, "203.0.113.7:40001")), Verdict::kSendNoAllocation);
 }
 
@@ -90,7 +90,7 @@ TEST(AllocationForwarder, ExpiredEntriesForwardNothing) {
   EXPECT_EQ(scene.FromClient(kSend), Verdict::kSendNoPermission);
   EXPECT_EQ(scene.FromPeer("192.0.2.1:32853", "x"), Verdict::kPeerNoPermission);
   channel.expiry = Expiry{};
-  scene.fixture.tables.flows.Find(SendKey(kClient))->expiry = over;
+  scene.fixture.tables.flows.Find(SendKey(kClient, true))->expiry = over;
   EXPECT_EQ(scene.FromClient(kSend), Verdict::kSendNoAllocation);
 }
 
@@ -100,6 +100,30 @@ TEST(AllocationForwarder, APermissionIsOfItsAllocationAlone) {
   scene.fixture.PutPeerFlow(PermissionKey(ToTransportAddress("192.0.2.1:0").ip, other), kClient);
   EXPECT_EQ(scene.FromClient(kSend), Verdict::kSendNoPermission);
   EXPECT_EQ(scene.FromPeer("192.0.2.1:32853", "x"), Verdict::kPeerNoPermission);
+}
+
+TEST(AllocationForwarder, APermissionMayHoldForSomePortsOnly) {
+  Scene scene;
+  FlowAction& action = scene.Permit("192.0.2.1").action;
+  const struct {
+    uint16_t min, max;
+    bool permitted;
+  } ranges[] = {{32853, 32853, true}, {1, 65535, true}, {32854, 65535, false}, {1, 32852, false}};
+  for (const auto& range : ranges) {
+    action.port_min = range.min;
+    action.port_max = range.max;
+    EXPECT_EQ(scene.FromClient(kSend),
+              range.permitted ? Verdict::kClientToPeer : Verdict::kSendNoPermission);
+    EXPECT_EQ(scene.FromPeer("192.0.2.1:32853", "x"),
+              range.permitted ? Verdict::kPeerToClient : Verdict::kPeerNoPermission);
+  }
+}
+
+TEST(AllocationForwarder, SendIndicationsLeaveByTheRelayedAddressOfTheirFamily) {
+  Scene scene;
+  scene.Permit("192.0.2.1");
+  scene.fixture.tables.flows.Erase(SendKey(kClient, true));
+  EXPECT_EQ(scene.FromClient(kSend), Verdict::kSendNoAllocation);
 }
 
 TEST(AllocationForwarder, PortZeroMatchesNoPermission) {

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
-import type { TransportAddress } from '../../src/address.js';
+import { type AddressFamily, familyOf, type TransportAddress } from '../../src/address.js';
 import type { Endpoint } from '../../src/native/endpoints.js';
-import type { FiveTuple } from '../../src/native/types.js';
+import type { Allocation, FiveTuple } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
@@ -21,6 +21,11 @@ interface Scene {
   readonly tuple: FiveTuple;
   readonly worker: number;
   readonly relayed: Endpoint;
+  readonly family: AddressFamily;
+}
+
+function allocationOf({ worker, tuple, relayed, family }: Scene): Allocation {
+  return { worker, tuple, relayed: relayed.handle, family };
 }
 
 /** A client with an allocation, and a peer. */
@@ -31,9 +36,10 @@ async function openScene(t: Test, family: TransportAddress = V4): Promise<Scene>
   for (const remote of [client, peer]) t.teardown(() => remote.close());
   const { tuple, worker } = await plane.meet(client);
   const relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: family, worker });
-  plane.plane.putAllocation({ worker, tuple, relayed: relayed.handle }, SECONDS);
+  const scene = { plane, client, peer, tuple, worker, relayed, family: familyOf(family) };
+  plane.plane.putAllocation(allocationOf(scene), SECONDS);
   await plane.settle(client);
-  return { plane, client, peer, tuple, worker, relayed };
+  return scene;
 }
 
 function permit({ plane, relayed, peer, tuple }: Scene, seconds = SECONDS): void {
@@ -96,7 +102,7 @@ for (const family of [V4, V6]) {
     t.equal(plane.count('relayed_tx_bytes'), 20);
     t.equal(plane.count('relayed_rx_packets'), 5);
     t.equal(plane.count('relayed_rx_bytes'), 10);
-    const allocation = { ...scene, relayed: relayed.handle };
+    const allocation = allocationOf(scene);
     t.match(plane.plane.allocationTraffic(allocation), { packets: 10, payloadBytes: 20 });
     const flow = { relayed: relayed.handle, peer: { ...peer.address, port: 0 } };
     t.match(plane.plane.peerFlowTraffic(flow), { packets: 5, payloadBytes: 10 });
@@ -147,6 +153,55 @@ t.test('a peer without a permission, and another address, are dropped', async (t
   await until(() => plane.count('send_no_permission') === 2);
 });
 
+t.test('a client with a relayed address of each family sends by that of its peer', async (t) => {
+  const scene = await openScene(t);
+  const { plane, client, worker, tuple } = scene;
+  const [six, relayed] = [
+    await Remote.open(V6),
+    await plane.plane.openEndpoint({
+      kind: 'relayed',
+      address: V6,
+      worker,
+    }),
+  ];
+  t.teardown(() => six.close());
+  const second = { worker, tuple, relayed: relayed.handle, family: 6 } as const;
+  plane.plane.putAllocation(second, SECONDS);
+  permit(scene);
+  const flow = { relayed: relayed.handle, peer: { ...six.address, port: 0 } };
+  plane.plane.putPeerFlow(flow, { tuple }, SECONDS);
+  await plane.settle(client);
+  for (const [peer, source] of [
+    [scene.peer, scene.relayed.address],
+    [six, relayed.address],
+  ] as const) {
+    client.send(plane.clientAddress(), sendIndication(peer.address, Buffer.from('x')));
+    t.same(await peer.receiveFrom(), { data: Buffer.from('x'), source });
+  }
+  plane.plane.removeAllocation(second);
+  t.match(plane.plane.allocationTraffic(allocationOf(scene)), { packets: 1 });
+  t.equal(plane.plane.allocationTraffic(second), undefined);
+});
+
+t.test('a permission may hold for some ports only', async (t) => {
+  const scene = await openScene(t);
+  const { plane, client, peer, relayed, tuple } = scene;
+  const { address, port } = peer.address;
+  const flow = { relayed: relayed.handle, peer: { address, port: 0 } };
+  plane.plane.putPeerFlow(flow, { tuple, ports: { min: port, max: port } }, SECONDS);
+  await plane.settle(client);
+  client.send(plane.clientAddress(), sendIndication(peer.address, Buffer.from('x')));
+  t.same(await peer.receive(), Buffer.from('x'));
+  const other = await Remote.open();
+  t.teardown(() => other.close());
+  client.send(plane.clientAddress(), sendIndication(other.address, Buffer.from('x')));
+  await until(() => plane.count('send_no_permission') === 1);
+  other.send(relayed.address, Buffer.from('x'));
+  await until(() => plane.count('peer_no_permission') === 1);
+  const backwards = { tuple, ports: { min: 2, max: 1 } };
+  t.throws(() => plane.plane.putPeerFlow(flow, backwards, 1), { code: 'ERR_TURNPIKE_ARGUMENT' });
+});
+
 t.test('a client without an allocation sends nothing', async (t) => {
   const scene = await openScene(t);
   const { plane, client, peer } = scene;
@@ -155,11 +210,11 @@ t.test('a client without an allocation sends nothing', async (t) => {
   t.teardown(() => other.close());
   other.send(plane.clientAddress(), sendIndication(peer.address, Buffer.from('x')));
   await until(() => plane.count('send_no_allocation') === 1);
-  plane.plane.removeAllocation({ ...scene, relayed: scene.relayed.handle });
+  plane.plane.removeAllocation(allocationOf(scene));
   await plane.settle(client);
   client.send(plane.clientAddress(), sendIndication(peer.address, Buffer.from('x')));
   await until(() => plane.count('send_no_allocation') === 2);
-  t.equal(plane.plane.allocationTraffic({ ...scene, relayed: scene.relayed.handle }), undefined);
+  t.equal(plane.plane.allocationTraffic(allocationOf(scene)), undefined);
   t.equal(plane.punted.length, 1, 'no Send indication is punted');
 });
 
@@ -186,7 +241,7 @@ t.test('permissions and channels expire by the workers’ clock', async (t) => {
 
 t.test('closing the endpoint removes its permissions and frees its port', async (t) => {
   const scene = await openScene(t);
-  const { plane, client, peer, relayed, worker, tuple } = scene;
+  const { plane, client, peer, relayed } = scene;
   permit(scene);
   bind(scene);
   await plane.settle(client);
@@ -198,7 +253,7 @@ t.test('closing the endpoint removes its permissions and frees its port', async 
   t.throws(() => permit(scene), { code: 'ERR_TURNPIKE_ADDRESS' });
   const again = await plane.plane.openEndpoint({ ...relayed, address: relayed.address });
   t.same(again.address, relayed.address);
-  t.throws(() => plane.plane.putAllocation({ worker, tuple, relayed: relayed.handle }, 1), {
+  t.throws(() => plane.plane.putAllocation(allocationOf(scene), 1), {
     code: 'ERR_TURNPIKE_ADDRESS',
   });
 });
@@ -221,15 +276,20 @@ t.test('a burst of equal datagrams of a peer arrives whole', async (t) => {
 });
 
 t.test('what is no allocation of the plane is refused', async (t) => {
-  const { plane, client, peer, tuple, worker, relayed } = await openScene(t);
+  const scene = await openScene(t);
+  const { plane, client, peer, tuple, worker, relayed } = scene;
+  const allocation = allocationOf(scene);
   const { handle } = relayed;
   const other = worker === 0 ? 1 : 0;
   const { plane: native } = plane;
   const elsewhere = await native.openEndpoint({ kind: 'relayed', address: V4, worker: other });
-  t.throws(() => native.putAllocation({ worker, tuple, relayed: elsewhere.handle }, 1), {
+  t.throws(() => native.putAllocation({ ...allocation, relayed: elsewhere.handle }, 1), {
     code: 'ERR_TURNPIKE_ARGUMENT',
   });
-  t.throws(() => native.putAllocation({ worker, tuple, relayed: tuple.handle }, 1), {
+  t.throws(() => native.putAllocation({ ...allocation, relayed: tuple.handle }, 1), {
+    code: 'ERR_TURNPIKE_ARGUMENT',
+  });
+  t.throws(() => native.putAllocation({ ...allocation, family: 6 }, 1), {
     code: 'ERR_TURNPIKE_ARGUMENT',
   });
   const flow = { relayed: handle, peer: peer.address };

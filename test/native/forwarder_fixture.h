@@ -88,11 +88,13 @@ struct ForwarderFixture {
     action.channel = channel;
   }
 
-  // Puts a client's allocation at a relayed endpoint.
+  // Puts a client's allocation at a relayed endpoint, which stands for both families'.
   void PutAllocation(const FiveTuple& client, TransportHandle relayed) {
-    FlowAction& action = tables.flows.FindOrInsert(SendKey(client))->action;
-    action.kind = FlowAction::Kind::kAllocation;
-    action.tuple.handle = relayed;
+    for (const bool ipv4 : {true, false}) {
+      FlowAction& action = tables.flows.FindOrInsert(SendKey(client, ipv4))->action;
+      action.kind = FlowAction::Kind::kAllocation;
+      action.tuple.handle = relayed;
+    }
   }
 
   // Puts a peer's way to a client, on a channel or as Data indications.
@@ -114,10 +116,10 @@ struct ForwarderFixture {
     forwarder.PrefetchFlow(lookup);
     Flow* const flow = forwarder.FindFlow(lookup);
     if (lookup.is_send) {
-      const Verdict verdict = allocation_forwarder.ForwardSend(packet, flow, now, &send_result);
-      if (verdict == Verdict::kClientToPeer) {
-        *out = Outgoing{&send_result.path, send_result.payload, send_result.payload_bytes};
-      }
+      const SendIndication& send = lookup.send;
+      const Verdict verdict = allocation_forwarder.ForwardSend(send, flow, now, &path);
+      if (verdict == Verdict::kClientToPeer)
+        *out = Outgoing{&path, send.payload, send.payload_bytes};
       return verdict;
     }
     ClientResult result;
@@ -151,7 +153,8 @@ struct ForwarderFixture {
   TrunkAuthenticator path_probe_authenticator;
   Forwarder forwarder;
   AllocationForwarder allocation_forwarder;
-  SendResult send_result;
+  // Of the last Send indication.
+  FiveTuple path;
   std::unique_ptr<uint8_t[]> room;
 };
 
