@@ -26,9 +26,7 @@ class UnpackedTool implements SystemTool {
     this.#folder = join(ROOT, 'build', debianPackage);
   }
 
-  /**
-   * Returns the path of a command of the package, installed or unpacked; undefined if there is none.
-   */
+  /** Returns the path of a command of the package, installed or unpacked; undefined without. */
   find(command = this.name): string | undefined {
     return findCommand(command) ?? findIn(this.#folder, command);
   }
