@@ -27,4 +27,9 @@ export { type CredentialInput, mintCredential } from './overlay/leg-credentials.
 export type { RandomBytes } from './random.js';
 export type { RelayRecord } from './registry/types.js';
 export { Relay, type RelayEvents, type RelayOptions, type RelayUpdate } from './relay/index.js';
-export { TurnServer, type TurnServerOptions, type TurnServerUpdate } from './turn-server/index.js';
+export {
+  type AllocationEvent,
+  TurnServer,
+  type TurnServerOptions,
+  type TurnServerUpdate,
+} from './turn-server/index.js';

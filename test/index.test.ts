@@ -119,6 +119,7 @@ const OPTIONS = {
     },
     ...{ users: 'a:b', authSecrets: [], nonceSecret: undefined, allowPeers: [], denyPeers: [] },
     ...{ allowPrivatePeers: false, userQuota: 1, allocationsMax: 1, workers: 1 },
+    onEvent: undefined,
     ...{ logger: undefined, clock: undefined, random: undefined },
   },
   plane: {

@@ -1,2 +1,3 @@
+export type { AllocationEvent } from '../turn/allocation-events.js';
 export type { TurnServerOptions, TurnServerUpdate } from './options.js';
 export { TurnServer } from './turn-server.js';

@@ -129,11 +129,11 @@ export const TURN_SETTINGS = {
   },
   userQuota: {
     kind: 'integer',
-    minimum: 1,
+    minimum: 0,
     maximum: ALLOCATIONS_LIMIT,
-    changes: 'at start',
-    description: 'maximum allocations of one user',
-    defaultText: 'no quota',
+    default: 0,
+    changes: 'while running',
+    description: 'maximum allocations of one user; 0: no quota',
   },
   allocationsMax: {
     kind: 'integer',
@@ -144,5 +144,10 @@ export const TURN_SETTINGS = {
     defaultText: 'as many as ports and open files (ulimit -n) allow',
   },
   workers: { ...FORWARDING_SPECS.workers, changes: 'at start' },
+  onEvent: {
+    kind: 'function',
+    changes: 'at start',
+    description: 'called when an allocation is made, refreshed or ended',
+  },
   ...HOST_SPECS,
 } as const satisfies Settings<TurnServerOptions>;

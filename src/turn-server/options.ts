@@ -2,6 +2,7 @@ import type { AddressInput } from '../address.js';
 import type { HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore } from '../options/option-spec.js';
 import type { Update } from '../options/update.js';
+import type { AllocationEvent } from '../turn/allocation-events.js';
 import type { TURN_SETTINGS } from './option-specs.js';
 
 /** Options of `TurnServer.open`. At least one user or one shared secret is required. */
@@ -32,12 +33,17 @@ export interface TurnServerOptions extends HostOptions {
   readonly denyPeers?: OneOrMore<string> | undefined;
   /** Whether peers in private networks are allowed. Default false. */
   readonly allowPrivatePeers?: boolean | undefined;
-  /** Maximum allocations of one user. Default: no quota. */
+  /** Maximum allocations of one user. Default 0: no quota. */
   readonly userQuota?: number | undefined;
   /** Maximum allocations. Default: as many as ports and file descriptors allow. */
   readonly allocationsMax?: number | undefined;
   /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */
   readonly workers?: number | undefined;
+  /**
+   * Called when an allocation is made, refreshed or ended, in that turn of the event loop. An error
+   * that it throws is logged and counted (`turnpike_turn_faults_total`).
+   */
+  readonly onEvent?: ((event: AllocationEvent) => void) | undefined;
 }
 
 /** Settings of `TurnServer#update`: those that can change while a server runs. */

@@ -13,6 +13,7 @@ import { BindingUsage } from '../stun-server/binding-usage.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import { StunServer } from '../stun-server/stun-server.js';
+import type { AllocationEvent } from '../turn/allocation-events.js';
 import {
   type PeerRules,
   type PortRange,
@@ -32,6 +33,7 @@ export interface TurnCoreOptions {
   readonly ports: PortRange;
   readonly policy: PeerRules;
   readonly limits: TurnLimits;
+  readonly onEvent?: ((event: AllocationEvent) => void) | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
@@ -58,7 +60,7 @@ export class TurnCore {
   readonly #stunServer: StunServer;
 
   constructor(options: TurnCoreOptions) {
-    const { plane, verifier, clock, random, logger } = options;
+    const { plane, verifier, clock, random, logger, onEvent } = options;
     const { challengesPerSecond: perSecond, challengesBurst: burst } = STRANGER_LIMITS;
     const { realm } = verifier;
     this.#clock = clock;
@@ -83,6 +85,7 @@ export class TurnCore {
       realm,
       nonces,
       isDraining: () => this.draining,
+      onEvent: (event) => this.#guarded(() => onEvent?.(event)),
       log: this.log,
     });
     const binding = new BindingUsage(this.server, this.turn);

@@ -34,7 +34,7 @@ export function turnServerBounds({ limits, stats, server, plane }: BoundedTurnSe
     },
     {
       name: 'user-quota',
-      detail: `clients are refused with 486: a user has ${limits.userQuota} allocations at most`,
+      detail: 'clients are refused with 486: a user has as many allocations as the quota allows',
       met: refused('user-quota'),
     },
     {

@@ -16,7 +16,7 @@ import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
 import { pooledRandom } from '../random-pool.js';
 import { SECRET_BYTES } from '../secret-bytes.js';
-import type { RelayedAddress } from '../turn/index.js';
+import type { RelayedAddress, TurnLimits } from '../turn/index.js';
 import type { AllocationsLimit } from './allocations-limit.js';
 import { Credentials, type CredentialTexts } from './credentials.js';
 import { TURN_SETTINGS } from './option-specs.js';
@@ -134,12 +134,7 @@ export class TurnServer {
     this.addresses = clientAddresses(plane.clientAddresses, relayAddresses);
     this.urls = this.addresses.map(turnUrl);
     this.allocationsLimit = { allocationsMax, because };
-    const limits = {
-      allocationsMax,
-      userQuota: options.userQuota ?? Number.POSITIVE_INFINITY,
-      permissionsMax: PERMISSIONS_OF_ALLOCATION_MAX,
-      channelsMax: CHANNELS_OF_ALLOCATION_MAX,
-    };
+    const limits = limitsOf(allocationsMax, options.userQuota);
     const core = new TurnCore({
       plane,
       verifier: credentials.verifier,
@@ -148,6 +143,7 @@ export class TurnServer {
       ports,
       policy: peers,
       limits,
+      onEvent: options.onEvent,
       clock,
       random,
       logger,
@@ -224,7 +220,8 @@ export class TurnServer {
   }
 
   /**
-   * Changes settings of a running server: all given ones, or none. Each replaces its list.
+   * Changes settings of a running server: all given ones, or none. Each replaces its list. Users
+   * and peers that are not allowed any more lose their allocations and permissions.
    * @param settings - the settings to change
    * @throws TurnpikeError as `checkOptions` and `TurnServer.open`; ERR_TURNPIKE_CONFIG for a
    *   setting that cannot change at run time, or if no credential would be left
@@ -237,8 +234,25 @@ export class TurnServer {
       collectIn(change),
       settings,
     );
-    const takes = [this.#credentials.prepare(change), this.#peers.prepare(change)];
-    for (const take of takes) take();
+    this.#take(change);
+  }
+
+  /** Takes checked settings. Throws as `update`; nothing has changed then. */
+  #take(change: Change): void {
+    const { users, authSecrets, userQuota } = change;
+    const { turn } = this.#core;
+    const takeCredentials = this.#credentials.prepare(change);
+    const takePeers = this.#peers.prepare(change);
+    takePeers();
+    turn.setPolicy(this.#peers);
+    if (users !== undefined || authSecrets !== undefined) {
+      takeCredentials();
+      const { verifier } = this.#credentials;
+      turn.endUsers((username, key) => verifier.accepts(username, key));
+    }
+    if (userQuota !== undefined) {
+      turn.setLimits(limitsOf(this.allocationsLimit.allocationsMax, userQuota));
+    }
   }
 
   /**
@@ -271,9 +285,8 @@ export class TurnServer {
 }
 
 /** Settings of one update. They are checked together, since one credential must be left. */
-type Change = {
-  -readonly [K in keyof (CredentialTexts & PeerLists)]?: (CredentialTexts & PeerLists)[K];
-};
+type Changing = CredentialTexts & PeerLists & { readonly userQuota: number };
+type Change = { -readonly [Name in keyof Changing]?: Changing[Name] };
 
 /** Returns effects that only note the values of an update. */
 function collectIn(change: Change): Effects<TurnServerOptions, typeof TURN_SETTINGS> {
@@ -289,6 +302,17 @@ function collectIn(change: Change): Effects<TurnServerOptions, typeof TURN_SETTI
     allowPeers: noted('allowPeers'),
     denyPeers: noted('denyPeers'),
     allowPrivatePeers: noted('allowPrivatePeers'),
+    userQuota: noted('userQuota'),
+  };
+}
+
+/** @param userQuota - 0 for none */
+function limitsOf(allocationsMax: number, userQuota: number): TurnLimits {
+  return {
+    allocationsMax,
+    userQuota: userQuota === 0 ? Number.POSITIVE_INFINITY : userQuota,
+    permissionsMax: PERMISSIONS_OF_ALLOCATION_MAX,
+    channelsMax: CHANNELS_OF_ALLOCATION_MAX,
   };
 }
 

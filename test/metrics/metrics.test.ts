@@ -3,14 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { Directory, Peer, Relay, relaySecret, tenantRoot } from '../../src/index.js';
+import { Directory, Peer, Relay, relaySecret, TurnServer, tenantRoot } from '../../src/index.js';
 import type { Metrics } from '../../src/metrics/metric.js';
 import { COUNTERS } from '../../src/native/counters.js';
 import { XDP_FINDING_KINDS } from '../../src/native/xdp-finding.js';
 import { REFUSALS } from '../../src/overlay/refusals.js';
+import { REFUSALS as TURN_REFUSALS } from '../../src/turn/refusals.js';
 import { METRICS_BY_HEADING } from '../house/metrics-page.js';
 import { ROOT } from '../house/source-files.js';
 import { promtool } from '../setup/test-tools.js';
+import { RELAY_PORTS, TurnSocket } from '../turn-server/turn-socket.js';
 
 /** A family of a scrape. */
 interface Family {
@@ -70,7 +72,22 @@ function families(text: string): Family[] {
   );
 }
 
-const pages = await scrapes();
+/** Returns the metrics of a TURN server after an allocation and a refused request. */
+async function turnScrape(): Promise<string> {
+  const server = await TurnServer.open({
+    ...{ listen: '127.0.0.1:0', relayAddresses: '127.0.0.1', relayPorts: RELAY_PORTS },
+    users: 'alice:secret',
+  });
+  t.teardown(() => server.close());
+  const [at = { address: '127.0.0.1', port: 0 }] = server.listen;
+  const client = await TurnSocket.open(at, { username: 'alice', password: 'secret' });
+  await client.allocate();
+  await client.permit({ address: '10.0.0.1', port: 1 });
+  client.close();
+  return server.metrics();
+}
+
+const pages = { ...(await scrapes()), turn: await turnScrape() };
 const all = Object.entries(pages).map(([service, text]) => ({
   service,
   text,
@@ -167,7 +184,7 @@ t.test(
       t.match(text, /^process_open_fds \d/m);
       t.match(text, /^nodejs_eventloop_lag_p99_seconds \d/m);
     }
-    const { relay, directory } = pages;
+    const { relay, turn, directory } = pages;
     t.match(relay, 'turnpike_relay_registration_state{state="registered"} 1');
     t.match(relay, 'turnpike_relay_registration_state{state="registering"} 0');
     t.match(relay, /^turnpike_relay_directory_reachable 1$/m);
@@ -178,6 +195,8 @@ t.test(
     const carried =
       /records_total\{name="(client_to_trunk|client_to_client|trunk_to_client)"\} 20$/m;
     t.match(relay, carried, 'the 20 records that were sent');
+    t.match(turn, /^turnpike_turn_allocations 1$/m);
+    t.match(turn, 'turnpike_turn_refusals_total{code="403",reason="peer-denied"} 1');
     t.match(directory, 'turnpike_directory_relays{state="ready"} 2');
     t.match(directory, 'turnpike_directory_requests_total{route="none",status="404"} 1');
   },
@@ -187,11 +206,13 @@ const DECLARED: Metrics = Object.assign({}, ...Object.values(METRICS_BY_HEADING)
 const LISTS: Readonly<Record<string, readonly string[]>> = {
   'turnpike_relay_refusals_total code': Object.values(REFUSALS).map(String),
   'turnpike_relay_refusals_total reason': Object.keys(REFUSALS),
+  'turnpike_turn_refusals_total code': Object.values(TURN_REFUSALS).map(String),
+  'turnpike_turn_refusals_total reason': Object.keys(TURN_REFUSALS),
   'turnpike_relay_xdp_left_out reason': XDP_FINDING_KINDS,
   ...Object.fromEntries(
     Object.entries(DECLARED).flatMap(([name, { labels = {} }]) =>
       Object.keys(labels)
-        .filter(() => name.startsWith('turnpike_relay_data_plane_'))
+        .filter(() => /^turnpike_(relay|turn)_data_plane_/.test(name))
         .map((label) => [`${name} ${label}`, Object.keys(COUNTERS)]),
     ),
   ),
@@ -218,7 +239,7 @@ t.test('all labels and their values are declared', async (t) => {
 
 t.test('each service has exactly the metrics that are declared for it', async (t) => {
   for (const { service, families } of all) {
-    const heading = service === 'relay' ? 'Relay' : 'Directory';
+    const heading = `${service[0]?.toUpperCase()}${service.slice(1)}`;
     const declared = { ...METRICS_BY_HEADING.Common, ...METRICS_BY_HEADING[heading] };
     const own = families.filter(({ name }) => name.startsWith('turnpike_'));
     t.strictSame(own.map(({ name }) => name).sort(), Object.keys(declared).sort(), service);

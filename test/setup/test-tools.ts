@@ -26,9 +26,9 @@ class UnpackedTool implements SystemTool {
     this.#folder = join(ROOT, 'build', debianPackage);
   }
 
-  /** Returns the command's path, installed or unpacked; undefined if there is none. */
-  find(): string | undefined {
-    return findCommand(this.name) ?? findIn(this.#folder, this.name);
+  /** Returns the path of a command of the package, installed or unpacked; undefined without. */
+  find(command = this.name): string | undefined {
+    return findCommand(command) ?? findIn(this.#folder, command);
   }
 
   isThere = () => this.find() !== undefined;
@@ -69,6 +69,11 @@ export function promtool(): string | undefined {
 /** Finds coturn's test client, as `promtool`. */
 export function turnClient(): string | undefined {
   return COTURN.find();
+}
+
+/** Finds coturn's peer, which echoes what it receives, as `promtool`. */
+export function turnPeer(): string | undefined {
+  return COTURN.find('turnutils_peer');
 }
 
 /**

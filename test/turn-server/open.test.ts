@@ -22,7 +22,7 @@ t.test('options that cannot serve are refused before anything is bound', async (
     [{ relayAddresses: '192.0.2.77' }, 'ERR_TURNPIKE_BIND', /192\.0\.2\.77/],
     [{ allowPeers: '10.0.0.0/33' }, 'ERR_TURNPIKE_CONFIG', /length of a prefix/],
     [{ denyPeers: ['10.0.0.1', 'nonsense'] }, 'ERR_TURNPIKE_CONFIG', /denyPeers\[1\]/],
-    [{ userQuota: 0 }, 'ERR_TURNPIKE_CONFIG', /userQuota/],
+    [{ userQuota: -1 }, 'ERR_TURNPIKE_CONFIG', /userQuota/],
     [{ allocationsMax: 0 }, 'ERR_TURNPIKE_CONFIG', /allocationsMax/],
     [{ nonceSecret: new Uint8Array(31) }, 'ERR_TURNPIKE_SECRET', /32 bytes/],
     [{ listen: '192.0.2.77:1' }, 'ERR_TURNPIKE_BIND', /192\.0\.2\.77:1/],

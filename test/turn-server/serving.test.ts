@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { TurnServer, type TurnServerOptions } from '../../src/index.js';
+import { type AllocationEvent, TurnServer, type TurnServerOptions } from '../../src/index.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import { type Content, RELAY_PORTS, TurnSocket, type TurnUser, UdpSocket } from './turn-socket.js';
@@ -142,15 +142,68 @@ t.test('users, MD5 keys and time-limited credentials are known; others get 401',
   t.match(await server.metrics(), /^turnpike_turn_allocations 3$/m);
 });
 
-t.test('a user that an update removes is refused from then on', async (t) => {
-  const server = await serverOf(t);
+t.test(
+  'an update ends the allocations of removed users and the permissions of denied peers',
+  async (t) => {
+    const events: AllocationEvent[] = [];
+    const server = await serverOf(t, {
+      users: ['alice:secret', 'bob:hidden', 'carl:old'],
+      onEvent: (event) => events.push(event),
+    });
+    const [alice, bob, carl] = [
+      await clientOf(t, server),
+      await clientOf(t, server, { username: 'bob', password: 'hidden' }),
+      await clientOf(t, server, { username: 'carl', password: 'old' }),
+    ];
+    const peers = [await peerAt(t, '127.0.0.2'), await peerAt(t, '127.0.0.3')] as const;
+    const relayed = await bob.allocate();
+    for (const client of [alice, carl]) await client.allocate();
+    for (const peer of peers) await bob.permit(peer.address);
+    await bob.bind(0x4000, peers[0].address);
+
+    server.update({ users: ['bob:hidden', 'carl:new'], denyPeers: '127.0.0.2' });
+    t.equal(server.allocations, 1, 'of bob alone: carl has another password');
+    const ended = events.filter(({ type }) => type === 'ended');
+    t.match(ended, [{ username: 'alice', reason: 'user-removed' }, { username: 'carl' }]);
+    await t.rejects((await clientOf(t, server)).allocate(), /401/);
+    bob.channelData(0x4000, 'to a denied peer');
+    bob.indicate('to a denied peer', peers[0].address);
+    peers[0].send('from a denied peer', relayed);
+    bob.indicate('to the other', peers[1].address);
+    t.equal((await peers[1].next()).data.toString(), 'to the other');
+    peers[1].send('from the other', relayed);
+    t.match(await bob.indicated(), { payload: 'from the other' });
+    t.strictSame([...peers[0].waiting, ...bob.waiting], []);
+
+    server.update({ userQuota: 1 });
+    const second = await clientOf(t, server, { username: 'bob', password: 'hidden' });
+    await t.rejects(second.allocate(), /486/);
+    server.update({ userQuota: 0 });
+    await second.allocate();
+  },
+);
+
+t.test('behind a one-to-one NAT clients see the advertised address', async (t) => {
+  const server = await serverOf(t, { relayAddresses: '127.0.0.1/198.41.0.4' });
   const client = await clientOf(t, server);
-  await client.allocate();
-  server.update({ users: 'bob:hidden' });
-  const other = await clientOf(t, server);
-  await t.rejects(other.allocate(), /401/);
-  const bob = await clientOf(t, server, { username: 'bob', password: 'hidden' });
-  await bob.allocate();
+  const peer = await peerAt(t, '127.0.0.2');
+  const relayed = await client.allocate();
+  t.equal(relayed.address, '198.41.0.4');
+  t.match(server.urls, [/^turn:198\.41\.0\.4:\d+\?transport=udp$/]);
+  t.equal(await client.permit(peer.address), undefined);
+  client.indicate('out', peer.address);
+  const { from } = await peer.next();
+  t.strictSame(from, { address: '127.0.0.1', port: relayed.port });
+});
+
+t.test('what a hook throws does not reach the client', async (t) => {
+  const server = await serverOf(t, {
+    onEvent: () => {
+      throw new Error('of the hook');
+    },
+  });
+  await (await clientOf(t, server)).allocate();
+  t.match(await server.metrics(), /^turnpike_turn_faults_total 1$/m);
 });
 
 t.test('allocations and quotas have bounds, and readiness says when it is full', async (t) => {

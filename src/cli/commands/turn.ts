@@ -72,7 +72,8 @@ export const turnCommand = defineCommand({
       '--allow-private-peers allows them; the more specific of two ranges counts. Open the port ' +
       'of --listen and the range of --relay-ports (UDP) in the firewall.',
     'SIGTERM refuses new allocations, waits for the existing ones up to --drain-seconds, and ' +
-      'ends those that are left; a second signal ends it at once. docs/turn.md has more.',
+      'ends those that are left; a second signal ends it at once. A user or peer that a reload ' +
+      'removes loses its allocations or permissions. docs/turn.md has more.',
   ],
   run: async (context) => runServer(context, await openTurnServer(context)),
 });
