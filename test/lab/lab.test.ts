@@ -14,6 +14,8 @@ import { TestLab } from './test-lab.js';
 const support = labSupport();
 const skip = { skip: !support.ok && support.why };
 
+t.setTimeout(120_000);
+
 function program(name: string): string {
   return fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url));
 }
