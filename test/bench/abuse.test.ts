@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { FleetStart } from '../../bench/abuse/fleet-start.js';
@@ -10,6 +10,7 @@ import { tableText } from '../../bench/abuse/table.js';
 import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
 import { ROOT } from '../house/source-files.js';
 import { isAlive } from '../setup/is-alive.js';
+import { childrenOf } from './children.js';
 
 t.setTimeout(180_000);
 
@@ -27,23 +28,8 @@ function start(...args: readonly string[]) {
 }
 
 async function endOf(bench: ChildProcess): Promise<number | null> {
-  const [code] = await once(bench, 'exit');
+  const [code] = await once(bench, 'close');
   return code;
-}
-
-/** Returns the pids of a process's children. */
-function childrenOf(parent: number | undefined): number[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
-      } catch {
-        return false;
-      }
-    });
 }
 
 t.test('a flood is measured in a window with it and one without', async (t) => {
@@ -85,7 +71,10 @@ t.test('no process is left after a signal', async (t) => {
   const children = childrenOf(bench.pid);
   bench.kill('SIGINT');
   t.equal(await endOf(bench), SIGNAL_EXIT.SIGINT);
-  t.strictSame(children.filter(isAlive), []);
+  t.strictSame(
+    children.filter(({ pid }) => isAlive(pid)),
+    [],
+  );
 });
 
 t.test(

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { buildTools } from '../../bench/load/build-tools.js';
@@ -12,29 +12,12 @@ import { evidenceOf, setPatience } from '../lab/keep-on-failure.js';
 import { isAlive } from '../setup/is-alive.js';
 import { findCommand } from '../setup/system-packages.js';
 import { until } from '../until.js';
+import { childrenOf } from './children.js';
 
 setPatience(t, 180_000);
 
 const support = labSupport();
 const skip = findCommand('cmake') === undefined ? 'needs cmake' : support.ok ? false : support.why;
-
-/** Returns the children of a process, without the transpiler's. */
-function childrenOf(pid: number): { pid: number; name: string }[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .flatMap((entry) => {
-      try {
-        const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
-        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-        // The transpiler's helper process ends by itself a little later.
-        return parent === pid && name !== 'esbuild' ? [{ pid: Number(entry), name }] : [];
-      } catch {
-        // The process ended meanwhile.
-        return [];
-      }
-    });
-}
 
 function start(t: Test): { bench: ChildProcess; folder: string; output: () => string } {
   const folder = t.testdir();
@@ -65,7 +48,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
     const { bench, output } = start(t);
     await until(() => output().includes('round 1'));
     t.ok(ownNamespaces(bench.pid).length > 0, 'it has made namespaces');
-    const programs = childrenOf(bench.pid ?? 0);
+    const programs = childrenOf(bench.pid);
     t.ok(
       programs.some(({ name }) => name === 'reflector'),
       'a contestant runs',
@@ -84,10 +67,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
 t.test('a contestant that dies is omitted, and the run continues', { skip }, async (t) => {
   const { bench, folder, output } = start(t);
   await until(() => output().includes('round 1'));
-  const reflector = childrenOf(bench.pid ?? 0).find(({ name }) => name === 'reflector');
+  const reflector = childrenOf(bench.pid).find(({ name }) => name === 'reflector');
   t.ok(reflector !== undefined);
   process.kill(reflector?.pid ?? 0, 'SIGKILL');
-  const [code] = await once(bench, 'exit');
+  const [code] = await once(bench, 'close');
   t.equal(code, 0, 'the others are measured');
   t.match(output(), /^left out: bare GRO→GSO reflector in out-hot-100B: .*round 1.*ended/m);
   t.match(output(), /reflector, round 2/, 'the other reflector continues');

@@ -22,7 +22,7 @@ t.test('the counters balance after all floods at once', async (t) => {
       said += text;
     });
   }
-  const [code] = await once(bench, 'exit');
+  const [code] = await once(bench, 'close');
   t.equal(code, 0, said);
   const { processes, balances, victim }: SoakResult = JSON.parse(readFileSync(json, 'utf8'));
   t.strictSame(

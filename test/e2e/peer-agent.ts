@@ -21,6 +21,10 @@ const PROGRAM = fileURLToPath(new URL('./programs/peer-agent.ts', import.meta.ur
 /** Enough to notice a fault, and few enough for 16 pairs on two processors. */
 const FLOW = { packetsPerSecond: 100, payloadBytes: 1_200, pingIntervalMs: 100 } as const;
 
+/** Interval between two looks at the counts, and number of looks without an arrival at the end. */
+const LOOK_MS = 100;
+const QUIET_LOOKS = 20;
+
 /** The test's side of a `peer-agent` process. */
 export class PeerAgent {
   readonly host: LabHost;
@@ -157,7 +161,7 @@ export async function exchange(
 }
 
 /**
- * Waits until all packets have arrived, or none has arrived for 300 ms.
+ * Waits until all packets have arrived, or none has arrived for `QUIET_LOOKS` looks.
  * @param pairs - pairs that have stopped sending, all between the same two agents
  */
 export async function settled(
@@ -166,7 +170,7 @@ export async function settled(
   const [first] = pairs;
   if (first === undefined) return [];
   let before = -1;
-  for (;;) {
+  for (let quiet = 0; ; quiet++) {
     const [atA, atB] = await Promise.all([
       first[0].agent.counts(pairs.map(([a]) => a)),
       first[1].agent.counts(pairs.map(([, b]) => b)),
@@ -181,9 +185,10 @@ export async function settled(
     const all = deliveries.flat();
     const received = all.reduce((sum, delivery) => sum + delivery.received, 0);
     const sent = all.reduce((sum, delivery) => sum + delivery.sent, 0);
-    if (received === sent || received === before) return deliveries;
+    if (received > before) quiet = 0;
+    if (received === sent || quiet === QUIET_LOOKS) return deliveries;
     before = received;
-    await sleep(300);
+    await sleep(LOOK_MS);
   }
 }
 

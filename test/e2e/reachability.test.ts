@@ -50,9 +50,24 @@ async function shown(world: World, agent: PeerAgent, id: string) {
   return relays.find((relay: { id: string }) => relay.id === id).reachability;
 }
 
-function events(world: World, event: string): string[] {
-  const lines = world.logOf('directory').filter((line) => line.event === event);
-  return lines.map(({ msg = '' }) => msg);
+/**
+ * Waits until the directory's log, which is behind its answers, has this many of an event.
+ * @param about - text in the message
+ */
+async function logged(world: World, event: string, count: number, about = ''): Promise<string[]> {
+  for (;;) {
+    const lines = world.logOf('directory').filter((line) => line.event === event);
+    const messages = lines.map(({ msg = '' }) => msg).filter((text) => text.includes(about));
+    if (messages.length >= count) return messages;
+    await sleep(100);
+  }
+}
+
+type Shown = { cutOff?: boolean; verdict: string; trunk?: { unreachedBy: number } };
+
+/** Returns whether it is known that no relay reaches this one, and that it reaches none. */
+function isCutOff({ cutOff, verdict, trunk }: Shown): boolean {
+  return cutOff === true && verdict === 'unreachable' && trunk?.unreachedBy === 2;
 }
 
 t.test('relays that do not answer are not chosen', { skip: skipReason() }, async (t) => {
@@ -73,12 +88,12 @@ t.test('relays that do not answer are not chosen', { skip: skipReason() }, async
       (await given(agent, { region: 'west' })).has(SHUT),
       'not even with a hint of its region',
     );
-    const lines = events(world, 'relay-unreachable');
+    const lines = await logged(world, 'relay-unreachable', 2);
     t.equal(lines.length, 2, 'one line for each of its addresses');
     t.match(lines[0], /^relay-west: UDP 3478 .* answers none of its 2 checkers .* is it open\?$/);
     await open();
     await untilGiven(agent, IDS);
-    while (events(world, 'relay-reachable').length < 2) await sleep(100);
+    await logged(world, 'relay-reachable', 2);
     t.notMatch(await shown(world, agent, SHUT), { verdict: 'unreachable' });
   });
 
@@ -101,16 +116,14 @@ t.test('relays that do not answer are not chosen', { skip: skipReason() }, async
     await untilGiven(agent, ['relay-east', 'relay-south']);
     // It reports that it reaches no relay; the others report that they do not reach it.
     const known = { verdict: 'unreachable', trunk: { verdict: 'unreachable', unreachedBy: 2 } };
-    const isKnown = ({ cutOff, trunk }: { cutOff?: boolean; trunk?: { unreachedBy: number } }) =>
-      cutOff === true && trunk?.unreachedBy === 2;
-    while (!isKnown(await shown(world, agent, SHUT))) await sleep(250);
+    while (!isCutOff(await shown(world, agent, SHUT))) await sleep(250);
     t.match(await shown(world, agent, SHUT), known);
     for (const id of ['relay-east', 'relay-south']) {
       t.notMatch(await shown(world, agent, id), { verdict: 'unreachable' });
     }
-    const said = events(world, 'relay-unreachable').filter((line) => line.includes('(trunk)'));
+    const said = await logged(world, 'relay-unreachable', 1, '(trunk)');
     t.match(said, [/^relay-west: UDP 3480 \(trunk\) .*open\?$/]);
-    t.match(events(world, 'relay-cut-off'), [/^relay-west .* is its UDP 3480 open\?/]);
+    t.match(await logged(world, 'relay-cut-off', 1), [/^relay-west .* is its UDP 3480 open\?/]);
     await open();
     await untilGiven(agent, IDS);
   });

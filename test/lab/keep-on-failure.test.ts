@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(new URL('./programs/failing-tests.ts', import.meta
 const support = labSupport();
 const skip = { skip: !support.ok && support.why };
 
-t.setTimeout(120_000);
+t.setTimeout(180_000);
 
 /** Runs failing-tests.ts. @returns its output and the files that it kept */
 async function runTests(t: Test, how: string) {

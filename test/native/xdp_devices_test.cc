@@ -44,7 +44,7 @@ TEST(XdpDevices, TheProgramEndsWithItsProcessAndReplacesNoOther) {
   close(ready[1]);
   // The kernel detaches the program at the end of the process, or shortly after it.
   bool opened = false;
-  for (int i = 0; i < 50 && !opened; ++i) {
+  for (int waited_ms = 0; waited_ms < kWaitMs && !opened; waited_ms += 20) {
     XdpPlane plane;
     opened = plane.Open(world.Options()).ok();
     if (!opened) usleep(20'000);

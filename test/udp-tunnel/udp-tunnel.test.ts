@@ -8,18 +8,23 @@ import { UDP_FLOW_IDLE_MS, UDP_FLOWS_MAX } from '../../src/udp-tunnel/flows.js';
 import { decodeFrame, encodeFrame, FRAMES_VERSION } from '../../src/udp-tunnel/frame.js';
 import { UdpTunnel } from '../../src/udp-tunnel/udp-tunnel.js';
 import { fakeLink } from '../cli/peer/fake-link.js';
+import { ownLoopback } from '../setup/own-loopback.js';
 
 const ANY = { address: '127.0.0.1', port: 0 } as const;
+
+/** Turns of the event loop, in which two tunnels have exchanged their hellos and first pings. */
+const TURNS_OF_HELLOS = 20;
 
 async function openMode(
   t: Test,
   type: 'listen' | 'forward',
   port = 0,
   clock: Clock = systemClock,
+  address: string = ANY.address,
 ): Promise<UdpTunnel> {
   const warnings: string[] = [];
   const logger = pino({}, { write: (line) => warnings.push(line) });
-  const local = { type, address: { ...ANY, port } };
+  const local = { type, address: { address, port } };
   const mode = await UdpTunnel.open({ local, clock, logger });
   t.teardown(() => mode.close());
   return mode;
@@ -38,7 +43,7 @@ async function connect(a: UdpTunnel, b: UdpTunnel): Promise<void> {
     fakeLink({ send: (payload) => setImmediate(() => to.receive(Uint8Array.from(payload))) });
   a.attach(link(b));
   b.attach(link(a));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let turns = 0; turns < TURNS_OF_HELLOS; turns++) await new Promise(setImmediate);
 }
 
 function portOf(mode: UdpTunnel): number {
@@ -299,11 +304,9 @@ t.test('dropped datagrams and frames are counted by reason', async (t) => {
 });
 
 t.test('datagrams that the application refuses do not end the tunnel', async (t) => {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  const mode = await openMode(t, 'forward', port);
+  const address = ownLoopback();
+  const port = 4_000;
+  const mode = await openMode(t, 'forward', port, systemClock, address);
   let sequence = 0;
   mode.receive(
     encodeFrame({
@@ -319,7 +322,7 @@ t.test('datagrams that the application refuses do not end the tunnel', async (t)
     deliver();
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  const service = createSocket('udp4').bind(port, '127.0.0.1');
+  const service = createSocket('udp4').bind(port, address);
   await once(service, 'listening');
   t.teardown(() => service.close());
   const arrived = once(service, 'message');

@@ -1,5 +1,5 @@
 /** A test that fails, hangs or passes in a lab, for keep-on-failure.test.ts: `HOW FOLDER`. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { once } from 'node:events';
 import t from 'tap';
 import { closeAfter, setPatience } from '../keep-on-failure.js';
 import { TestLab } from '../test-lab.js';
@@ -10,7 +10,7 @@ const [, , how = '', folder = ''] = process.argv;
 const LOUD =
   'for (let n = 0; n < 400; n++) console.log("a line of many".padEnd(1000)); console.log("last")';
 
-setPatience(t, how === 'hangs' ? 10_000 : 60_000);
+setPatience(t, how === 'hangs' ? 15_000 : 60_000);
 
 t.test(how, async (t) => {
   const lab = new TestLab();
@@ -24,7 +24,7 @@ t.test(how, async (t) => {
   loud.child.stdout?.resume();
   await loud.ended;
   const waiting = lab.spawn(host, ['sh', '-c', 'echo to nobody >&2; exec sleep 1000']);
-  await sleep(200);
+  if (waiting.child.stderr !== null) await once(waiting.child.stderr, 'data');
   if (how === 'hangs') await waiting.ended;
   if (how === 'throws') throw new Error('on purpose');
   t.equal(how, 'passes');
