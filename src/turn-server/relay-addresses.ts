@@ -66,7 +66,7 @@ export async function defaultRelayAddresses(
   if (ips.length === 0) {
     throw new TurnpikeError(
       'ERR_TURNPIKE_CONFIG',
-      'this host has no default route that tells its relay address: give a relay address',
+      'this host has no default route that tells its relay address: give one (--relay-address)',
     );
   }
   return ips.map((ip) => ({ address: ip, advertised: ip }));
