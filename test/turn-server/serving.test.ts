@@ -98,6 +98,21 @@ t.test('two clients of one server reach each other by their relayed addresses', 
   t.strictSame(await a.indicated(), { peer: atB, payload: 'pong' });
 });
 
+t.test('services at the relay address itself are out of reach in every form', async (t) => {
+  const server = await serverOf(t);
+  const client = await clientOf(t, server);
+  const service = await peerAt(t, '127.0.0.1');
+  const other = await peerAt(t, '127.0.0.2');
+  await client.allocate();
+  t.equal(await client.permit(service.address), undefined, 'a permission has no port');
+  t.equal(await client.bind(0x4000, service.address), 403);
+  client.indicate('to a service', service.address);
+  t.equal(await client.permit(other.address), undefined);
+  client.indicate('after it', other.address);
+  t.equal((await other.next()).data.toString(), 'after it');
+  t.strictSame(service.waiting, []);
+});
+
 t.test('peers that are not allowed get 403, in both ways to name them', async (t) => {
   const server = await serverOf(t, { allowPeers: [], denyPeers: ['198.51.100.0/24'] });
   const client = await clientOf(t, server);
