@@ -85,6 +85,7 @@ export class TurnCore {
       realm,
       nonces,
       isDraining: () => this.draining,
+      contain: (action) => this.#guarded(action),
       onEvent: (event) => this.#guarded(() => onEvent?.(event)),
       log: this.log,
     });

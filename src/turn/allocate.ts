@@ -44,6 +44,8 @@ interface FamilyFailure {
 export interface AllocateOptions {
   /** Returns whether new allocations are refused. */
   readonly isDraining: () => boolean;
+  /** As in `TurnOptions`. */
+  readonly contain: (action: () => void) => void;
   readonly tellsIcmpErrors: (client: ClientDescription) => boolean;
 }
 
@@ -100,7 +102,9 @@ export class Allocate {
     };
     if (reservation !== undefined) this.#claim(reservation);
     table.beginOpening(request.tupleKey, transaction, principal.user);
-    void this.#open(pending).then((openings) => this.#opened(pending, openings));
+    void this.#open(pending).then((openings) => {
+      this.#options.contain(() => this.#opened(pending, openings));
+    });
   }
 
   /** Refuses a request. Retransmissions get the same response. */

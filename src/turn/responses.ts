@@ -1,5 +1,6 @@
 import type { AddressFamily } from '../address.js';
 import type { Signer } from '../auth/long-term.js';
+import { isTurnpikeError } from '../errors.js';
 import { AddressFamilyNumber } from '../stun/address-coding.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { copiedTransactionId, type StunMessage } from '../stun/message.js';
@@ -117,7 +118,7 @@ export class Responses {
 
   /** Sends a response again. */
   again({ origin }: { readonly origin: Origin }, response: Uint8Array): void {
-    this.#plane.send([{ side: 'client', tuple: origin.tuple, data: response }]);
+    this.#give(origin, response);
   }
 
   #success(to: ReplyTarget): MessageWriter {
@@ -128,8 +129,17 @@ export class Responses {
     writer.integrity(signer.kind, signer.key);
     if (fingerprint) writer.fingerprint();
     const data = writer.finish();
-    this.#plane.send([{ side: 'client', tuple: origin.tuple, data }]);
+    this.#give(origin, data);
     return data;
+  }
+
+  /** Sends bytes; none after the data plane was closed while a request was in progress. */
+  #give({ tuple }: Origin, data: Uint8Array): void {
+    try {
+      this.#plane.send([{ side: 'client', tuple, data }]);
+    } catch (error) {
+      if (!isTurnpikeError(error, 'ERR_TURNPIKE_CLOSED')) throw error;
+    }
   }
 }
 

@@ -90,6 +90,11 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly tellsIcmpErrors?: (client: ClientDescription) => boolean;
   /** Called for each event of an allocation. Must not throw. */
   readonly onEvent?: (event: AllocationEvent) => void;
+  /**
+   * Runs what is done later than its request, and contains an internal error there, which no caller
+   * would catch. Default: runs it.
+   */
+  readonly contain?: (action: () => void) => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: TurnLog;

@@ -65,6 +65,7 @@ export class Turn implements Usage, SignsOfLife {
     this.#indications = new DataIndications(context, options.plane);
     this.#allocate = new Allocate(context, {
       isDraining: options.isDraining ?? (() => false),
+      contain: options.contain ?? ((action) => action()),
       tellsIcmpErrors: options.tellsIcmpErrors ?? expectsIcmpErrors,
     });
     const refresh = new Refresh(context, this.#ends);

@@ -359,3 +359,28 @@ t.test('a draining or stopped server makes no allocation', async (t) => {
   t.equal(client.answerIn(world.takeFor(client.address)).code, 508);
   t.equal(world.plane.endpoints.size, 0);
 });
+
+t.test('an Allocate outlives neither the data plane nor an error of its own', async (t) => {
+  const errors: unknown[] = [];
+  const contain = (action: () => void) => {
+    try {
+      action();
+    } catch (error) {
+      errors.push(error);
+    }
+  };
+  const udp: Content = (writer) => void writer.requestedTransport(UDP_PROTOCOL);
+  const outcome = async (sendError: 'ERR_TURNPIKE_CLOSED' | 'ERR_TURNPIKE_NATIVE') => {
+    const world = new TurnWorld({ contain });
+    world.plane.holdsOpens = true;
+    await new TurnClient(world).send(Method.Allocate, udp);
+    t.same([...world.turn.closeAll()], []);
+    world.plane.sendError = sendError;
+    world.plane.settle();
+    await world.pass(0);
+    t.equal(world.plane.endpoints.size, 0);
+    return errors.length;
+  };
+  t.equal(await outcome('ERR_TURNPIKE_CLOSED'), 0, 'a closed data plane is no error');
+  t.equal(await outcome('ERR_TURNPIKE_NATIVE'), 1, 'another error is contained');
+});

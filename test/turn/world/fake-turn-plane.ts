@@ -32,6 +32,8 @@ export class FakeTurnPlane implements TurnPlane {
   readonly bound = new Set<string>();
   /** Traffic by the key of an entry: packets of 100 bytes. */
   readonly packets = new Map<string, number>();
+  /** The error of each send from now on. */
+  sendError: TurnpikeErrorCode | undefined;
   /** The error of each open from now on. */
   openError: TurnpikeError | undefined;
   /** The error of each put from now on, by method. */
@@ -47,6 +49,8 @@ export class FakeTurnPlane implements TurnPlane {
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {
+    if (this.sendError !== undefined)
+      throw new TurnpikeError(this.sendError, 'the fake plane is shut');
     for (const datagram of datagrams) this.#onSend(datagram);
   }
 
