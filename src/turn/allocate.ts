@@ -71,7 +71,7 @@ export class Allocate {
 
   /** Handles a request. */
   handle(request: ClientRequest): void {
-    const { table, stats } = this.#context;
+    const { table, stats, addresses } = this.#context;
     const transaction = transactionKey(request);
     const opening = table.opening(request.tupleKey);
     if (opening === transaction) {
@@ -81,8 +81,9 @@ export class Allocate {
     if (opening !== undefined || table.get(request.tupleKey) !== undefined) {
       return this.#refuse(request, 'allocation-exists');
     }
-    const { message, principal } = request;
-    const wish = allocateWish(message, (family) => this.#context.addresses.has(family));
+    const { message, principal, origin } = request;
+    if (addresses.isHeld(origin.tuple.remote)) return this.#refuse(request, 'client-is-relayed');
+    const wish = allocateWish(message, (family) => addresses.has(family));
     if (typeof wish === 'string') return this.#refuse(request, wish);
     if (this.#options.isDraining() || this.#isStopped) return this.#refuse(request, 'draining');
     const reservation = wish.token && this.#context.reservations.find(wish.token, principal.user);

@@ -20,6 +20,8 @@ export const REFUSALS = {
   'peer-denied': ErrorCode.Forbidden,
   /** The peer is this server itself, outside the ports of relayed transport addresses. */
   'peer-is-server': ErrorCode.Forbidden,
+  /** An Allocate through a relayed transport address of this server: data could go in circles. */
+  'client-is-relayed': ErrorCode.Forbidden,
   'unknown-attribute': ErrorCode.UnknownAttribute,
   'no-allocation': ErrorCode.AllocationMismatch,
   /** An Allocate with a new transaction on a 5-tuple that has an allocation, or is getting one. */

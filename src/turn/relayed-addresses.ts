@@ -1,4 +1,4 @@
-import type { AddressFamily } from '../address.js';
+import type { AddressFamily, TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import { isTurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
@@ -79,6 +79,14 @@ export class RelayedAddresses {
   /** Returns whether a port can be that of a relayed transport address. */
   isRelayedPort(port: number): boolean {
     return port >= this.#range.min && port <= this.#range.max;
+  }
+
+  /** Returns whether an address is a held relayed transport address, as bound or as advertised. */
+  isHeld({ address, port }: TransportAddress): boolean {
+    if (!this.isRelayedPort(port)) return false;
+    return this.#all.some(
+      (each) => [each.address, each.advertised].includes(address) && each.isHeld(port),
+    );
   }
 
   /**

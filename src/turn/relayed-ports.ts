@@ -52,6 +52,12 @@ export class RelayedPorts {
     return this.#held;
   }
 
+  /** Returns whether a port of the range is held. */
+  isHeld(port: number): boolean {
+    const isRested = this.#indexes[port - this.#range.min] !== -1;
+    return !isRested && !this.#resting.has(port);
+  }
+
   /**
    * Takes a port, or for `pair` an even port together with the next one.
    * @param now - monotonic ms
@@ -88,7 +94,7 @@ export class RelayedPorts {
 
   #even(wish: PortWish): number | undefined {
     const suits = (port: number) =>
-      port % 2 === 0 && (wish === 'even' || (port < this.#range.max && !this.#isHeld(port + 1)));
+      port % 2 === 0 && (wish === 'even' || (port < this.#range.max && !this.isHeld(port + 1)));
     for (let picks = 0; picks < EVEN_PICKS && this.#rested.length > 0; picks += 1) {
       const port = this.#pick() as number;
       if (suits(port)) return port;
@@ -108,11 +114,6 @@ export class RelayedPorts {
   #below(end: number): number {
     const [a = 0, b = 0, c = 0, d = 0] = this.#random(4);
     return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % end;
-  }
-
-  #isHeld(port: number): boolean {
-    const isRested = this.#indexes[port - this.#range.min] !== -1;
-    return !isRested && !this.#resting.has(port);
   }
 
   #hold(port: number): void {

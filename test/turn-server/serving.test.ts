@@ -1,12 +1,15 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { ClientAuthenticator, type Signature } from '../../src/auth/client-authenticator.js';
 import { type AllocationEvent, TurnServer, type TurnServerOptions } from '../../src/index.js';
-import { AttributeType } from '../../src/stun/attribute-types.js';
+import { AttributeType, UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
+import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
 import { type Content, RELAY_PORTS, TurnSocket, type TurnUser, UdpSocket } from './turn-socket.js';
 
 const ALICE: TurnUser = { username: 'alice', password: 'secret' };
@@ -252,6 +255,31 @@ t.test('a draining server serves what is there, and waits for its end', async (t
   t.equal(await client.refresh(0), undefined);
   await drained;
   t.equal(server.allocations, 0);
+});
+
+t.test('nobody allocates through a relayed address of the server itself', async (t) => {
+  // The port for clients is in the range of relayed ports, which are permitted.
+  const server = await serverOf(t, { listen: '127.0.0.1:0', relayPorts: '1024-65535' });
+  const [at = { address: '', port: 0 }] = server.listen;
+  const outer = await clientOf(t, server);
+  await outer.allocate();
+  t.equal(await outer.bind(0x4000, at), undefined);
+  const authenticator = new ClientAuthenticator(ALICE);
+  let after: Signature | undefined;
+  const answer = async () => {
+    const writer = new MessageWriter('request', Method.Allocate, randomBytes(12));
+    const signature = authenticator.sign(writer.requestedTransport(UDP_PROTOCOL), after);
+    outer.channelData(0x4000, Buffer.from(writer.finish()));
+    const { data } = await outer.next();
+    const decoded = decodeMessage(data.subarray(4));
+    if (!decoded.ok) throw new Error(decoded.reason);
+    authenticator.check(decoded.message, signature);
+    after = signature;
+    return decoded.message.errorCode()?.code;
+  };
+  t.equal(await answer(), 401, 'the server is reached');
+  t.equal(await answer(), 403);
+  t.equal(server.allocations, 1);
 });
 
 t.test('close frees every port and descriptor, whatever is allocated', async (t) => {

@@ -196,7 +196,7 @@ export class TurnSocket extends UdpSocket {
   }
 
   /** Sends a payload on a channel, without padding. */
-  channelData(channel: number, payload: string): void {
+  channelData(channel: number, payload: string | Uint8Array): void {
     const head = Buffer.alloc(4);
     head.writeUInt16BE(channel, 0);
     head.writeUInt16BE(payload.length, 2);
