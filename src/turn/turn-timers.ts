@@ -15,7 +15,10 @@ export class TurnTimers {
   /** Does what is due, within bounds. @returns whether work is left */
   tick(): boolean {
     const { table, clock, memory, log } = this.#context;
-    for (const item of table.due(clock.monotonic())) this.#expire(item);
+    for (const item of table.due(clock.monotonic())) {
+      // Its allocation may have ended just before, with all that it had.
+      if (isThere(item)) this.#expire(item);
+    }
     memory.tick();
     log.tick();
     return table.moreDue;
@@ -38,5 +41,16 @@ export class TurnTimers {
         return addresses.free(item);
       }
     }
+  }
+}
+
+function isThere(item: Expiring): boolean {
+  switch (item.kind) {
+    case 'permission':
+      return item.relayed.allocation.permissions.get(item.address) === item;
+    case 'channel':
+      return item.relayed.allocation.channels.get(item.number) === item;
+    default:
+      return true;
   }
 }

@@ -201,3 +201,20 @@ t.test('log lines are limited in rate, and omitted ones are counted', async (t) 
   t.match(lines.at(-1), { event: 'lines-omitted', of: 'allocation-ended', lines: 20 });
   t.equal(log.omitted.get('allocation-ended'), 20);
 });
+
+t.test('what expires together with its allocation ends once', async (t) => {
+  const { world, client } = scene();
+  await client.allocate();
+  await client.bind(0x4000, PEER);
+  const { plane } = world;
+  const ended: string[] = [];
+  const removeClientFlow = plane.removeClientFlow.bind(plane);
+  plane.removeClientFlow = (flow) => {
+    ended.push(clientKey(flow));
+    removeClientFlow(flow);
+  };
+  await world.pass(601);
+  t.equal(world.turn.allocations, 0);
+  t.equal(plane.clientFlows.size, 0);
+  t.equal(ended.length, 1);
+});
