@@ -4,6 +4,7 @@ import { TurnpikeError } from '../errors.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
 import type { IntegrityKind } from '../stun/integrity.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { ClosedIndications } from './closed-indications.js';
@@ -198,7 +199,9 @@ export class Connection {
 
   #established(answer: StunMessage): void {
     const channel = answer.channelNumber();
-    if (channel === undefined) throw unusable('Connect', 'CHANNEL-NUMBER');
+    if (channel === undefined || channel > LEG_LIMITS.channelMax) {
+      throw unusable('Connect', 'CHANNEL-NUMBER');
+    }
     this.#channel = channel;
     this.#enter('established');
     this.#refreshed(answer);

@@ -1,14 +1,15 @@
 import { NumberPool } from '../collections/number-pool.js';
 import { CHANNEL_MIN } from '../stun/channel-data.js';
+import { LEG_LIMITS } from '../stun/leg-limits.js';
 import type { Origin } from '../stun-server/origin.js';
 import type { HeldClients } from '../stun-server/proven-clients.js';
 import type { Leg, SignsOfLife } from './leg.js';
 import { OVERLAY_LIMITS } from './overlay-limits.js';
 
-/** The channel numbers of each 5-tuple: those of RFC 8656 section 12 (PROTOCOL.md section 2). */
+/** The channel numbers of each 5-tuple. */
 const CHANNELS = {
   first: CHANNEL_MIN,
-  last: 0x4fff,
+  last: LEG_LIMITS.channelMax,
   quarantineMs: OVERLAY_LIMITS.quarantineMs,
 } as const;
 

@@ -1,4 +1,4 @@
-/** Lifetimes of legs that peers and relays agree on (PROTOCOL.md section 2). */
+/** Bounds of legs that peers and relays agree on (PROTOCOL.md section 2). */
 export const LEG_LIMITS = {
   /** Lifetime of a reserved leg after its last Allocate or Refresh. */
   reservedMs: 30_000,
@@ -9,4 +9,6 @@ export const LEG_LIMITS = {
   lifetimeSecondsMax: 3_600,
   /** Interval of a silent peer's Binding indications. */
   keepaliveMs: 15_000,
+  /** Highest channel number of a leg: the last of RFC 8656 section 12. */
+  channelMax: 0x4fff,
 } as const;

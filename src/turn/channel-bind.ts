@@ -1,5 +1,6 @@
 import { sameAddress, type TransportAddress } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
+import { isChannel } from '../stun/channel-data.js';
 import type { StunMessage } from '../stun/message.js';
 import { type Allocation, Channel, type RelayedTransportAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
@@ -8,7 +9,7 @@ import { checkedPeer } from './peer-checks.js';
 import type { Permissions } from './permissions.js';
 import type { RefusalReason } from './refusals.js';
 import { replyTarget } from './responses.js';
-import { TURN_CHANNEL_MAX, TURN_CHANNEL_MIN, TURN_LIMITS } from './turn-limits.js';
+import { TURN_LIMITS } from './turn-limits.js';
 import type { AllocationRequest } from './turn-request.js';
 
 /** What a ChannelBind request asks for. */
@@ -51,7 +52,7 @@ export class ChannelBind {
     if (peer === undefined || attribute === undefined) return 'attribute-missing';
     // The other 16 bits are reserved (RFC 8656 section 18.1).
     const number = attribute >>> 16;
-    if (number < TURN_CHANNEL_MIN || number > TURN_CHANNEL_MAX) return 'bad-channel-number';
+    if (!isChannel(number)) return 'bad-channel-number';
     // In the data plane port 0 stands for every port.
     if (peer.port === 0) return 'bad-peer-port';
     const channel = allocation.channels.get(number);

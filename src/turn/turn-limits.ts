@@ -26,12 +26,3 @@ export const TURN_LIMITS = {
   /** Entries that are ended in one go, before other work has its turn. */
   endedAtOnce: 100,
 } as const;
-
-/** Lowest channel number of TURN (RFC 8656 section 12). */
-export const TURN_CHANNEL_MIN = 0x4000;
-
-/**
- * Highest channel number of TURN. RFC 8656 section 12 reserves those above 0x4FFF, and clients of
- * RFC 5766 use them.
- */
-export const TURN_CHANNEL_MAX = 0x7fff;
