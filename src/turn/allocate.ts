@@ -201,7 +201,8 @@ export class Allocate {
       const result = forwarding.putRelayed(each, lifetimeSeconds);
       if (result === 'done') continue;
       for (const put of relayed.slice(0, index)) forwarding.removeRelayed(put);
-      return refusalOf(result);
+      // Its socket has failed since it was opened; no peer is meant.
+      return result === 'unsendable' ? 'no-socket' : refusalOf(result);
     }
     return undefined;
   }

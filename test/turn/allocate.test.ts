@@ -384,3 +384,11 @@ t.test('an Allocate outlives neither the data plane nor an error of its own', as
   t.equal(await outcome('ERR_TURNPIKE_CLOSED'), 0, 'a closed data plane is no error');
   t.equal(await outcome('ERR_TURNPIKE_NATIVE'), 1, 'another error is contained');
 });
+
+t.test('a socket that fails before its allocation is made is answered 508', async (t) => {
+  const world = new TurnWorld();
+  world.plane.putErrors.set('allocation', 'ERR_TURNPIKE_ADDRESS');
+  t.equal((await new TurnClient(world).allocate()).code, 508);
+  t.equal(world.turn.stats.refusals.of('no-socket'), 1);
+  t.equal(world.turn.relayedPorts, 0);
+});
