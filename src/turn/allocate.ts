@@ -58,6 +58,8 @@ export class Allocate {
   readonly #context: TurnContext;
   readonly #options: AllocateOptions;
   #isStopped = false;
+  /** The requests in progress whose users are still accepted. */
+  readonly #pending = new Set<PendingAllocate>();
 
   constructor(context: TurnContext, options: AllocateOptions) {
     this.#context = context;
@@ -67,6 +69,14 @@ export class Allocate {
   /** Makes no allocation any more, also for requests in progress. */
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** Makes none of the requests in progress of users who are no longer accepted. */
+  endUsers(accepts: (username: string, key: Uint8Array) => boolean): void {
+    for (const pending of this.#pending) {
+      const { principal, to } = pending;
+      if (!accepts(principal.username, to.signer.key)) this.#pending.delete(pending);
+    }
   }
 
   /** Handles a request. */
@@ -103,6 +113,7 @@ export class Allocate {
     };
     if (reservation !== undefined) this.#claim(reservation);
     table.beginOpening(request.tupleKey, transaction, principal.user);
+    this.#pending.add(pending);
     void this.#open(pending).then((openings) => {
       this.#options.contain(() => this.#opened(pending, openings));
     });
@@ -172,7 +183,9 @@ export class Allocate {
     table.endOpening(pending.tupleKey, pending.principal.user);
     const opened = openings.flatMap(({ opening }) => (isOpen(opening) ? [opening] : []));
     const failed = openings.map(failureOf).find((each) => each !== undefined);
+    const isAccepted = this.#pending.delete(pending);
     if (this.#isStopped) return this.#abandon(pending, opened, 'draining');
+    if (!isAccepted) return this.#abandon(pending, opened, 'user-removed');
     if (failed !== undefined && (opened.length === 0 || failed.reason === 'data-plane-busy')) {
       return this.#abandon(pending, opened, failed.reason);
     }

@@ -28,6 +28,8 @@ export const REFUSALS = {
   'allocation-exists': ErrorCode.AllocationMismatch,
   'family-not-supported': ErrorCode.AddressFamilyNotSupported,
   'allocation-of-another-user': ErrorCode.WrongCredentials,
+  /** A reload removed the user, or changed the password, while the request was in progress. */
+  'user-removed': ErrorCode.WrongCredentials,
   'transport-not-udp': ErrorCode.UnsupportedTransportProtocol,
   'family-mismatch': ErrorCode.PeerAddressFamilyMismatch,
   'user-quota': ErrorCode.AllocationQuotaReached,

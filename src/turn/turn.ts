@@ -210,12 +210,13 @@ export class Turn implements Usage, SignsOfLife {
   }
 
   /**
-   * Ends the allocations of credentials that are no longer accepted: of removed users, changed
-   * passwords and removed secrets.
+   * Ends the allocations of credentials that are no longer accepted, those that are being made
+   * included: of removed users, changed passwords and removed secrets.
    * @param accepts - is given the whole username and the key that proved its Allocate
    *   (`TurnVerifier.accepts`)
    */
   endUsers(accepts: (username: string, key: Uint8Array) => boolean): void {
+    this.#allocate.endUsers(accepts);
     for (const allocation of this.#context.table.all()) {
       const { username, key } = allocation;
       if (!accepts(username, key)) this.#ends.end(allocation, 'user-removed');

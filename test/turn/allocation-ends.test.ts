@@ -1,7 +1,9 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
+import { UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
 import { longTermKey } from '../../src/stun/integrity.js';
+import { Method } from '../../src/stun/methods.js';
 import { TURN_LIMITS } from '../../src/turn/turn-limits.js';
 import { TurnLog } from '../../src/turn/turn-log.js';
 import { TestClock } from '../auth/test-clock.js';
@@ -217,4 +219,20 @@ t.test('what expires together with its allocation ends once', async (t) => {
   t.equal(world.turn.allocations, 0);
   t.equal(plane.clientFlows.size, 0);
   t.equal(ended.length, 1);
+});
+
+t.test('a user who is removed gets no allocation that is being made', async (t) => {
+  const { world, client } = scene();
+  world.plane.holdsOpens = true;
+  await client.send(Method.Allocate, (writer) => void writer.requestedTransport(UDP_PROTOCOL));
+  world.turn.endUsers((username) => username !== 'alice');
+  world.plane.settle();
+  await world.pass(0);
+  t.equal(client.answerIn(world.takeFor(client.address)).code, 441);
+  t.equal(world.turn.allocations, 0);
+  t.equal(world.plane.endpoints.size, 0);
+  world.plane.holdsOpens = false;
+  const bob = new TurnClient(world, { port: 5_001, username: 'bob' });
+  world.turn.endUsers((username) => username !== 'alice');
+  t.equal((await bob.allocate()).messageClass, 'success');
 });
