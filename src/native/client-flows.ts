@@ -38,7 +38,7 @@ export function meterOf({ native, scratch, legs }: FlowCalls, key: FlowKey): num
 
 /** Returns the traffic of the entry of a meter. */
 export function trafficOf({ native, legs }: FlowCalls, meter: number): LegTraffic {
-  const counter = native.flowCounter.bind(native);
+  const counter = (...of: [number, number, number]) => native.flowCounter(...of);
   return legs.flowTraffic(meter, counter, monotonicSeconds());
 }
 
@@ -49,7 +49,7 @@ export class ClientFlows {
 
   constructor(calls: FlowCalls) {
     this.#calls = calls;
-    this.#flowCounter = calls.native.flowCounter.bind(calls.native);
+    this.#flowCounter = (...of) => calls.native.flowCounter(...of);
   }
 
   put(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void {

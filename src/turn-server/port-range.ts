@@ -13,8 +13,14 @@ const PORT_MAX = 65_535;
  *   for a range without a pair of an even port and the next one, which EVEN-PORT asks for
  */
 export function parsePortRange(text: string): PortRange {
-  const [min = 0, max = 0] = text.split('-').map(Number);
-  if (min < RELAYED_PORT_MIN || max > PORT_MAX || min > max) {
+  const [, min, max] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number);
+  if (
+    min === undefined ||
+    max === undefined ||
+    min < RELAYED_PORT_MIN ||
+    max > PORT_MAX ||
+    min > max
+  ) {
     const expected = `two ports from ${RELAYED_PORT_MIN} to ${PORT_MAX}, the smaller one first`;
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `relay ports ${text}: expected ${expected}`);
   }

@@ -175,7 +175,7 @@ TEST(Endpoints, InvalidAndExcessCommandsAreRefused) {
   const TransportAddress address = test::ToTransportAddress("127.0.0.1:0");
   EXPECT_EQ(scene.controller->OpenEndpoint(1, EndpointKind::kClient, address, &handle),
             StatusCode::kInvalid);
-  EXPECT_EQ(scene.controller->OpenEndpoint(0, static_cast<EndpointKind>(1), address, &handle),
+  EXPECT_EQ(scene.controller->OpenEndpoint(0, static_cast<EndpointKind>(2), address, &handle),
             StatusCode::kInvalid);
   EXPECT_EQ(scene.controller->CloseEndpoint(TransportHandle::OfListener(Side::kClient, 0)),
             StatusCode::kInvalid);
