@@ -40,6 +40,13 @@ const LIBEVENT: SystemTool = {
   isThere: () => hasLibrary('libevent_extra-2.1.so.7'),
 };
 
+/** An ICE agent in Python, a client of TURN. */
+export const AIOICE: SystemTool = {
+  name: 'aioice',
+  debianPackage: 'python3-aioice',
+  isThere: () => existsSync('/usr/lib/python3/dist-packages/aioice'),
+};
+
 function hasLibrary(file: string): boolean {
   const folders = ['/usr/lib', '/lib'].filter((folder) => existsSync(folder));
   return folders.some((folder) =>
@@ -59,6 +66,7 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   { name: 'openssl', debianPackage: 'openssl' },
   { name: 'iperf3', debianPackage: 'iperf3' },
   LIBEVENT,
+  AIOICE,
   ...CPP_TEST_TOOLS,
 ];
 
