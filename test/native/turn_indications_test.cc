@@ -43,10 +43,7 @@ TEST(TurnIndications, AddressesAreThoseOfRfc5769) {
 TEST(TurnIndications, AMappedAddressIsTheIpv4Address) {
   SendIndication indication;
   // ::ffff:192.0.2.1 XOR the magic cookie and the transaction id.
-  ASSERT_TRUE(
-      Read("001200140002a1472112a442b7e7a701bc3429793a87ddaf" +
-               kData,
-           &indication));
+  ASSERT_TRUE(Read("001200140002a1472112a442b7e7a701bc3429793a87ddaf" + kData, &indication));
   EXPECT_EQ(indication.peer, ToTransportAddress("192.0.2.1:32853"));
 }
 
