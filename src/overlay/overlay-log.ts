@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
-import { LineLimiter } from '../logging/line-limiter.js';
+import { LineBudgets } from '../logging/line-budgets.js';
 import type { ChallengeReason, ClientDrop, ServerLog } from '../stun-server/server-context.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { TrunkDrop } from '../trunk/trunk-options.js';
@@ -16,10 +16,7 @@ const LEG_LINES_PER_SECOND = 20;
 /** Maximum lines per second of each kind of refusals and drops; omitted ones are counted. */
 export const REFUSAL_LINES_PER_SECOND = 200;
 
-/** Seconds whose lines may be written at once. */
-const BURST_SECONDS = 4;
-
-/** Kinds of lines that traffic causes. Each has a budget of its own, so that none hides another. */
+/** Kinds of lines that traffic causes. */
 const KINDS = {
   'leg-ended': { level: 'info', perSecond: LEG_LINES_PER_SECOND },
   refused: { level: 'debug', perSecond: REFUSAL_LINES_PER_SECOND },
@@ -27,10 +24,6 @@ const KINDS = {
   dropped: { level: 'debug', perSecond: REFUSAL_LINES_PER_SECOND },
   'trunk-dropped': { level: 'debug', perSecond: REFUSAL_LINES_PER_SECOND },
 } as const;
-
-type Kind = keyof typeof KINDS;
-
-const NAMES = Object.keys(KINDS) as Kind[];
 
 /**
  * Logs legs and requests: at level info the end of each leg that was established, at level debug
@@ -40,10 +33,7 @@ export class OverlayLog implements ServerLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #relay: string;
-  readonly #limiters: Readonly<Record<Kind, LineLimiter>>;
-  #saidOmittedAt: number;
-  /** Number of omitted lines, by event. */
-  readonly omitted = new Map<Kind, number>(NAMES.map((kind) => [kind, 0]));
+  readonly #budgets: LineBudgets<keyof typeof KINDS>;
 
   /**
    * @param relay - this relay's id
@@ -53,17 +43,17 @@ export class OverlayLog implements ServerLog {
     this.#logger = logger;
     this.#clock = clock;
     this.#relay = relay;
-    const limiters = NAMES.map((kind) => {
-      const { perSecond } = KINDS[kind];
-      return [kind, new LineLimiter({ perSecond, burst: BURST_SECONDS * perSecond }, clock)];
-    });
-    this.#limiters = Object.fromEntries(limiters);
-    this.#saidOmittedAt = clock.monotonic();
+    this.#budgets = new LineBudgets(KINDS, clock, logger);
+  }
+
+  /** Number of omitted lines, by event. */
+  get omitted(): ReadonlyMap<keyof typeof KINDS, number> {
+    return this.#budgets.omitted;
   }
 
   /** Returns whether the end of another leg may be logged. To be called once per leg. */
   saysEnd(): boolean {
-    return this.#says('leg-ended');
+    return this.#budgets.take('leg-ended');
   }
 
   /** Logs the end of a leg that was established. */
@@ -92,7 +82,7 @@ export class OverlayLog implements ServerLog {
 
   /** Logs an error response to an authenticated request. */
   refused(peer: TransportAddress, reason: RefusalReason, name: LegName | undefined): void {
-    if (!this.#says('refused')) return;
+    if (!this.#budgets.take('refused')) return;
     const code = REFUSALS[reason];
     this.#logger.debug(
       { event: 'refused', code, reason, peer: formatAddress(peer), ...(name && nameOf(name)) },
@@ -107,7 +97,7 @@ export class OverlayLog implements ServerLog {
     reason: ChallengeReason,
     username: string | undefined,
   ): void {
-    if (!this.#says('not-authenticated')) return;
+    if (!this.#budgets.take('not-authenticated')) return;
     this.#logger.debug(
       { event: 'not-authenticated', code, reason, peer: formatAddress(peer), username },
       `a request is not authenticated: ${reason.replaceAll('-', ' ')}`,
@@ -116,7 +106,7 @@ export class OverlayLog implements ServerLog {
 
   /** Logs a peer's datagram that was dropped without a response. */
   dropped(peer: TransportAddress, reason: ClientDrop): void {
-    if (!this.#says('dropped')) return;
+    if (!this.#budgets.take('dropped')) return;
     this.#logger.debug(
       { event: 'dropped', reason, peer: formatAddress(peer) },
       `a message of a peer is dropped: ${reason.replaceAll('-', ' ')}`,
@@ -125,7 +115,7 @@ export class OverlayLog implements ServerLog {
 
   /** Logs a dropped trunk control message. */
   trunkDropped(source: TransportAddress, reason: TrunkDrop): void {
-    if (!this.#says('trunk-dropped')) return;
+    if (!this.#budgets.take('trunk-dropped')) return;
     this.#logger.debug(
       { event: 'trunk-dropped', reason, source: formatAddress(source) },
       `a trunk control message is dropped: ${reason.replaceAll('_', ' ')}`,
@@ -134,32 +124,8 @@ export class OverlayLog implements ServerLog {
 
   /** Logs the number of omitted lines, at most once a second. */
   tick(): void {
-    const now = this.#clock.monotonic();
-    if (now - this.#saidOmittedAt < 1_000) return;
-    this.#saidOmittedAt = now;
-    for (const kind of NAMES) this.#sayOmitted(kind);
+    this.#budgets.tick();
   }
-
-  #sayOmitted(of: Kind): void {
-    const lines = this.#limiters[of].takeOmitted();
-    if (lines === 0) return;
-    this.omitted.set(of, (this.omitted.get(of) ?? 0) + lines);
-    this.#logger[KINDS[of].level](
-      { event: 'lines-omitted', of, lines },
-      `${lines} lines like those of event ${of} are left out`,
-    );
-  }
-
-  #says(kind: Kind): boolean {
-    return isEnabled(this.#logger, KINDS[kind].level) && this.#limiters[kind].take();
-  }
-}
-
-/**
- * Returns whether a level is enabled. A logger that is not pino may not tell, so it gets all lines.
- */
-function isEnabled(logger: Logger, level: 'info' | 'debug'): boolean {
-  return typeof logger.isLevelEnabled !== 'function' || logger.isLevelEnabled(level);
 }
 
 function nameOf({ tenant, connectionId, role }: LegName): LegName {
