@@ -16,6 +16,8 @@ export interface FlowCalls {
   readonly check: ArgumentChecks;
   readonly backlog: CommandBacklog;
   readonly legs: LegCounters;
+  /** Reads a counter of a worker's entry, by the entry's number and a `LegField`. */
+  readonly counter: (worker: number, number: number, field: number) => number;
   /** Returns the status of a put: QueueFull in place of Limit while removals wait. */
   readonly statusOfPut: (status: number, worker: number) => number;
   /** Number of workers. */
@@ -37,19 +39,16 @@ export function meterOf({ native, scratch, legs }: FlowCalls, key: FlowKey): num
 }
 
 /** Returns the traffic of the entry of a meter. */
-export function trafficOf({ native, legs }: FlowCalls, meter: number): LegTraffic {
-  const counter = (...of: [number, number, number]) => native.flowCounter(...of);
+export function trafficOf({ legs, counter }: FlowCalls, meter: number): LegTraffic {
   return legs.flowTraffic(meter, counter, monotonicSeconds());
 }
 
 /** The calls of a data plane about flows of clients; `DataPlane` describes them. */
 export class ClientFlows {
   readonly #calls: FlowCalls;
-  readonly #flowCounter: (worker: number, number: number, field: number) => number;
 
   constructor(calls: FlowCalls) {
     this.#calls = calls;
-    this.#flowCounter = (...of) => calls.native.flowCounter(...of);
   }
 
   put(flow: ClientFlow, action: ClientAction, lifetimeSeconds?: number): void {
@@ -130,6 +129,6 @@ export class ClientFlows {
   }
 
   packets(meter: number): number {
-    return this.#calls.legs.flowPackets(meter, this.#flowCounter);
+    return this.#calls.legs.flowPackets(meter, this.#calls.counter);
   }
 }

@@ -105,6 +105,8 @@ export class NativeDataPlane implements DataPlane {
       check: this.#check,
       backlog: this.#backlog,
       legs: this.#legs,
+      counter: (worker: number, number: number, field: number) =>
+        this.#native.flowCounter(worker, number, field),
       statusOfPut: (status: number, worker: number) =>
         this.#endpoints.statusOfPut(this.#backlog.statusOfPut(status, worker), worker),
       workers: this.workers,
