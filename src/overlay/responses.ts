@@ -7,6 +7,7 @@ import { RefusalCause } from '../stun/error-codes.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { Origin } from '../stun-server/origin.js';
+import { UNKNOWN_ATTRIBUTES_MAX } from '../stun-server/usage.js';
 import type { LegName } from '../trunk/control-message.js';
 import type { OverlayPlane } from './forwarding.js';
 import type { Leg } from './leg.js';
@@ -14,9 +15,6 @@ import type { CloseCode } from './leg-ends.js';
 import type { OverlayLog } from './overlay-log.js';
 import type { OverlayStats } from './overlay-stats.js';
 import { isOfThePair, REFUSALS, type RefusalReason } from './refusals.js';
-
-/** Maximum types in one UNKNOWN-ATTRIBUTES. */
-const UNKNOWN_ATTRIBUTES_MAX = 16;
 
 /** The request that a response answers, and its sender. */
 export interface ReplyTarget {

@@ -1,6 +1,9 @@
 import type { StunMessage } from '../stun/message.js';
 import type { Origin } from './origin.js';
 
+/** Maximum types in the UNKNOWN-ATTRIBUTES of a response to an authenticated client. */
+export const UNKNOWN_ATTRIBUTES_MAX = 16;
+
 /** A request or indication of a client. */
 export interface Received {
   readonly message: StunMessage;

@@ -6,15 +6,13 @@ import { AttributeType } from '../stun/attribute-types.js';
 import { copiedTransactionId, type StunMessage } from '../stun/message.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { Origin } from '../stun-server/origin.js';
+import { UNKNOWN_ATTRIBUTES_MAX } from '../stun-server/usage.js';
 import type { Allocation } from './allocation.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
 import type { TurnLog } from './turn-log.js';
 import type { TurnPlane } from './turn-options.js';
 import type { ClientRequest } from './turn-request.js';
 import type { TurnStats } from './turn-stats.js';
-
-/** Maximum types in one UNKNOWN-ATTRIBUTES. */
-const UNKNOWN_ATTRIBUTES_MAX = 16;
 
 /** The request that a response answers. It holds no view of the request's bytes. */
 export interface ReplyTarget {
