@@ -24,19 +24,23 @@ interface Rule extends PeerRange {
 }
 
 /**
- * Judges the IP addresses of peers (RFC 8656 section 21.2.1). The rule with the longest prefix
- * decides, whether it is of the lists or a default; of two with the same length, that of the allow
- * list, then that of the deny list, then the server's own addresses. So an allowed host is an
- * exception from a refused range, as in coturn, and the reverse; and `0.0.0.0/0` allows nothing
- * that is refused by default, while `127.0.0.0/8` allows loopback.
+ * Judges the IP addresses of peers (RFC 8656 section 21.2.1). Of the entries of both lists that
+ * hold an address, the one with the longest prefix counts; of two with the same length, that of the
+ * allow list. So an allowed host is an exception from a refused range, as in coturn, and the
+ * reverse. An entry of the deny list then decides alone: no default allows what a list refuses. One
+ * of the allow list decides if no default with a longer prefix refuses the address, or the server's
+ * own addresses do: `0.0.0.0/0` allows nothing that is refused by default, while `127.0.0.0/8`
+ * allows loopback. Without an entry the default with the longest prefix decides.
  *
  * Refused by default are all addresses that are no global unicast: `special-addresses.ts` lists
  * them. An IPv6 address that embeds IPv4 addresses is allowed only if each of these is allowed too.
  */
 export class PeerPolicy {
   readonly #options: PeerPolicyOptions;
-  /** Longest prefix first. */
-  readonly #rules: readonly Rule[];
+  /** Entries of the lists, the longest prefix first. */
+  readonly #given: readonly Rule[];
+  /** Own addresses and the defaults, the longest prefix first. */
+  readonly #defaults: readonly Rule[];
 
   /**
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG for an entry of another form, or lists of more than
@@ -49,16 +53,14 @@ export class PeerPolicy {
       const message = `the lists of peers have more than ${PEER_PREFIXES_MAX} prefixes`;
       throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
     }
-    // The order decides where two prefixes have the same length: sorting keeps it.
-    const all = [
-      ...given,
+    this.#options = options;
+    this.#given = longestFirst(given);
+    this.#defaults = longestFirst([
       ...rules('denied', own),
       ...rules('allowed', ORDINARY),
       ...rules(allowPrivate ? 'allowed' : 'denied', PRIVATE),
       ...rules('denied', ALWAYS_REFUSED),
-    ];
-    this.#options = options;
-    this.#rules = all.sort((a, b) => b.bits - a.bits);
+    ]);
   }
 
   /**
@@ -81,8 +83,18 @@ export class PeerPolicy {
   }
 
   #allows(address: readonly number[]): boolean {
-    return this.#rules.find((rule) => isInRange(address, rule))?.verdict === 'allowed';
+    const holds = (rule: Rule) => isInRange(address, rule);
+    const given = this.#given.find(holds);
+    if (given?.verdict === 'denied') return false;
+    const byDefault = this.#defaults.find(holds);
+    if (byDefault?.verdict === 'allowed') return true;
+    return given !== undefined && (byDefault === undefined || given.bits >= byDefault.bits);
   }
+}
+
+/** Sorts rules; those of the same length keep their order. */
+function longestFirst(all: readonly Rule[]): Rule[] {
+  return [...all].sort((a, b) => b.bits - a.bits);
 }
 
 function rules(verdict: Rule['verdict'], entries: readonly string[]): Rule[] {

@@ -111,6 +111,25 @@ t.test(
   },
 );
 
+t.test('no default allows what the list refuses, however wide its entry', async (t) => {
+  const deny = ['0.0.0.0/0', '::/0', '2001::/23'];
+  const all = new PeerPolicy({ deny, allow: ['8.8.8.0/24', '10.1.0.0/16'], allowPrivate: true });
+  for (const ip of [
+    '9.9.9.9',
+    '10.0.0.1',
+    '192.168.0.1',
+    PUBLIC_6,
+    'fd00::1',
+    '64:ff9b::808:808',
+  ]) {
+    t.equal(all.check(ip), 'denied', ip);
+  }
+  for (const ip of [PUBLIC_4, '10.1.2.3']) t.equal(all.check(ip), 'allowed', ip);
+  const half = new PeerPolicy({ deny: ['0.0.0.0/1'], allowPrivate: true });
+  t.equal(half.check('10.0.0.1'), 'denied');
+  t.equal(half.check('192.168.0.1'), 'allowed');
+});
+
 t.test('a denied range is denied in every form', async (t) => {
   const policy = new PeerPolicy({ deny: ['8.8.0.0/16'], allow: ['::/0', '64:ff9b:1::/48'] });
   t.equal(policy.check('9.9.9.9'), 'allowed');
