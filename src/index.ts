@@ -5,6 +5,7 @@ export {
   type TransportAddress,
 } from './address.js';
 export { relaySecret, tenantRoot, tenantSecret } from './auth/keys.js';
+export { mintTurnCredential, type TurnCredentialInput } from './auth/tenant-turn-credentials.js';
 export * from './client/index.js';
 export { type Clock, systemClock } from './clock.js';
 export {

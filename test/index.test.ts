@@ -12,6 +12,7 @@ const {
   formatAddress,
   isTurnpikeError,
   mintCredential,
+  mintTurnCredential,
   parseAddress,
   parseGrant,
   parseGrantPair,
@@ -141,6 +142,7 @@ const OPTIONS = {
     ...{ tenantSecret: SECRET, tenant: 'a', connectionId: '0'.repeat(32), role: 0 },
     expiresAtSeconds: 1,
   },
+  turnCredential: { tenantSecret: SECRET, tenant: 'a', user: 'b', expiresAtSeconds: 1 },
   request: { peers: [{}, {}], ttlSeconds: 1 },
 };
 
@@ -164,6 +166,7 @@ const CALLS: Readonly<Record<string, { readonly call: Call; readonly takes: read
     },
     listRelays: { call: (o) => new DirectoryClient(ACCESS).listRelays(o), takes: [{ signal }] },
     mintCredential: { call: (o) => mintCredential(o), takes: [OPTIONS.credential] },
+    mintTurnCredential: { call: (o) => mintTurnCredential(o), takes: [OPTIONS.turnCredential] },
     relaySecret: { call: (s, id) => relaySecret(s, id), takes: [SECRET, 'a'] },
     tenantRoot: { call: (s) => tenantRoot(s), takes: [SECRET] },
     tenantSecret: { call: (s, name) => tenantSecret(s, name), takes: [SECRET, 'a'] },
@@ -242,6 +245,7 @@ t.test(
       'Peer.open',
       'Peer.join',
       'mintCredential',
+      'mintTurnCredential',
     ]) {
       const { call, takes } = CALLS[name] ?? { call: () => {}, takes: [] };
       const [sound] = takes as Record<string, unknown>[];

@@ -58,6 +58,15 @@ export function tenantSecret(root: Uint8Array, tenant: string): Uint8Array {
 }
 
 /**
+ * Derives the key of a tenant's credentials for standard TURN, 32 bytes (PROTOCOL.md section 1). It
+ * differs from the tenant secret, so that no credential of a leg is one of TURN, and the reverse.
+ * @param secret - the tenant secret, 32 bytes
+ */
+export function tenantTurnKey(secret: Uint8Array): Uint8Array {
+  return derive(secret, ['turnpike turn v1']);
+}
+
+/**
  * Derives a relay secret, 32 bytes, from the cluster secret (PROTOCOL.md section 1).
  * @param clusterSecret - 32 bytes
  * @param relayId - a name

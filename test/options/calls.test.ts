@@ -6,6 +6,7 @@ import {
   formatAddress,
   isTurnpikeError,
   mintCredential,
+  mintTurnCredential,
   Peer,
   parseAddress,
   Relay,
@@ -86,6 +87,7 @@ t.test('functions and constructors throw only TurnpikeErrors for wrong arguments
   await onlyOurs(t, 'parseAddress', (given) => parseAddress(given));
   await onlyOurs(t, 'formatAddress', (given) => formatAddress(given));
   await onlyOurs(t, 'mintCredential', (given) => mintCredential(given));
+  await onlyOurs(t, 'mintTurnCredential', (given) => mintTurnCredential(given));
   await onlyOurs(t, 'relaySecret', (given) => relaySecret(given, 'x'));
   await onlyOurs(t, 'tenantRoot', (given) => tenantRoot(given));
   await onlyOurs(t, 'tenantSecret', (given) => tenantSecret(given, 'x'));
