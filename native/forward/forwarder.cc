@@ -269,9 +269,7 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
       session.action.generation != relay.generation) {
     return Verdict::kTrunkUnbound;
   }
-  if (session.expiry.IsOver(now.monotonic_second)) return Verdict::kTrunkExpired;
   TrunkTraffic& traffic = tables_.relays.Traffic(opened.relay_index);
-  traffic.records_received.Add(1);
   const uint16_t sequence = record->session_sequence.Get();
   const SequenceStep step =
       tables_.shared_sequences.sessions == nullptr
@@ -279,6 +277,10 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
           : tables_.shared_sequences.Step(tables_.sessions.SlotOf(index), sequence);
   if (step.missing > 0) traffic.records_lost.Add(step.missing);
   if (step.late) traffic.records_lost.TakeBackOne();
+  // After the sequence, so that records of an expired session that a refresh revives do not count
+  // as lost.
+  if (session.expiry.IsOver(now.monotonic_second)) return Verdict::kTrunkExpired;
+  traffic.records_received.Add(1);
 
   // The ChannelData header (4 bytes) overwrites the end of the record header (8 bytes).
   const uint16_t payload_bytes = record->payload_bytes.Get();

@@ -141,7 +141,7 @@ t.test(
     await sendAll('trunk_to_client');
     t.equal(right.count('trunk_unbound'), 0);
     t.equal(right.plane.sessionTraffic(7).packets, 2 * peers.length);
-    t.equal(right.plane.remoteRelayTraffic(2).recordsLost, 0);
+    t.equal(right.plane.remoteRelayTraffic(2).recordsLost, 0, 'expired records are not lost');
     for (const remote of [...peers, sink]) remote.close();
     await Promise.all([left.plane.close(), right.plane.close()]);
   },

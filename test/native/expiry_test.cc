@@ -120,6 +120,19 @@ TEST(Expiry, AnExpiredSessionForwardsAndCountsNothing) {
   EXPECT_EQ(pair.Deliver(UINT32_MAX), Verdict::kTrunkToClient);
 }
 
+TEST(Expiry, RecordsOfAnExpiredSessionAreNotLost) {
+  Pair pair;
+  Session& session = pair.right.tables.sessions.At(7);
+  session.expiry = Expiry::After(3, 1'000);
+  EXPECT_EQ(pair.Deliver(1'003), Verdict::kTrunkToClient);
+  EXPECT_EQ(pair.Deliver(1'004), Verdict::kTrunkExpired);
+  EXPECT_EQ(pair.Deliver(1'004), Verdict::kTrunkExpired);
+  session.expiry = Expiry::After(3, 1'004);
+  EXPECT_EQ(pair.Deliver(1'004), Verdict::kTrunkToClient);
+  EXPECT_EQ(pair.right.traffic[2].records_received.Get(), 2u);
+  EXPECT_EQ(pair.right.traffic[2].records_lost.Get(), 0u);
+}
+
 // Entries are put, refreshed and removed at random, and compared with a map of their ends.
 TEST(Expiry, AgreesWithAModel) {
   constexpr uint16_t kChannels = 48;
