@@ -120,7 +120,7 @@ const OPTIONS = {
     },
     ...{ users: 'a:b', authSecrets: [], nonceSecret: undefined, allowPeers: [], denyPeers: [] },
     ...{ allowPrivatePeers: false, userQuota: 1, allocationsMax: 1, workers: 1 },
-    onEvent: undefined,
+    ...{ alternateServers: [], onEvent: undefined },
     ...{ logger: undefined, clock: undefined, random: undefined },
   },
   plane: {

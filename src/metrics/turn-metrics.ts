@@ -39,6 +39,13 @@ export const TURN_METRICS = {
       reason: { bound: 'reasons of refusals: turn.md' },
     },
   },
+  turnpike_turn_redirected_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Allocate requests without credentials that were answered 300 with another server, because ' +
+      'this one drains or is full.',
+  },
   turnpike_turn_ended_packets_total: {
     kind: 'counter',
     unit: 'count',

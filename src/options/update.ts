@@ -25,6 +25,7 @@ export type Effects<O, T> = {
  * @param specs - the settings of the program
  * @param effects - of the settings that can change while it runs
  * @param given - the caller's value, of any type
+ * @param together - a further effect, which checks the values of several settings together
  * @throws TurnpikeError as `checkOptions`, and what an effect throws for a value that the program
  *   cannot use; nothing has changed then
  */
@@ -33,10 +34,13 @@ export function updateSettings<O, T extends Settings<O>>(
   specs: T,
   effects: Effects<O, T>,
   given: Update<O, T>,
+  together: () => () => void = () => () => {},
 ): void {
   const values = Object.entries(checkUpdate<O, T>(call, specs, given));
   const commits = values.map(([name, value]) =>
     effects[name as keyof typeof effects](value as never),
   );
+  const last = together();
   for (const commit of commits) commit();
+  last();
 }

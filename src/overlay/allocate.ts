@@ -6,17 +6,24 @@ import { Leg, type PeerRelay } from './leg.js';
 import { type LegRequest, lifetimeOf, livenessMsOf, type PeerRequest } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 
+/** Dependencies of `Allocate` besides the context. */
+export interface AllocateOptions {
+  /** Returns whether new legs are refused. */
+  readonly isDraining: () => boolean;
+  /** As in `OverlayOptions`. */
+  readonly isHeldElsewhere: (tupleKey: string) => boolean;
+}
+
 /** Handles Allocate (PROTOCOL.md section 2): reserves a leg, or refreshes the 5-tuple's own. */
 export class Allocate {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
-  readonly #isDraining: () => boolean;
+  readonly #options: AllocateOptions;
 
-  /** @param isDraining - returns whether new legs are refused */
-  constructor(context: OverlayContext, transitions: LegTransitions, isDraining: () => boolean) {
+  constructor(context: OverlayContext, transitions: LegTransitions, options: AllocateOptions) {
     this.#context = context;
     this.#transitions = transitions;
-    this.#isDraining = isDraining;
+    this.#options = options;
   }
 
   /** Handles a request, with the leg of its credential. */
@@ -59,7 +66,10 @@ export class Allocate {
     const { legs, responses, clock, closes, stats } = this.#context;
     const { origin, signer, tupleKey } = request;
     const name = request.principal.claims;
-    if (this.#isDraining()) {
+    if (this.#options.isHeldElsewhere(tupleKey)) {
+      return responses.refused(request, 'tuple-in-use');
+    }
+    if (this.#options.isDraining()) {
       const { relays } = this.#context.trunk;
       return responses.redirected(request, relays.alternate(familyOf(origin.tuple.remote)));
     }

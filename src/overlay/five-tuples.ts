@@ -63,6 +63,11 @@ export class FiveTuples {
     if (use.channels.idle(now)) this.#uses.delete(leg.tupleKey);
   }
 
+  /** Returns whether a 5-tuple has a leg. */
+  hasLegs(tupleKey: string): boolean {
+    return (this.#uses.get(tupleKey)?.legs ?? 0) > 0;
+  }
+
   /** Notes a sign of life of a 5-tuple, for all its legs. */
   heard(tupleKey: string, now: number): void {
     const use = this.#uses.get(tupleKey);

@@ -54,6 +54,11 @@ export interface OverlayOptions {
   readonly trunk: Trunk;
   /** Returns whether new legs are refused. */
   readonly isDraining: () => boolean;
+  /**
+   * Returns whether another usage of the client port holds a 5-tuple, which then gets no leg.
+   * @param tupleKey - as the function of that name returns it
+   */
+  readonly isHeldElsewhere: (tupleKey: string) => boolean;
   /** What the overlay shares with other usages of the client port. */
   readonly server: ServerContext;
   readonly issuer: Nonces;
@@ -96,7 +101,7 @@ export class Overlay implements Usage, SignsOfLife {
       }),
       nonces: this.context.nonces,
     });
-    const allocate = new Allocate(this.context, transitions, options.isDraining);
+    const allocate = new Allocate(this.context, transitions, options);
     const connect = new Connect(this.context, transitions, pairing);
     const refresh = new Refresh(this.context, transitions);
     const entry = (
@@ -115,6 +120,11 @@ export class Overlay implements Usage, SignsOfLife {
     this.knownAttributes = knownAttributes(this.#methods);
     this.messages = new TrunkMessages(this.context, { transitions, endings, offers });
     this.timers = new OverlayTimers(this.context, transitions, endings);
+  }
+
+  /** Returns whether a 5-tuple has a leg. @param tupleKey - its key */
+  holds(tupleKey: string): boolean {
+    return this.context.legs.tuples.hasLegs(tupleKey);
   }
 
   /** Every message that no other usage owns belongs to the overlay. */

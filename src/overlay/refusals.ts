@@ -16,6 +16,8 @@ export const REFUSALS = {
   /** A peer named another NAT address than the one that the other's relay observes. */
   'address-mismatch': ErrorCode.Forbidden,
   'leg-of-another-address': ErrorCode.AllocationMismatch,
+  /** Another usage of the port, standard TURN with an allocation, holds the 5-tuple. */
+  'tuple-in-use': ErrorCode.AllocationMismatch,
   'no-such-leg': ErrorCode.AllocationMismatch,
   'no-common-family': ErrorCode.AddressFamilyNotSupported,
   'transport-not-udp': ErrorCode.UnsupportedTransportProtocol,

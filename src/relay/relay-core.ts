@@ -135,6 +135,7 @@ export class RelayCore {
       plane,
       trunk,
       isDraining: () => this.draining,
+      isHeldElsewhere: () => false,
       tenantRoot: options.tenantRoot,
       server: this.server,
       issuer: nonceIssuer(options),

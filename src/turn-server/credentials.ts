@@ -17,17 +17,24 @@ interface Sources {
   readonly all: readonly CredentialSource[];
 }
 
-/** The credentials of a TURN server: its users, then its shared secrets. They can be replaced. */
+/**
+ * The credentials of a TURN server: its users, the tenants' users, its shared secrets. Users and
+ * secrets can be replaced.
+ */
 export class Credentials {
   readonly verifier: TurnVerifier;
+  readonly #tenants: CredentialSource | undefined;
   #sources: Sources;
 
   /**
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG without any user and secret, or for the realm;
+   * @param tenants - the users of a cluster's tenants, where they count; they stay
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG without any user, secret and tenants, or for the
+   *   realm;
    *   ERR_TURNPIKE_SECRET as `StaticUsers.parse` and `RestSecrets.parse`
    */
-  constructor(realm: string, texts: CredentialTexts) {
-    this.#sources = sourcesOf(texts);
+  constructor(realm: string, texts: CredentialTexts, tenants?: CredentialSource) {
+    this.#tenants = tenants;
+    this.#sources = sourcesOf(texts, tenants);
     this.verifier = new TurnVerifier({ realm, sources: this.#sources.all });
   }
 
@@ -41,7 +48,7 @@ export class Credentials {
    * stays. Throws as the constructor.
    */
   prepare(change: Partial<CredentialTexts>): () => void {
-    const sources = sourcesOf({ ...this.#sources.texts, ...change });
+    const sources = sourcesOf({ ...this.#sources.texts, ...change }, this.#tenants);
     return () => {
       this.#sources = sources;
       this.verifier.replace(sources.all);
@@ -49,8 +56,11 @@ export class Credentials {
   }
 }
 
-function sourcesOf({ users: userTexts, authSecrets: secretTexts }: CredentialTexts): Sources {
-  if (userTexts.length + secretTexts.length === 0) {
+function sourcesOf(
+  { users: userTexts, authSecrets: secretTexts }: CredentialTexts,
+  tenants: CredentialSource | undefined,
+): Sources {
+  if (userTexts.length + secretTexts.length === 0 && tenants === undefined) {
     const message =
       'a TURN server without credentials would relay for everybody: give `users` or `authSecrets`';
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
@@ -60,6 +70,8 @@ function sourcesOf({ users: userTexts, authSecrets: secretTexts }: CredentialTex
   // An empty source would change what challenges offer.
   const all = [
     ...(userTexts.length > 0 ? [users] : []),
+    // Before the shared secrets, which claim every username that begins with an expiry.
+    ...(tenants === undefined ? [] : [tenants]),
     ...(secretTexts.length > 0 ? [secrets] : []),
   ];
   return { texts: { users: userTexts, authSecrets: secretTexts }, users, all };

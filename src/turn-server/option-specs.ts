@@ -3,7 +3,7 @@ import { HOST_SPECS } from '../options/host.js';
 import type { Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import { REALM_CHARACTERS_MAX } from '../stun/attribute-types.js';
-import type { TurnServerOptions } from './options.js';
+import type { TurnServerOptions, TurnSettings } from './options.js';
 
 /** Maximum users with a password of their own. */
 export const USERS_MAX = 65_536;
@@ -34,15 +34,8 @@ const PEERS = {
   placeholder: 'CIDR',
 } as const;
 
-/** The settings of a TURN server. Data only, as `options/shared-specs.ts`. */
-export const TURN_SETTINGS = {
-  listen: {
-    ...FORWARDING_SPECS.addresses,
-    changes: 'at start',
-    itemsMin: 0,
-    description: 'UDP address for clients',
-    defaultText: `0.0.0.0:${TURN_PORT}, and [::]:${TURN_PORT} where there is IPv6`,
-  },
+/** Settings that a TURN server and a relay take. Data only, as `options/shared-specs.ts`. */
+export const TURN_SPECS = {
   relayAddresses: {
     kind: 'text',
     pattern: '^[0-9A-Fa-f.:]+(/[0-9A-Fa-f.:]+)?$',
@@ -105,12 +98,6 @@ export const TURN_SETTINGS = {
     changes: 'while running',
     description: 'shared secret of time-limited credentials (REST)',
   },
-  nonceSecret: {
-    ...SPECS.secret,
-    changes: 'at start',
-    description: 'key of nonces, which servers may share',
-    defaultText: 'a random one',
-  },
   allowPeers: {
     ...PEERS,
     changes: 'while running',
@@ -143,11 +130,38 @@ export const TURN_SETTINGS = {
     description: 'maximum allocations, each of which takes a port and an open file',
     defaultText: 'as many as ports and open files (ulimit -n) allow',
   },
-  workers: { ...FORWARDING_SPECS.workers, changes: 'at start' },
+  alternateServers: {
+    ...FORWARDING_SPECS.addresses,
+    minimum: 1,
+    itemsMin: 0,
+    changes: 'while running',
+    description:
+      'TURN server that new clients of its address family are sent to (300) while this one ' +
+      'drains or is full',
+  },
   onEvent: {
     kind: 'function',
     changes: 'at start',
     description: 'called when an allocation is made, refreshed or ended',
   },
+} as const satisfies Settings<TurnSettings>;
+
+/** The settings of a TURN server. Data only, as `options/shared-specs.ts`. */
+export const TURN_SETTINGS = {
+  listen: {
+    ...FORWARDING_SPECS.addresses,
+    changes: 'at start',
+    itemsMin: 0,
+    description: 'UDP address for clients',
+    defaultText: `0.0.0.0:${TURN_PORT}, and [::]:${TURN_PORT} where there is IPv6`,
+  },
+  ...TURN_SPECS,
+  nonceSecret: {
+    ...SPECS.secret,
+    changes: 'at start',
+    description: 'key of nonces, which servers may share',
+    defaultText: 'a random one',
+  },
+  workers: { ...FORWARDING_SPECS.workers, changes: 'at start' },
   ...HOST_SPECS,
 } as const satisfies Settings<TurnServerOptions>;

@@ -3,15 +3,10 @@ import type { HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore } from '../options/option-spec.js';
 import type { Update } from '../options/update.js';
 import type { AllocationEvent } from '../turn/allocation-events.js';
-import type { TURN_SETTINGS } from './option-specs.js';
+import type { TURN_SETTINGS, TURN_SPECS } from './option-specs.js';
 
-/** Options of `TurnServer.open`. At least one user or one shared secret is required. */
-export interface TurnServerOptions extends HostOptions {
-  /**
-   * UDP addresses for clients, up to 16; port 0 takes a free one. Default: port 3478 of 0.0.0.0
-   * and, if the host has IPv6, of [::].
-   */
-  readonly listen?: OneOrMore<AddressInput> | undefined;
+/** Settings of TURN, which a TURN server and a relay take. */
+export interface TurnSettings {
   /**
    * IPs of this host that relayed transport addresses are bound to, as `IP` or, behind a one-to-one
    * NAT, `IP/ADVERTISED`. Default: the host's address by the default route of each family.
@@ -25,8 +20,6 @@ export interface TurnServerOptions extends HostOptions {
   readonly users?: OneOrMore<string> | undefined;
   /** Shared secrets of time-limited credentials, as coturn's `static-auth-secret`. */
   readonly authSecrets?: OneOrMore<string> | undefined;
-  /** Key of nonces, 32 bytes. Servers with the same one accept each other's. Default: random. */
-  readonly nonceSecret?: Uint8Array | undefined;
   /** Peers that are allowed although they would be refused: addresses and prefixes. */
   readonly allowPeers?: OneOrMore<string> | undefined;
   /** Peers that are refused although they would be allowed: addresses and prefixes. */
@@ -37,13 +30,32 @@ export interface TurnServerOptions extends HostOptions {
   readonly userQuota?: number | undefined;
   /** Maximum allocations. Default: as many as ports and file descriptors allow. */
   readonly allocationsMax?: number | undefined;
-  /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */
-  readonly workers?: number | undefined;
+  /**
+   * Servers that new clients of the same address family are sent to (300) while this one drains or
+   * is full, up to 16. Default none.
+   */
+  readonly alternateServers?: OneOrMore<AddressInput> | undefined;
   /**
    * Called when an allocation is made, refreshed or ended, in that turn of the event loop. An error
-   * that it throws is logged and counted (`turnpike_turn_faults_total`).
+   * that it throws is logged and counted as a fault.
    */
   readonly onEvent?: ((event: AllocationEvent) => void) | undefined;
+}
+
+/** Validated settings of TURN. */
+export type CheckedTurnSettings = Checked<TurnSettings, typeof TURN_SPECS>;
+
+/** Options of `TurnServer.open`. At least one user or one shared secret is required. */
+export interface TurnServerOptions extends TurnSettings, HostOptions {
+  /**
+   * UDP addresses for clients, up to 16; port 0 takes a free one. Default: port 3478 of 0.0.0.0
+   * and, if the host has IPv6, of [::].
+   */
+  readonly listen?: OneOrMore<AddressInput> | undefined;
+  /** Key of nonces, 32 bytes. Servers with the same one accept each other's. Default: random. */
+  readonly nonceSecret?: Uint8Array | undefined;
+  /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */
+  readonly workers?: number | undefined;
 }
 
 /** Settings of `TurnServer#update`: those that can change while a server runs. */

@@ -6,9 +6,16 @@ import type { PortRange, RelayedAddress } from '../turn/index.js';
 import { type AllocationsLimit, allocationsLimit } from './allocations-limit.js';
 import { hasIpv6 } from './local-addresses.js';
 import { TURN_PORT } from './option-specs.js';
-import type { CheckedTurnServerOptions } from './options.js';
+import type { CheckedTurnSettings } from './options.js';
 import { parsePortRange, portCount } from './port-range.js';
 import { defaultRelayAddresses, parseRelayAddress } from './relay-addresses.js';
+
+/** What a plan is made of. */
+export interface PlanInput
+  extends Pick<CheckedTurnSettings, 'relayPorts' | 'relayAddresses' | 'allocationsMax'> {
+  readonly listen: readonly TransportAddress[];
+  readonly workers: number | undefined;
+}
 
 /** What a server opens: its options, with what this host gives in place of those left out. */
 export interface ServingPlan extends AllocationsLimit {
@@ -23,7 +30,7 @@ export interface ServingPlan extends AllocationsLimit {
  * open files.
  * @throws TurnpikeError as `parsePortRange`, `parseRelayAddress` and `defaultRelayAddresses`
  */
-export async function servingPlan(options: CheckedTurnServerOptions): Promise<ServingPlan> {
+export async function servingPlan(options: PlanInput): Promise<ServingPlan> {
   const ports = parsePortRange(options.relayPorts);
   const given = options.relayAddresses.map(parseRelayAddress);
   const listen = options.listen.length > 0 ? options.listen : await defaultListen();

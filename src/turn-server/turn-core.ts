@@ -1,9 +1,6 @@
 import type { Logger } from 'pino';
-import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../auth/nonce.js';
-import { featuresOf } from '../auth/realm.js';
 import { StrangerBudgets } from '../auth/stranger-budgets.js';
 import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
-import type { TurnVerifier } from '../auth/turn-verifier.js';
 import type { Clock } from '../clock.js';
 import { createHistogram } from '../metrics/histogram.js';
 import { TURN_METRICS } from '../metrics/turn-metrics.js';
@@ -13,27 +10,15 @@ import { BindingUsage } from '../stun-server/binding-usage.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import { StunServer } from '../stun-server/stun-server.js';
-import type { AllocationEvent } from '../turn/allocation-events.js';
-import {
-  type PeerRules,
-  type PortRange,
-  type RelayedAddress,
-  Turn,
-  type TurnLimits,
-  TurnLog,
-} from '../turn/index.js';
+import { type Turn, TurnLog } from '../turn/index.js';
+import { type TurnUsageSettings, turnUsage } from './turn-usage.js';
 
 /** Dependencies of `TurnCore`. */
 export interface TurnCoreOptions {
   readonly plane: DataPlane;
-  readonly verifier: TurnVerifier;
+  readonly settings: TurnUsageSettings;
   /** Key of nonces, 32 bytes. */
   readonly nonceSecret: Uint8Array;
-  readonly relayedAddresses: readonly RelayedAddress[];
-  readonly ports: PortRange;
-  readonly policy: PeerRules;
-  readonly limits: TurnLimits;
-  readonly onEvent?: ((event: AllocationEvent) => void) | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
@@ -60,9 +45,8 @@ export class TurnCore {
   readonly #stunServer: StunServer;
 
   constructor(options: TurnCoreOptions) {
-    const { plane, verifier, clock, random, logger, onEvent } = options;
+    const { plane, settings, nonceSecret, clock, random, logger } = options;
     const { challengesPerSecond: perSecond, challengesBurst: burst } = STRANGER_LIMITS;
-    const { realm } = verifier;
     this.#clock = clock;
     this.#logger = logger;
     this.log = new TurnLog(clock, logger);
@@ -73,20 +57,14 @@ export class TurnCore {
       stats: new ServerStats(),
       log: this.log,
     };
-    const nonces = new NonceIssuer({
-      secret: options.nonceSecret,
-      features: featuresOf(realm),
-      clock,
-      lifetimeSeconds: NONCE_LIFETIME_SECONDS,
-    });
-    this.turn = new Turn({
-      ...options,
+    this.turn = turnUsage(settings, {
+      plane,
       server: this.server,
-      realm,
-      nonces,
+      nonceSecret,
       isDraining: () => this.draining,
-      contain: (action) => this.#guarded(action),
-      onEvent: (event) => this.#guarded(() => onEvent?.(event)),
+      guarded: (action) => this.#guarded(action),
+      clock,
+      random,
       log: this.log,
     });
     const binding = new BindingUsage(this.server, this.turn);

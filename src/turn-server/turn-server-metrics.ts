@@ -50,6 +50,7 @@ export class TurnServerMetrics {
         count,
       ]),
     );
+    registry.value('turnpike_turn_redirected_total', () => stats.redirected);
     registry.byLabel('turnpike_turn_ended_packets_total', () => ({
       from_clients: stats.traffic.packets_from_clients,
       to_clients: stats.traffic.packets_to_clients,

@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
-import { type Logger, pino } from 'pino';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pino } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { systemClock } from '../clock.js';
 import { asTurnpikeError } from '../errors.js';
@@ -8,42 +8,26 @@ import type { Health } from '../http/health.js';
 import { BoundWatch } from '../logging/bound-watch.js';
 import type { Counters } from '../native/counters.js';
 import { ForwardingLog } from '../native/forwarding-log.js';
-import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { WorkerWatchdog } from '../native/worker-watchdog.js';
 import { checkOptions } from '../options/check.js';
-import { type Effects, updateSettings } from '../options/update.js';
+import { updateSettings } from '../options/update.js';
 import { pooledRandom } from '../random-pool.js';
 import { SECRET_BYTES } from '../secret-bytes.js';
-import type { RelayedAddress, TurnLimits } from '../turn/index.js';
+import type { RelayedAddress } from '../turn/index.js';
 import type { AllocationsLimit } from './allocations-limit.js';
-import { Credentials, type CredentialTexts } from './credentials.js';
 import { TURN_SETTINGS } from './option-specs.js';
 import type { CheckedTurnServerOptions, TurnServerOptions, TurnServerUpdate } from './options.js';
-import { unreachableRelayAddresses } from './relay-addresses.js';
-import { type PeerLists, ReplaceablePeerPolicy } from './replaceable-peer-policy.js';
-import { type ServingPlan, servingPlan } from './serving-plan.js';
 import { TurnCore } from './turn-core.js';
+import { flowsOf, type TurnParts, turnParts, turnUsageSettings } from './turn-parts.js';
 import { turnServerBounds } from './turn-server-bounds.js';
 import { turnServerHealth } from './turn-server-health.js';
 import { TurnServerMetrics } from './turn-server-metrics.js';
-import { clientAddresses, turnUrl } from './turn-urls.js';
-
-/** Maximum permissions of one allocation; a further one is refused with 508. */
-export const PERMISSIONS_OF_ALLOCATION_MAX = 256;
-
-/** Maximum channels of one allocation; a further one is refused with 508. */
-export const CHANNELS_OF_ALLOCATION_MAX = 256;
-
-/** Entries of a worker's table per allocation: its own, and those of two peers with a channel. */
-export const FLOWS_PER_ALLOCATION = 8;
+import { notedIn, type TurnChange, TurnService, tryRelayAddresses } from './turn-service.js';
 
 /** Interval of `TurnCore.tick`, ms. */
 const TICK_MS = 100;
-
-/** Interval at which a draining server looks whether allocations are left, ms. */
-const DRAIN_POLL_MS = 50;
 
 /**
  * A TURN server over UDP (RFC 8656): allocates relayed transport addresses to clients and forwards
@@ -61,13 +45,11 @@ export class TurnServer {
   readonly allocationsLimit: AllocationsLimit;
   readonly #plane: DataPlane;
   readonly #core: TurnCore;
-  readonly #credentials: Credentials;
-  readonly #peers: ReplaceablePeerPolicy;
+  readonly #service: TurnService;
   readonly #metrics: TurnServerMetrics;
   readonly #timer: NodeJS.Timeout;
   readonly #workers: WorkerWatchdog;
   readonly #bound: BoundAddresses;
-  readonly #logger: Logger;
   #goingOn: NodeJS.Immediate | undefined;
   #closed: Promise<void> | undefined;
 
@@ -87,26 +69,22 @@ export class TurnServer {
   }
 
   static async #open(options: CheckedTurnServerOptions): Promise<TurnServer> {
-    const credentials = new Credentials(options.realm, options);
-    const plan = await servingPlan(options);
-    const peers = new ReplaceablePeerPolicy(options, plan.relayAddresses);
+    const parts = await turnParts(options, options);
+    const { plan } = parts;
     // Datagrams that arrive before the core exists are dropped; clients retransmit.
     let receive: (batch: DataPlaneBatch) => void = () => {};
     const plane = openPlane({
       clientAddresses: plan.listen,
       workers: plan.workers,
-      clientFlowsMax: Math.min(
-        FLOWS_PER_ALLOCATION * plan.allocationsMax,
-        DATA_PLANE_LIMITS.clientFlowsLimit,
-      ),
+      clientFlowsMax: flowsOf(plan),
       sessionsMax: 1,
       remoteRelaysMax: 1,
       closedIndicationsPerSecond: 0,
       onBatch: (batch) => receive(batch),
     });
     try {
-      await tryRelayAddresses(plane, plan.relayAddresses);
-      const server = new TurnServer(options, { plan, plane, credentials, peers });
+      await tryRelayAddresses(plane, plan);
+      const server = new TurnServer(options, parts, plane);
       receive = (batch) => server.#core.receive(batch);
       return server;
     } catch (error) {
@@ -115,72 +93,52 @@ export class TurnServer {
     }
   }
 
-  private constructor(
-    options: CheckedTurnServerOptions,
-    { plan, plane, credentials, peers }: Parts,
-  ) {
+  private constructor(options: CheckedTurnServerOptions, parts: TurnParts, plane: DataPlane) {
     const {
       clock = systemClock,
       random = pooledRandom(),
       logger = pino({ enabled: false }),
+      alternateServers,
     } = options;
-    const { relayAddresses, ports, allocationsMax, because } = plan;
-    this.#plane = plane;
-    this.#credentials = credentials;
-    this.#peers = peers;
-    this.#logger = logger;
-    this.listen = plane.clientAddresses;
-    this.relayAddresses = relayAddresses;
-    this.addresses = clientAddresses(plane.clientAddresses, relayAddresses);
-    this.urls = this.addresses.map(turnUrl);
-    this.allocationsLimit = { allocationsMax, because };
-    const limits = limitsOf(allocationsMax, options.userQuota);
+    const { allocationsMax } = parts.plan;
+    const settings = turnUsageSettings(parts, options);
     const core = new TurnCore({
       plane,
-      verifier: credentials.verifier,
+      settings,
       nonceSecret: options.nonceSecret ?? random(SECRET_BYTES),
-      relayedAddresses: relayAddresses,
-      ports,
-      policy: peers,
-      limits,
-      onEvent: options.onEvent,
       clock,
       random,
       logger,
     });
+    const { turn } = core;
+    const listen = plane.clientAddresses;
+    this.#plane = plane;
     this.#core = core;
+    this.#service = new TurnService({ turn, parts, listen, alternateServers, logger });
+    this.listen = listen;
+    this.relayAddresses = this.#service.relayAddresses;
+    this.addresses = this.#service.addresses;
+    this.urls = this.#service.urls;
+    this.allocationsLimit = this.#service.allocationsLimit;
     this.#workers = new WorkerWatchdog(plane, clock, logger);
     this.#bound = new BoundAddresses([
-      ...plane.clientAddresses,
-      ...relayAddresses.map(({ address }) => ({ address, port: 0 })),
+      ...listen,
+      ...this.relayAddresses.map(({ address }) => ({ address, port: 0 })),
     ]);
-    const { stats } = core.turn;
-    const bounded = turnServerBounds({ limits, stats, server: core.server.stats, plane });
+    const { limits } = settings;
+    const bounded = turnServerBounds({
+      limits,
+      stats: turn.stats,
+      server: core.server.stats,
+      plane,
+    });
     const bounds = new BoundWatch(bounded, clock, logger);
     this.#metrics = new TurnServerMetrics({ core, plane, bounds, allocationsMax });
-    this.#sayDoubts();
     const watches = [this.#workers, bounds, new ForwardingLog(plane, clock, logger)];
     this.#timer = setInterval(() => {
       this.#after(core.tick());
       for (const each of watches) each.check();
     }, TICK_MS);
-  }
-
-  /** Logs what is probably not what the operator wants. */
-  #sayDoubts(): void {
-    for (const { address, advertised } of unreachableRelayAddresses(this.relayAddresses)) {
-      this.#logger.warn(
-        { event: 'relay-address-private', address, advertised },
-        `the relay address ${advertised} cannot be reached from the Internet; behind a ` +
-          `one-to-one NAT give the public one too: ${address}/PUBLIC-IP`,
-      );
-    }
-    const { md5Only } = this.#credentials;
-    if (md5Only.length === 0) return;
-    this.#logger.info(
-      { event: 'md5-only', users: md5Only.length },
-      `users with an MD5 key alone, who cannot use SHA-256: ${md5Only.length}`,
-    );
   }
 
   /** Continues unfinished work after pending messages had their turn. */
@@ -227,43 +185,25 @@ export class TurnServer {
    *   setting that cannot change at run time, or if no credential would be left
    */
   update(settings: TurnServerUpdate): void {
-    const change: Change = {};
+    const change: TurnChange = {};
     updateSettings<TurnServerOptions, typeof TURN_SETTINGS>(
       'TurnServer#update',
       TURN_SETTINGS,
-      collectIn(change),
+      notedIn(change),
       settings,
+      () => this.#service.prepare(change),
     );
-    this.#take(change);
-  }
-
-  /** Takes checked settings. Throws as `update`; nothing has changed then. */
-  #take(change: Change): void {
-    const { users, authSecrets, userQuota } = change;
-    const { turn } = this.#core;
-    const takeCredentials = this.#credentials.prepare(change);
-    const takePeers = this.#peers.prepare(change);
-    takePeers();
-    turn.setPolicy(this.#peers);
-    if (users !== undefined || authSecrets !== undefined) {
-      takeCredentials();
-      const { verifier } = this.#credentials;
-      turn.endUsers((username, key) => verifier.accepts(username, key));
-    }
-    if (userQuota !== undefined) {
-      turn.setLimits(limitsOf(this.allocationsLimit.allocationsMax, userQuota));
-    }
   }
 
   /**
-   * Refuses new allocations with 508. Existing ones continue.
+   * Refuses new allocations with 508, or 300 where an alternate server is set. Existing ones
+   * continue.
    * @param seconds - time to wait for their end
    * @returns resolves when no allocation is left, or after `seconds`
    */
   async drain(seconds = 0): Promise<void> {
     this.#core.draining = true;
-    const until = performance.now() + seconds * 1_000;
-    while (this.allocations > 0 && performance.now() < until) await setTimeout(DRAIN_POLL_MS);
+    await this.#service.drained(seconds);
   }
 
   /**
@@ -281,59 +221,5 @@ export class TurnServer {
     clearImmediate(this.#goingOn);
     for (const _left of this.#core.turn.closeAll()) await nextTurn();
     await this.#plane.close();
-  }
-}
-
-/** Settings of one update. They are checked together, since one credential must be left. */
-type Changing = CredentialTexts & PeerLists & { readonly userQuota: number };
-type Change = { -readonly [Name in keyof Changing]?: Changing[Name] };
-
-/** Returns effects that only note the values of an update. */
-function collectIn(change: Change): Effects<TurnServerOptions, typeof TURN_SETTINGS> {
-  const noted =
-    <Name extends keyof Change>(name: Name) =>
-    (value: NonNullable<Change[Name]>) =>
-    () => {
-      change[name] = value;
-    };
-  return {
-    users: noted('users'),
-    authSecrets: noted('authSecrets'),
-    allowPeers: noted('allowPeers'),
-    denyPeers: noted('denyPeers'),
-    allowPrivatePeers: noted('allowPrivatePeers'),
-    userQuota: noted('userQuota'),
-  };
-}
-
-/** @param userQuota - 0 for none */
-function limitsOf(allocationsMax: number, userQuota: number): TurnLimits {
-  return {
-    allocationsMax,
-    userQuota: userQuota === 0 ? Number.POSITIVE_INFINITY : userQuota,
-    permissionsMax: PERMISSIONS_OF_ALLOCATION_MAX,
-    channelsMax: CHANNELS_OF_ALLOCATION_MAX,
-  };
-}
-
-interface Parts {
-  readonly plan: ServingPlan;
-  readonly plane: DataPlane;
-  readonly credentials: Credentials;
-  readonly peers: ReplaceablePeerPolicy;
-}
-
-/**
- * Binds a port of each relay address and frees it again, so that a wrong address is an error at the
- * start instead of a refusal of every client.
- */
-async function tryRelayAddresses(
-  plane: DataPlane,
-  addresses: readonly RelayedAddress[],
-): Promise<void> {
-  for (const { address } of addresses) {
-    const spec = { kind: 'relayed', address: { address, port: 0 }, worker: 0 } as const;
-    const { handle } = await plane.openEndpoint(spec);
-    await plane.closeEndpoint(handle);
   }
 }

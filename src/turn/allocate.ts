@@ -45,6 +45,8 @@ export interface AllocateOptions {
   /** Returns whether new allocations are refused. */
   readonly isDraining: () => boolean;
   /** As in `TurnOptions`. */
+  readonly isHeldElsewhere: (tupleKey: string) => boolean;
+  /** As in `TurnOptions`. */
   readonly contain: (action: () => void) => void;
   readonly tellsIcmpErrors: (client: ClientDescription) => boolean;
 }
@@ -64,6 +66,11 @@ export class Allocate {
   constructor(context: TurnContext, options: AllocateOptions) {
     this.#context = context;
     this.#options = options;
+  }
+
+  /** Whether new allocations are refused because the server is to stop. */
+  get isClosed(): boolean {
+    return this.#options.isDraining() || this.#isStopped;
   }
 
   /** Makes no allocation any more, also for requests in progress. */
@@ -91,11 +98,14 @@ export class Allocate {
     if (opening !== undefined || table.get(request.tupleKey) !== undefined) {
       return this.#refuse(request, 'allocation-exists');
     }
+    if (this.#options.isHeldElsewhere(request.tupleKey)) {
+      return this.#refuse(request, 'tuple-in-use');
+    }
     const { message, principal, origin } = request;
     if (addresses.isHeld(origin.tuple.remote)) return this.#refuse(request, 'client-is-relayed');
     const wish = allocateWish(message, (family) => addresses.has(family));
     if (typeof wish === 'string') return this.#refuse(request, wish);
-    if (this.#options.isDraining() || this.#isStopped) return this.#refuse(request, 'draining');
+    if (this.isClosed) return this.#refuse(request, 'draining');
     const reservation = wish.token && this.#context.reservations.find(wish.token, principal.user);
     if (wish.token !== undefined && reservation === undefined) {
       return this.#refuse(request, 'no-reservation');

@@ -26,6 +26,8 @@ export const REFUSALS = {
   'no-allocation': ErrorCode.AllocationMismatch,
   /** An Allocate with a new transaction on a 5-tuple that has an allocation, or is getting one. */
   'allocation-exists': ErrorCode.AllocationMismatch,
+  /** Another usage of the port, such as the overlay with a leg, holds the 5-tuple. */
+  'tuple-in-use': ErrorCode.AllocationMismatch,
   'family-not-supported': ErrorCode.AddressFamilyNotSupported,
   'allocation-of-another-user': ErrorCode.WrongCredentials,
   /** A reload removed the user, or changed the password, while the request was in progress. */

@@ -61,6 +61,11 @@ export class RelayedAddresses {
     return this.#all.reduce((sum, { held }) => sum + held, 0);
   }
 
+  /** Whether no further port may be held. */
+  get isFull(): boolean {
+    return this.held >= this.heldMax;
+  }
+
   /** Returns whether there are addresses of a family. */
   has(family: AddressFamily): boolean {
     return this.#all.some((each) => each.family === family);

@@ -1,3 +1,4 @@
+import type { TransportAddress } from '../address.js';
 import type { TurnPrincipal } from '../auth/turn-principal.js';
 import type { Clock } from '../clock.js';
 import type { DataPlane } from '../native/types.js';
@@ -82,6 +83,14 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly limits: TurnLimits;
   /** Returns whether new allocations are refused; default never. */
   readonly isDraining?: () => boolean;
+  /** Servers that clients are sent to while new allocations are refused; default none. */
+  readonly alternateServers?: readonly TransportAddress[];
+  /**
+   * Returns whether another usage of the client port holds a 5-tuple, which then gets no
+   * allocation; default never.
+   * @param tupleKey - as the function of that name returns it
+   */
+  readonly isHeldElsewhere?: (tupleKey: string) => boolean;
   /**
    * Returns whether a client is told of ICMP errors (RFC 8656 section 11.5). Some clients of RFC
    * 5766, such as pion's, leave their receive loop at a Data indication without DATA, and say

@@ -24,6 +24,8 @@ export class TurnStats {
     packets_to_clients: 0,
     bytes_to_clients: 0,
   };
+  /** Unauthenticated Allocate requests that were answered 300. */
+  redirected = 0;
   /** ICMP errors that clients were told. */
   icmp_errors = 0;
 }

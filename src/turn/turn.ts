@@ -1,16 +1,20 @@
+import type { TransportAddress } from '../address.js';
 import type { TurnPrincipal } from '../auth/turn-principal.js';
 import type { DataPlaneEvent } from '../native/events.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
+import { integrityKind } from '../stun/integrity.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { Authenticator } from '../stun-server/authenticator.js';
 import { knownAttributes, type MethodTable } from '../stun-server/method-table.js';
+import { tupleKey } from '../stun-server/origin.js';
 import type { Received, SignsOfLife, Usage } from '../stun-server/usage.js';
 import { Allocate } from './allocate.js';
 import type { Allocation } from './allocation.js';
 import { AllocationEnds } from './allocation-ends.js';
 import { AllocationTable } from './allocation-table.js';
+import { AlternateServers } from './alternate-servers.js';
 import { ChannelBind } from './channel-bind.js';
 import type { TurnContext } from './context.js';
 import { CreatePermission } from './create-permission.js';
@@ -52,6 +56,7 @@ export class Turn implements Usage, SignsOfLife {
   readonly #timers: TurnTimers;
   readonly #indications: DataIndications;
   readonly #allocate: Allocate;
+  readonly #alternates: AlternateServers;
   /** The methods of requests about an allocation. */
   readonly #methods: MethodTable<AllocationRequest>;
 
@@ -65,9 +70,11 @@ export class Turn implements Usage, SignsOfLife {
     this.#indications = new DataIndications(context, options.plane);
     this.#allocate = new Allocate(context, {
       isDraining: options.isDraining ?? (() => false),
+      isHeldElsewhere: options.isHeldElsewhere ?? (() => false),
       contain: options.contain ?? ((action) => action()),
       tellsIcmpErrors: options.tellsIcmpErrors ?? expectsIcmpErrors,
     });
+    this.#alternates = new AlternateServers(options.server, options.alternateServers ?? []);
     const refresh = new Refresh(context, this.#ends);
     const createPermission = new CreatePermission(context, permissions);
     const channelBind = new ChannelBind(context, permissions);
@@ -104,6 +111,12 @@ export class Turn implements Usage, SignsOfLife {
     return this.#context.addresses.held;
   }
 
+  /** Returns whether a 5-tuple has an allocation, or is getting one. @param tupleKey - its key */
+  holds(tupleKey: string): boolean {
+    const { table } = this.#context;
+    return table.get(tupleKey) !== undefined || table.opening(tupleKey) !== undefined;
+  }
+
   /** Owns the methods of TURN. */
   owns(message: StunMessage): boolean {
     return METHODS.has(message.method);
@@ -114,7 +127,7 @@ export class Turn implements Usage, SignsOfLife {
    * plane handles those that it should (RFC 8656 section 11.2).
    */
   receive(received: Received): void {
-    if (received.message.messageClass !== 'request') return;
+    if (received.message.messageClass !== 'request' || this.#redirects(received)) return;
     const request = this.#authenticator.authenticate(received);
     if (request === undefined) return;
     const { memory, responses, stats, table } = this.#context;
@@ -131,6 +144,23 @@ export class Turn implements Usage, SignsOfLife {
     }
     this.#authenticator.accept(request);
     this.#dispatch(request, allocation);
+  }
+
+  /**
+   * Sends a client that asks for its first allocation, still without credentials, to another server
+   * if this one takes none (RFC 8489 section 10). @returns whether the request is done with
+   */
+  #redirects(received: Received): boolean {
+    const { message, origin } = received;
+    const { addresses, stats } = this.#context;
+    if (message.method !== Method.Allocate || integrityKind(message) !== undefined) return false;
+    if (!this.#allocate.isClosed && !addresses.isFull) return false;
+    // No other server knows a token.
+    if (message.has(AttributeType.ReservationToken)) return false;
+    if (this.holds(tupleKey(origin.tuple))) return false;
+    const isSent = this.#alternates.redirect(received);
+    if (isSent === true) stats.redirected += 1;
+    return isSent !== undefined;
   }
 
   /**
@@ -189,6 +219,11 @@ export class Turn implements Usage, SignsOfLife {
   setLimits(limits: TurnLimits): void {
     this.#context.limits = limits;
     this.#context.addresses.heldMax = limits.allocationsMax;
+  }
+
+  /** Replaces the servers that clients are sent to while new allocations are refused. */
+  setAlternateServers(servers: readonly TransportAddress[]): void {
+    this.#alternates.servers = servers;
   }
 
   /** Replaces the peer policy, and ends permissions and channels of peers that it denies. */

@@ -116,6 +116,29 @@ t.test('services at the relay address itself are out of reach in every form', as
   t.strictSame(service.waiting, []);
 });
 
+t.test('a draining server names another one, which an update may change', async (t) => {
+  const server = await serverOf(t, { alternateServers: '127.0.0.9:3478' });
+  const kept = await clientOf(t, server);
+  await kept.allocate();
+  server.update({ alternateServers: ['127.0.0.8:3478'] });
+  t.throws(() => server.update({ alternateServers: server.listen }), {
+    code: 'ERR_TURNPIKE_CONFIG',
+    message: /is this server itself/,
+  });
+  await server.drain();
+  const fresh = await clientOf(t, server);
+  const answer = await fresh.request(Method.Allocate, (writer) =>
+    writer.requestedTransport(UDP_PROTOCOL),
+  );
+  t.equal(answer.errorCode()?.code, 300);
+  t.strictSame(answer.address(AttributeType.AlternateServer), {
+    address: '127.0.0.8',
+    port: 3_478,
+  });
+  t.equal(await kept.refresh(600), undefined, 'an allocation stays');
+  t.match(await server.metrics(), /^turnpike_turn_redirected_total 1$/m);
+});
+
 t.test('peers that are not allowed get 403, in both ways to name them', async (t) => {
   const server = await serverOf(t, { allowPeers: [], denyPeers: ['198.51.100.0/24'] });
   const client = await clientOf(t, server);

@@ -1,36 +1,13 @@
-import { DRAIN_SECONDS_MAX, TURN_SETTINGS } from '../../turn-server/option-specs.js';
+import { TURN_SETTINGS } from '../../turn-server/option-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
-import { type OptionTable, option, setting, settingFile, settingsOf } from '../config/option.js';
+import { type OptionTable, setting, settingsOf } from '../config/option.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
-
-/** Default time for which clients may finish after a stop signal, in seconds. */
-export const DRAIN_DEFAULT_SECONDS = 5;
+import { TURN_TABLE } from '../turn/turn-options.js';
 
 const TURN_OPTIONS = {
-  user: setting(TURN_SETTINGS, 'users'),
-  usersFile: settingFile(
-    TURN_SETTINGS.users,
-    'users, one a line: NAME:PASSWORD, or NAME:0xKEY with the MD5 key that coturn stores',
-  ),
-  authSecretFile: settingFile(
-    TURN_SETTINGS.authSecrets,
-    "shared secrets of time-limited credentials, one a line; coturn's static-auth-secret",
-  ),
   listen: setting(TURN_SETTINGS, 'listen'),
-  relayAddress: setting(TURN_SETTINGS, 'relayAddresses'),
-  relayPorts: setting(TURN_SETTINGS, 'relayPorts'),
-  realm: setting(TURN_SETTINGS, 'realm'),
-  allowPeer: setting(TURN_SETTINGS, 'allowPeers'),
-  denyPeer: setting(TURN_SETTINGS, 'denyPeers'),
-  allowPrivatePeers: setting(TURN_SETTINGS, 'allowPrivatePeers'),
-  userQuota: setting(TURN_SETTINGS, 'userQuota'),
-  allocations: setting(TURN_SETTINGS, 'allocationsMax'),
+  ...TURN_TABLE,
   workers: setting(TURN_SETTINGS, 'workers'),
-  drainSeconds: option(
-    { kind: 'integer', minimum: 0, maximum: DRAIN_SECONDS_MAX, default: DRAIN_DEFAULT_SECONDS },
-    'time that clients may finish in after a stop signal',
-    { changes: 'at start' },
-  ),
   ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -71,9 +48,10 @@ export const turnCommand = defineCommand({
     'Peers in private, loopback and other special networks are refused unless --allow-peer or ' +
       '--allow-private-peers allows them; the more specific of two ranges counts. Open the port ' +
       'of --listen and the range of --relay-ports (UDP) in the firewall.',
-    'SIGTERM refuses new allocations, waits for the existing ones up to --drain-seconds, and ' +
-      'ends those that are left; a second signal ends it at once. A user or peer that a reload ' +
-      'removes loses its allocations or permissions. docs/turn.md has more.',
+    'SIGTERM refuses new allocations (300 where --alternate-server is given), waits for the ' +
+      'existing ones up to --drain-seconds, and ends those that are left; a second signal ends ' +
+      'it at once. A user or peer that a reload removes loses its allocations or permissions. ' +
+      'docs/turn.md has more.',
   ],
   run: async (context) => runServer(context, await openTurnServer(context)),
 });

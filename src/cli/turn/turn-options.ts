@@ -1,0 +1,32 @@
+import { DRAIN_SECONDS_MAX, TURN_SPECS } from '../../turn-server/option-specs.js';
+import { type OptionTable, option, setting, settingFile } from '../config/option.js';
+
+/** Default time for which clients may finish after a stop signal, in seconds. */
+export const DRAIN_DEFAULT_SECONDS = 5;
+
+/** Options of a program that serves TURN. */
+export const TURN_TABLE = {
+  user: setting(TURN_SPECS, 'users'),
+  usersFile: settingFile(
+    TURN_SPECS.users,
+    'users, one a line: NAME:PASSWORD, or NAME:0xKEY with the MD5 key that coturn stores',
+  ),
+  authSecretFile: settingFile(
+    TURN_SPECS.authSecrets,
+    "shared secrets of time-limited credentials, one a line; coturn's static-auth-secret",
+  ),
+  relayAddress: setting(TURN_SPECS, 'relayAddresses'),
+  relayPorts: setting(TURN_SPECS, 'relayPorts'),
+  realm: setting(TURN_SPECS, 'realm'),
+  allowPeer: setting(TURN_SPECS, 'allowPeers'),
+  denyPeer: setting(TURN_SPECS, 'denyPeers'),
+  allowPrivatePeers: setting(TURN_SPECS, 'allowPrivatePeers'),
+  userQuota: setting(TURN_SPECS, 'userQuota'),
+  allocations: setting(TURN_SPECS, 'allocationsMax'),
+  alternateServer: setting(TURN_SPECS, 'alternateServers'),
+  drainSeconds: option(
+    { kind: 'integer', minimum: 0, maximum: DRAIN_SECONDS_MAX, default: DRAIN_DEFAULT_SECONDS },
+    'time that clients may finish in after a stop signal',
+    { changes: 'at start' },
+  ),
+} as const satisfies OptionTable;

@@ -1,0 +1,78 @@
+import type { TransportAddress } from '../address.js';
+import type { CredentialSource } from '../auth/turn-principal.js';
+import { DATA_PLANE_LIMITS } from '../native/interface.js';
+import type { TurnLimits } from '../turn/index.js';
+import { Credentials } from './credentials.js';
+import type { CheckedTurnSettings } from './options.js';
+import { ReplaceablePeerPolicy } from './replaceable-peer-policy.js';
+import { type ServingPlan, servingPlan } from './serving-plan.js';
+import type { TurnUsageSettings } from './turn-usage.js';
+
+/** Maximum permissions of one allocation; a further one is refused with 508. */
+export const PERMISSIONS_OF_ALLOCATION_MAX = 256;
+
+/** Maximum channels of one allocation; a further one is refused with 508. */
+export const CHANNELS_OF_ALLOCATION_MAX = 256;
+
+/** Entries of a worker's table per allocation: its own, and those of two peers with a channel. */
+export const FLOWS_PER_ALLOCATION = 8;
+
+/** What TURN is made of, checked and completed from this host before a data plane is open. */
+export interface TurnParts {
+  readonly plan: ServingPlan;
+  readonly credentials: Credentials;
+  readonly peers: ReplaceablePeerPolicy;
+}
+
+/** What the parts are made of besides the settings. */
+export interface PartsInput {
+  /** Addresses for clients; empty for those of `turnpike turn`. */
+  readonly listen: readonly TransportAddress[];
+  readonly workers: number | undefined;
+  /** The users of tenants, where they count. */
+  readonly tenants?: CredentialSource | undefined;
+}
+
+/**
+ * Checks settings of TURN, and completes them from this host.
+ * @throws TurnpikeError as `Credentials`, `servingPlan` and `ReplaceablePeerPolicy`
+ */
+export async function turnParts(
+  settings: CheckedTurnSettings,
+  { tenants, ...input }: PartsInput,
+): Promise<TurnParts> {
+  const credentials = new Credentials(settings.realm, settings, tenants);
+  const plan = await servingPlan({ ...settings, ...input });
+  return { plan, credentials, peers: new ReplaceablePeerPolicy(settings, plan.relayAddresses) };
+}
+
+/** Returns the number of entries that allocations may take in each worker's table. */
+export function flowsOf({ allocationsMax }: ServingPlan): number {
+  return Math.min(FLOWS_PER_ALLOCATION * allocationsMax, DATA_PLANE_LIMITS.clientFlowsLimit);
+}
+
+/** Returns the settings of the usage that the parts make. */
+export function turnUsageSettings(
+  { plan, credentials, peers }: TurnParts,
+  { userQuota, alternateServers, onEvent }: CheckedTurnSettings,
+): TurnUsageSettings {
+  return {
+    verifier: credentials.verifier,
+    relayedAddresses: plan.relayAddresses,
+    ports: plan.ports,
+    policy: peers,
+    limits: turnLimits(plan, userQuota),
+    alternateServers,
+    onEvent,
+  };
+}
+
+/** Returns the bounds of allocations. @param userQuota - 0 for none */
+export function turnLimits({ allocationsMax }: ServingPlan, userQuota: number): TurnLimits {
+  return {
+    allocationsMax,
+    userQuota: userQuota === 0 ? Number.POSITIVE_INFINITY : userQuota,
+    permissionsMax: PERMISSIONS_OF_ALLOCATION_MAX,
+    channelsMax: CHANNELS_OF_ALLOCATION_MAX,
+  };
+}

@@ -1,0 +1,45 @@
+import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../auth/nonce.js';
+import { featuresOf } from '../auth/realm.js';
+import type { TurnVerifier } from '../auth/turn-verifier.js';
+import type { Clock } from '../clock.js';
+import type { RandomBytes } from '../random.js';
+import type { ServerContext } from '../stun-server/server-context.js';
+import type { AllocationEvent } from '../turn/allocation-events.js';
+import { Turn, type TurnLog, type TurnOptions, type TurnPlane } from '../turn/index.js';
+
+/** What an operator decides about a TURN usage (`turnUsageSettings`). */
+export interface TurnUsageSettings
+  extends Pick<TurnOptions, 'relayedAddresses' | 'ports' | 'policy' | 'limits'> {
+  readonly verifier: TurnVerifier;
+  readonly alternateServers: NonNullable<TurnOptions['alternateServers']>;
+  readonly onEvent: ((event: AllocationEvent) => void) | undefined;
+}
+
+/** What a TURN usage gets of the server that it is part of. */
+export interface TurnMeans extends Pick<TurnOptions, 'isDraining' | 'isHeldElsewhere'> {
+  readonly plane: TurnPlane;
+  readonly server: ServerContext;
+  /** Key of nonces, 32 bytes. */
+  readonly nonceSecret: Uint8Array;
+  /** Runs an action and contains an internal error in it. */
+  readonly guarded: (action: () => void) => void;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: TurnLog;
+}
+
+/** Makes the TURN usage of a client port. */
+export function turnUsage(settings: TurnUsageSettings, means: TurnMeans): Turn {
+  const { verifier, onEvent } = settings;
+  const { realm } = verifier;
+  const { guarded, nonceSecret: secret, clock } = means;
+  const features = featuresOf(realm);
+  return new Turn({
+    ...settings,
+    ...means,
+    realm,
+    nonces: new NonceIssuer({ secret, features, clock, lifetimeSeconds: NONCE_LIFETIME_SECONDS }),
+    contain: guarded,
+    onEvent: (event) => guarded(() => onEvent?.(event)),
+  });
+}
