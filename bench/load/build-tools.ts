@@ -3,10 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { emptyMovedBuild } from '../../test/setup/cpp-tests.js';
 import { missingText, missingTools } from '../../test/setup/system-packages.js';
-import { BPF_TOOLS, RIG_TOOLS } from '../../test/setup/system-tools.js';
+import { BPF_TOOLS, RIG_TOOLS, TURN_CLIENT_TOOLS } from '../../test/setup/system-tools.js';
 import { noteBpfBuild } from './bpf-tools.js';
 import { tellingLine } from './program-output.js';
 import { ROOT, TOOLS_FOLDER } from './programs.js';
+import { noteTurnClientBuild } from './turn-client-tool.js';
 
 let reflectorFailure: string | undefined;
 
@@ -61,6 +62,8 @@ export function buildTools(): void {
   run(['cmake', '-S', source, '-B', TOOLS_FOLDER]);
   build("the rig's own programs", ['generator', 'sink', 'cpu_time']);
   reflectorFailure = tryToBuild('the reflector', 'reflector');
+  const withTurnClient = missingTools(TURN_CLIENT_TOOLS).length === 0;
+  noteTurnClientBuild(withTurnClient ? tryToBuild('the TURN client', 'turn_client') : undefined);
   const withBpf = missingTools(BPF_TOOLS).length === 0;
   noteBpfBuild(withBpf ? tryToBuild("the rig's BPF programs", 'bpf') : undefined);
 }

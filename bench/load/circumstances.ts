@@ -50,6 +50,9 @@ const NOTES_ANYWHERE: readonly string[] = [
   'Turnpike is its data plane with one worker here. Its flows are added by formula, and no ' +
     'control plane with timers runs beside it. Other TURN servers have real allocations; coturn ' +
     'has one relaying thread, pion and npm’s turn-server have one CPU.',
+  'In workloads whose names begin with `turn-`, Turnpike is its whole TURN server with one ' +
+    'worker. All TURN servers do the same work: the same client makes the same allocations at ' +
+    'each, with a channel or a permission for a peer of its own.',
 ];
 
 /** Files that a run itself writes. */

@@ -118,12 +118,14 @@ function nftCounts(text: string): Counts {
 
 /**
  * Returns the number of peers' payloads in counted arrivals, computed from the bytes and the
- * workload's mean payload size, because a trunk datagram may hold several.
+ * workload's mean payload size, because a trunk datagram may hold several. A Data indication holds
+ * one, and servers add attributes of their own.
  */
 export function payloadsIn(counts: Counts, workload: Workload, arrivals: Arrivals): number {
   const sizes = workload.sizesBytes;
   const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
   const { datagrams, payloadBytes } = counts;
+  if (arrivals.content === 'data') return datagrams;
   if (arrivals.content === 'raw') return payloadBytes / mean;
   if (arrivals.content === 'channel') return payloadBytes / (mean + CHANNEL_HEADER_BYTES);
   return (payloadBytes - datagrams * TRUNK_HEADER_BYTES) / (mean + RECORD_HEADER_BYTES);

@@ -5,7 +5,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
 import { inheritedIgnore } from '../../src/cli/signals.js';
 import { missingText, provideTools } from '../../test/setup/system-packages.js';
-import { ADDON_TOOLS, BPF_TOOLS, RIG_TOOLS, SCENE_TOOLS } from '../../test/setup/system-tools.js';
+import {
+  ADDON_TOOLS,
+  BPF_TOOLS,
+  RIG_TOOLS,
+  SCENE_TOOLS,
+  TURN_CLIENT_TOOLS,
+} from '../../test/setup/system-tools.js';
 import { buildAddon, hasCurrentAddon } from './addon.js';
 import { buildTools } from './build-tools.js';
 import { catalogue, parseVariant } from './catalogue.js';
@@ -111,7 +117,8 @@ const write = (line: string) => console.error(line);
  */
 function prepare(flags: Flags): string | undefined {
   const isRoot = process.getuid?.() === 0;
-  const inNamespaces = isRoot && flags.loopback !== true ? [...SCENE_TOOLS, ...BPF_TOOLS] : [];
+  const ofScene = [...SCENE_TOOLS, ...BPF_TOOLS, ...TURN_CLIENT_TOOLS];
+  const inNamespaces = isRoot && flags.loopback !== true ? ofScene : [];
   const forAddon = hasCurrentAddon() ? [] : ADDON_TOOLS;
   const wanted = new Set([...RIG_TOOLS, ...forAddon, ...inNamespaces]);
   const missing = provideTools([...wanted], 'the bench');

@@ -27,10 +27,14 @@ export class ToolProcess {
   readonly #lines: string[] = [];
   readonly #title: string;
   #complaint = '';
+  #hasEnded = false;
 
   constructor(process: LabProcess, title: string) {
     this.process = process;
     this.#title = title;
+    void process.ended.then(() => {
+      this.#hasEnded = true;
+    });
     const { stdout, stderr } = process.child;
     if (stdout !== null) createInterface(stdout).on('line', (line) => this.#lines.push(line));
     stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -41,6 +45,11 @@ export class ToolProcess {
   /** The last 4,000 characters of its standard error. */
   get complaint(): string {
     return this.#complaint;
+  }
+
+  /** Whether it has ended. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Its pid; 0 if it could not be started. */
@@ -55,13 +64,10 @@ export class ToolProcess {
    */
   async line(word: string): Promise<string> {
     const deadline = Date.now() + READY_MS;
-    let ended = false;
-    void this.process.ended.then(() => {
-      ended = true;
-    });
     for (;;) {
       const found = this.#lines.find((line) => line.startsWith(word));
       if (found !== undefined) return found.slice(word.length);
+      const ended = this.#hasEnded;
       if (ended || Date.now() > deadline) throw this.#failure(ended ? 'ended' : 'is not ready');
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -1,6 +1,7 @@
 import { labSupport } from '../../src/lab/index.js';
 import type { Choice } from './choice.js';
 import { CleanUp } from './clean-up.js';
+import { isTurnLeg } from './contestants/turn-server.js';
 import { LoopbackScene } from './loopback-scene.js';
 import { NamespaceScene } from './namespace-scene.js';
 import { ProgressLine } from './progress.js';
@@ -8,6 +9,7 @@ import type { Omission, WorkloadResult } from './result.js';
 import { type Effort, stepsOf, WorkloadRun } from './rounds.js';
 import type { CpuPlan, Scene } from './scene.js';
 import { ethtoolObstacle, setSegmentation } from './server-devices.js';
+import { turnClientObstacle } from './turn-client-tool.js';
 import type { Contestant, Workload } from './types.js';
 import { onLoopback } from './workloads.js';
 
@@ -154,7 +156,11 @@ export class Session {
 
   /** Returns why no contestant can be measured in a workload; undefined if they can. */
   #unfit({ leg, segmentation }: Workload): string | undefined {
-    if (this.#onLoopback) return leg === 'two-relays' ? 'it needs namespaces' : undefined;
+    const isTurn = isTurnLeg(leg);
+    if (this.#onLoopback) {
+      return isTurn || leg === 'two-relays' ? 'it needs namespaces' : undefined;
+    }
+    if (isTurn) return turnClientObstacle();
     return segmentation === false ? ethtoolObstacle() : undefined;
   }
 

@@ -1,11 +1,24 @@
 /** Types of workloads and contestants. */
+import type { TurnProgram } from './contestants/turn-spec.js';
 import type { Scene } from './scene.js';
 
-/** The path of a packet through one server or two. */
-export type Leg = 'client-trunk' | 'trunk-client' | 'same-relay' | 'two-relays';
+/**
+ * The path of a packet through one server or two. The last two are those of a TURN server, whose
+ * peers have bare UDP.
+ */
+export type Leg =
+  | 'client-trunk'
+  | 'trunk-client'
+  | 'same-relay'
+  | 'two-relays'
+  | 'client-peer'
+  | 'peer-client';
 
-/** Content of a datagram: the payload alone, ChannelData, or trunk records. */
-export type Content = 'raw' | 'channel' | 'trunk';
+/**
+ * Content of a datagram: the payload alone, ChannelData, trunk records, or a Send or Data
+ * indication.
+ */
+export type Content = 'raw' | 'channel' | 'trunk' | 'send' | 'data';
 
 /** A pattern of traffic, the same for every contestant. */
 export interface Workload {
@@ -36,6 +49,8 @@ export interface Workload {
   readonly quick?: boolean;
   /** Whether half of the traffic goes in the opposite direction, in the same connections. */
   readonly bothWays?: boolean;
+  /** Whether a TURN server's clients use Send and Data indications instead of channels. */
+  readonly indications?: boolean;
   /** Whether the server's far device segments super-frames, as most real ones do. */
   readonly segmentation?: boolean;
 }
@@ -87,6 +102,8 @@ export interface Contestant {
    * compared with Turnpike at their own loads.
    */
   readonly kind: 'turnpike' | 'floor' | 'rival';
+  /** The TURN server that it is or has. */
+  readonly turn?: TurnProgram;
   /** Returns why it cannot run here; undefined if it can. */
   missing(): Promise<string | undefined>;
   /** Returns the version of another project's program; undefined if it is unknown. */

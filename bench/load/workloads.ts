@@ -15,12 +15,16 @@ const LEG_TITLES: Record<Leg, string> = {
   'trunk-client': 'trunk → client',
   'same-relay': 'client → client of the same relay',
   'two-relays': 'client → relay → relay → client',
+  'client-peer': 'TURN client → peer',
+  'peer-client': 'peer → TURN client',
 };
 const LEG_NAMES: Record<Leg, string> = {
   'client-trunk': 'out',
   'trunk-client': 'in',
   'same-relay': 'same',
   'two-relays': 'path',
+  'client-peer': 'turn-out',
+  'peer-client': 'turn-in',
 };
 
 /** A pattern of traffic without its leg. */
@@ -65,6 +69,23 @@ const MIX: Pattern = {
   what: '1,000 connections, voice, video and game',
   sizesBytes: MIX_BYTES,
 };
+const ALLOCATIONS: Pattern = { name: '1000-100B', what: '1,000 allocations, 100 B' };
+const ALLOCATIONS_LARGE: Pattern = {
+  name: '1000-1200B',
+  what: '1,000 allocations, 1,200 B',
+  sizesBytes: [1_200],
+};
+const TEN_THOUSAND: Pattern = {
+  name: '10k-100B',
+  what: '10,000 allocations, 100 B',
+  flows: 10_000,
+};
+const TEN_THOUSAND_LARGE: Pattern = {
+  name: '10k-1200B',
+  what: '10,000 allocations, 1,200 B',
+  flows: 10_000,
+  sizesBytes: [1_200],
+};
 const HOT: Pattern = { name: 'hot-100B', what: '1 flow, 100 B', flows: 1 };
 const SUPER: Pattern = {
   name: 'super-1200B',
@@ -96,6 +117,16 @@ function unsegmented(pattern: Pattern): Pattern {
   };
 }
 
+/** Returns the pattern with Send or Data indications instead of channels. */
+function indicated(pattern: Pattern): Pattern {
+  return {
+    ...pattern,
+    name: `${pattern.name}-indications`,
+    what: `${pattern.what}, in indications`,
+    indications: true,
+  };
+}
+
 /** Returns the pattern with half of the traffic in the opposite direction. */
 function bothWays(pattern: Pattern): Pattern {
   return {
@@ -120,8 +151,14 @@ export const WORKLOADS: readonly Workload[] = [
     searches: true,
   }),
   workload('same-relay', { ...THOUSAND, name: 'rivals-100B', rivals: true, xdp: true }),
-  workload('client-trunk', { ...THOUSAND_LARGE, name: 'rivals-1200B', rivals: true }),
-  workload('client-trunk', { ...HOT, name: 'rivals-hot-100B', rivals: true }),
+  ...(['client-peer', 'peer-client'] as const).flatMap((leg) => [
+    workload(leg, { ...ALLOCATIONS, searches: true }),
+    workload(leg, ALLOCATIONS_LARGE),
+    workload(leg, TEN_THOUSAND),
+    workload(leg, TEN_THOUSAND_LARGE),
+    workload(leg, indicated(ALLOCATIONS)),
+    workload(leg, indicated(ALLOCATIONS_LARGE)),
+  ]),
   workload('trunk-client', { ...THOUSAND, name: '1000-100B-single', xdp: true }),
   workload('same-relay', { ...THOUSAND, xdp: true }),
   workload('client-trunk', { ...THOUSAND_LARGE, xdp: true }),

@@ -1,15 +1,12 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { hasBpfTools } from '../../bench/load/bpf-tools.js';
 import { buildTools } from '../../bench/load/build-tools.js';
-import { catalogue } from '../../bench/load/catalogue.js';
 import { LoopbackScene } from '../../bench/load/loopback-scene.js';
-import type { Scene } from '../../bench/load/scene.js';
-import { runStep, type StepResult } from '../../bench/load/step.js';
-import type { Workload } from '../../bench/load/types.js';
-import { onLoopback, WORKLOADS } from '../../bench/load/workloads.js';
+import { onLoopback } from '../../bench/load/workloads.js';
 import { labSupport } from '../../src/lab/index.js';
 import { setPatience } from '../lab/keep-on-failure.js';
 import { findCommand } from '../setup/system-packages.js';
+import { carry, checkExact, fewFlows } from './carry.js';
 import { keptScene } from './kept-scene.js';
 
 /** A build on a cold cache takes longer than tap's default timeout. */
@@ -21,34 +18,6 @@ if (skip === false) buildTools();
 const skipNamespaces = skip || (!support.ok && support.why);
 const skipXdp = skipNamespaces || (!hasBpfTools() && 'needs clang and libbpf');
 const cpus = { server: 0, generator: 0 };
-const contestants = catalogue({ variants: [] });
-const GENTLE_PPS = 2_000;
-
-function workload(name: string): Workload {
-  const found = WORKLOADS.find((one) => one.name === name);
-  if (found === undefined) throw new Error(`no workload ${name}`);
-  // A hundred flows are set up quickly.
-  return { ...found, flows: Math.min(found.flows, 100) };
-}
-
-/** Offers a low rate for a second; the sink checks every packet. */
-async function carry(scene: Scene, one: Workload, name: string): Promise<StepResult> {
-  const contestant = contestants.find((each) => each.name === name);
-  if (contestant === undefined) throw new Error(`no contestant ${name}`);
-  const running = await contestant.start(scene, one);
-  try {
-    return await runStep(scene, one, running, { rate: GENTLE_PPS, seconds: 1, sampleOneIn: 1 });
-  } finally {
-    await running.stop();
-  }
-}
-
-function checkExact(test: Test, result: StepResult, what: string): void {
-  const { generator, delivered, sink } = result;
-  test.ok(generator.sent > 0, `${what}: packets are sent`);
-  test.equal(delivered, generator.sent, `${what}: as many are counted as sent`);
-  test.match(sink, { duplicates: 0, damaged: 0, malformed: 0 }, `${what}: none is damaged`);
-}
 
 t.test(
   'in namespaces every packet is counted and arrives undamaged',
@@ -62,10 +31,10 @@ t.test(
       ['turnpike', 'in-1000-100B-single'],
       ['turnpike', 'same-super-1200B'],
     ] as const) {
-      const result = await carry(scene, workload(flow), name);
+      const result = await carry(scene, fewFlows(flow), name);
       checkExact(t, result, `${name}, ${flow}`);
     }
-    const sampled = await carry(scene, workload('out-1000-100B'), 'turnpike');
+    const sampled = await carry(scene, fewFlows('out-1000-100B'), 'turnpike');
     t.equal(sampled.sink?.payloads, sampled.generator.sent, 'the sink parses every record');
   },
 );
@@ -74,13 +43,13 @@ const xdpTitle = 'every packet arrives by XDP, with checksums that a socket acce
 t.test(xdpTitle, { skip: skipXdp }, async (t) => {
   const scene = await keptScene(t, cpus, 1);
   for (const name of ['xdp-redirect', 'turnpike-xdp']) {
-    const result = await carry(scene, workload('out-1000-100B'), name);
+    const result = await carry(scene, fewFlows('out-1000-100B'), name);
     checkExact(t, result, name);
     t.equal(result.sink?.payloads, result.generator.sent, `${name}: the sink gets all`);
   }
   // For mixed sizes the counter's bytes give only an approximate number; the sink parses all.
   for (const name of ['out-1000-mix', 'in-1000-mix']) {
-    const { sink, generator } = await carry(scene, workload(name), 'turnpike-xdp');
+    const { sink, generator } = await carry(scene, fewFlows(name), 'turnpike-xdp');
     t.match(sink, { duplicates: 0, damaged: 0, malformed: 0 }, `${name}: none is damaged`);
     t.ok(generator.sent > 0 && (sink?.payloads ?? 0) > 0, `${name}: packets arrive`);
     if (name === 'out-1000-mix') t.equal(sink?.payloads, generator.sent, 'the sink gets all');
@@ -90,8 +59,8 @@ t.test(xdpTitle, { skip: skipXdp }, async (t) => {
 t.test('every packet arrives through two relays', { skip: skipNamespaces }, async (t) => {
   const scene = await keptScene(t, cpus, 2);
   for (const name of ['reflector', 'turnpike']) {
-    checkExact(t, await carry(scene, workload('path-1000-100B'), name), name);
-    const both = await carry(scene, workload('path-both-1000-100B'), name);
+    checkExact(t, await carry(scene, fewFlows('path-1000-100B'), name), name);
+    const both = await carry(scene, fewFlows('path-both-1000-100B'), name);
     checkExact(t, both, `${name}, both directions at once`);
   }
 });
@@ -99,17 +68,17 @@ t.test('every packet arrives through two relays', { skip: skipNamespaces }, asyn
 t.test('every packet arrives through two relays by XDP', { skip: skipXdp }, async (t) => {
   const scene = await keptScene(t, cpus, 2);
   for (const name of ['path-1000-100B', 'path-both-1000-100B']) {
-    const result = await carry(scene, workload(name), 'turnpike-xdp');
+    const result = await carry(scene, fewFlows(name), 'turnpike-xdp');
     checkExact(t, result, name);
     t.ok((result.sink?.payloads ?? 0) > 0, `${name}: a socket accepts the packets`);
   }
-  checkExact(t, await carry(scene, workload('path-1000-100B'), 'turnpike'), 'sockets after XDP');
+  checkExact(t, await carry(scene, fewFlows('path-1000-100B'), 'turnpike'), 'sockets after XDP');
 });
 
 t.test('on loopback the sink counts every packet', { skip }, async (t) => {
   const scene = new LoopbackScene(cpus);
   t.teardown(() => scene.close());
   for (const name of ['reflector', 'turnpike']) {
-    checkExact(t, await carry(scene, onLoopback(workload('same-1000-1200B')), name), name);
+    checkExact(t, await carry(scene, onLoopback(fewFlows('same-1000-1200B')), name), name);
   }
 });

@@ -33,12 +33,23 @@ export const CPP_TEST_TOOLS: readonly SystemTool[] = [
   },
 ];
 
+function library(file: string, debianPackage: string): SystemTool {
+  return { name: file.split('.so')[0] ?? file, debianPackage, isThere: () => hasLibrary(file) };
+}
+
 /** A library that coturn's test client needs. */
-const LIBEVENT: SystemTool = {
-  name: 'libevent_extra',
-  debianPackage: 'libevent-core-2.1-7 libevent-extra-2.1-7',
-  isThere: () => hasLibrary('libevent_extra-2.1.so.7'),
-};
+const LIBEVENT = library('libevent_extra-2.1.so.7', 'libevent-core-2.1-7 libevent-extra-2.1-7');
+
+/** Libraries that coturn's server needs. */
+export const COTURN_LIBRARIES: readonly SystemTool[] = [
+  LIBEVENT,
+  library('libevent_openssl-2.1.so.7', 'libevent-openssl-2.1-7'),
+  library('libevent_pthreads-2.1.so.7', 'libevent-pthreads-2.1-7'),
+  library('libhiredis.so.0.14', 'libhiredis0.14'),
+  library('libmariadb.so.3', 'libmariadb3'),
+  library('libpq.so.5', 'libpq5'),
+  library('libsqlite3.so.0', 'libsqlite3-0'),
+];
 
 /** An ICE agent in Python, a client of TURN. */
 export const AIOICE: SystemTool = {
@@ -54,6 +65,15 @@ function hasLibrary(file: string): boolean {
   );
 }
 
+/** Tools that build the bench's TURN client. */
+export const TURN_CLIENT_TOOLS: readonly SystemTool[] = [
+  {
+    name: 'libcrypto',
+    debianPackage: 'libssl-dev',
+    isThere: () => existsSync('/usr/include/openssl/hmac.h'),
+  },
+];
+
 /** Tools that the tests run. */
 export const TEST_TOOLS: readonly SystemTool[] = [
   ...ADDON_TOOLS,
@@ -65,7 +85,8 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   { name: 'iptables-legacy', debianPackage: 'iptables' },
   { name: 'openssl', debianPackage: 'openssl' },
   { name: 'iperf3', debianPackage: 'iperf3' },
-  LIBEVENT,
+  ...COTURN_LIBRARIES,
+  ...TURN_CLIENT_TOOLS,
   AIOICE,
   ...CPP_TEST_TOOLS,
 ];

@@ -5,10 +5,11 @@ import {
   downloadPackage,
   findCommand,
   missingText,
+  missingTools,
   provideTools,
   type SystemTool,
 } from './system-packages.js';
-import { TEST_TOOLS } from './system-tools.js';
+import { COTURN_LIBRARIES, TEST_TOOLS } from './system-tools.js';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -57,6 +58,7 @@ function findIn(folder: string, command: string): string | undefined {
 
 const PROMETHEUS = new UnpackedTool('prometheus', 'promtool');
 const COTURN = new UnpackedTool('coturn', 'turnutils_uclient');
+const COTURN_SERVER = new UnpackedTool('coturn', 'turnserver');
 
 /**
  * Finds Prometheus' promtool: an installed one, or the one that the set-up unpacked.
@@ -69,6 +71,17 @@ export function promtool(): string | undefined {
 /** Finds coturn's test client, as `promtool`. */
 export function turnClient(): string | undefined {
   return COTURN.find();
+}
+
+/** Finds coturn's server, as `promtool`. It needs COTURN_LIBRARIES. */
+export function turnServer(): string | undefined {
+  return COTURN_SERVER.find();
+}
+
+/** Returns why coturn's server cannot run; undefined if it can. */
+export function coturnObstacle(): string | undefined {
+  const missing = missingTools([COTURN_SERVER, ...COTURN_LIBRARIES]);
+  return missing.length === 0 ? undefined : missingText(missing);
 }
 
 /** Finds coturn's peer, which echoes what it receives, as `promtool`. */

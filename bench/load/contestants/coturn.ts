@@ -1,16 +1,17 @@
-import { findTool } from '../../../src/lab/tools.js';
+import { coturnObstacle, turnServer } from '../../../test/setup/test-tools.js';
 import { SERVER_PORT } from '../addresses.js';
 import { outputOf } from '../program-output.js';
 import { turnRival } from './turn-rival.js';
 import { RELAY_PORTS, TURN_USER } from './turn-spec.js';
 
-const PROGRAM = findTool('turnserver');
+const PROGRAM = turnServer();
 /** Limits coturn to one relaying thread, as Turnpike has one worker. Default: one for each CPU. */
 const ONE_THREAD = '--relay-threads';
 let threads: readonly string[] = [];
 
 async function missing(): Promise<string | undefined> {
-  if (PROGRAM === undefined) return 'turnserver not found: apt-get install coturn';
+  const obstacle = coturnObstacle();
+  if (PROGRAM === undefined || obstacle !== undefined) return obstacle;
   const help = await outputOf(PROGRAM, ['--help']);
   threads = help.includes(ONE_THREAD) ? [`${ONE_THREAD}=1`] : [];
   return undefined;
@@ -27,7 +28,7 @@ export const coturn = turnRival({
   title: 'coturn',
   missing,
   version,
-  command: ({ address, relayAddress }) => [
+  command: ({ address, relayAddresses }) => [
     PROGRAM ?? 'turnserver',
     // Without configuration file, database, log and pid file, which an installed coturn may use.
     '-n',
@@ -44,7 +45,7 @@ export const coturn = turnRival({
     `--realm=${TURN_USER.realm}`,
     `--listening-ip=${address}`,
     `--listening-port=${SERVER_PORT}`,
-    `--relay-ip=${relayAddress}`,
+    ...relayAddresses.map((each) => `--relay-ip=${each}`),
     `--min-port=${RELAY_PORTS.first}`,
     `--max-port=${RELAY_PORTS.last}`,
   ],

@@ -42,7 +42,7 @@ export function npmTurnServer(folder: string | undefined): Contestant {
       const manifest = readFileSync(join(dirname(entry), 'package.json'), 'utf8');
       return (JSON.parse(manifest) as { version?: string }).version;
     },
-    command: ({ address, relayAddress }) => {
+    command: ({ address, relayAddresses: [relayAddress] }) => {
       const spec = {
         entry,
         address,

@@ -46,10 +46,10 @@ export const pion = turnRival({
   title: 'pion/turn',
   missing: build,
   version,
-  command: ({ address, relayAddress }) => [
+  command: ({ address, relayAddresses }) => [
     PROGRAM,
     address,
-    relayAddress,
+    relayAddresses.join(','),
     String(SERVER_PORT),
     TURN_USER.username,
     TURN_USER.password,

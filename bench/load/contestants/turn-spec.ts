@@ -1,19 +1,20 @@
-import type { TransportAddress } from '../../../src/address.js';
-
-/** Options of the rig's TURN client. */
-export interface TurnSpec {
-  readonly server: TransportAddress;
-  /** The peer of every channel. */
-  readonly peer: TransportAddress;
-  readonly flows: number;
-  /** First three bytes of the clients' addresses. */
-  readonly nearNetwork: string;
-  readonly username: string;
-  readonly password: string;
-}
-
 /** The user of every TURN server of the rig. */
 export const TURN_USER = { username: 'rig', password: 'rig', realm: 'rig' } as const;
 
 /** The range of ports of relayed addresses. */
 export const RELAY_PORTS = { first: 20_000, last: 65_000 } as const;
+
+/** Where a TURN server of the rig listens and relays. */
+export interface TurnAddresses {
+  /** IP address for clients; the port is SERVER_PORT. */
+  readonly address: string;
+  /** IP addresses of relayed transport addresses, at least one. */
+  readonly relayAddresses: readonly string[];
+}
+
+/** A TURN server that the rig can start, with the user TURN_USER and the ports RELAY_PORTS. */
+export interface TurnProgram {
+  readonly name: string;
+  /** Returns the command line. A server that takes one relay address uses the first. */
+  command(addresses: TurnAddresses): string[];
+}

@@ -1,9 +1,12 @@
 import type { TransportAddress } from '../../../src/address.js';
 import type { Leg } from '../types.js';
 
+/** A leg of one relay of the overlay. */
+export type OverlayLeg = Exclude<Leg, 'two-relays' | 'client-peer' | 'peer-client'>;
+
 /** Options of a relay of the rig. */
 export interface TurnpikeSpec {
-  readonly leg: Exclude<Leg, 'two-relays'>;
+  readonly leg: OverlayLeg;
   /** Whether the connections of a leg to or from the trunk also carry traffic the other way. */
   readonly bothWays: boolean;
   /** First three bytes of the clients' addresses at either end. */

@@ -11,7 +11,9 @@ import { firstServer, type Place, type Scene, turned } from '../scene.js';
 import { ethtoolObstacle, setChecksumOffload, threadKernelWork } from '../server-devices.js';
 import { type OnStop, startInSteps } from '../start-in-steps.js';
 import type { Arrivals, Contestant, Load, Running, Stream, Workload } from '../types.js';
-import { TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
+import { isTurnLeg, startTurn } from './turn-server.js';
+import { type OverlayLeg, TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
+import { turnpikeTurn } from './turnpike-turn.js';
 import { unfitForXdp } from './xdp-redirect.js';
 
 /** A variant of Turnpike. */
@@ -30,8 +32,12 @@ const RECORDS_MAX = 64;
 /** Maximum client ports of the sink, which receives only a sample. */
 const SAMPLED_PORTS = 16;
 
-/** Returns Turnpike's data plane with one worker as a contestant, on sockets or XDP. */
+/**
+ * Returns Turnpike's data plane with one worker as a contestant, on sockets or XDP. On the legs of
+ * a TURN server it is Turnpike's TURN server.
+ */
 export function turnpike(variant: TurnpikeVariant): Contestant {
+  const turn = turnpikeTurn(variant.name, variant.checkout);
   return {
     name: variant.name,
     title: variant.title,
@@ -40,13 +46,24 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
     missing: async () =>
       (variant.checkout === undefined ? addonObstacle() : undefined) ??
       (variant.xdp === true ? bpfObstacle() : undefined),
+    ...(unfitForTurn(variant) === undefined && { turn }),
     unfit: (workload, scene) =>
-      variant.xdp === true ? unfitForOurXdp(workload, scene) : undefined,
-    start: (scene, workload) =>
-      workload.leg === 'two-relays'
+      (variant.xdp === true ? unfitForOurXdp(workload, scene) : undefined) ??
+      (isTurnLeg(workload.leg) ? unfitForTurn(variant) : undefined),
+    start: (scene, workload) => {
+      if (isTurnLeg(workload.leg)) return startTurn(scene, workload, turn);
+      return workload.leg === 'two-relays'
         ? startPair(scene, workload, variant)
-        : startOne(scene, workload, variant),
+        : startOne(scene, workload, variant);
+    },
   };
+}
+
+/** Returns why a variant has no TURN server of its own; undefined if it has. */
+function unfitForTurn({ options = {}, xdp }: TurnpikeVariant): string | undefined {
+  if (xdp === true) return 'the TURN server does not use XDP';
+  const [option] = Object.keys(options);
+  return option === undefined ? undefined : `the TURN server has no option ${option}`;
 }
 
 /** As `unfitForXdp`. Two servers also need ethtool, to complete the checksums between them. */
@@ -74,7 +91,8 @@ async function startOne(
   const server = firstServer(scene);
   const spec: TurnpikeSpec = {
     ...specFor(scene, server, workload, variant),
-    leg: workload.leg === 'two-relays' ? 'client-trunk' : workload.leg,
+    // The other legs have starts of their own.
+    leg: workload.leg as OverlayLeg,
     clientAddress: { address: server.near.address, port: SERVER_PORT },
     trunkAddress: { address: server.far.address, port: TRUNK_PORT },
     remoteRelaySource: { address: clientAddress(scene.nearNetwork, 0).address, port: TRUNK_PORT },

@@ -18,6 +18,7 @@ enum class Content {
   kRaw,      // the payload alone
   kChannel,  // ChannelData
   kTrunk,    // trunk datagrams of one or more records
+  kSend,     // Send indications (RFC 8656 section 11.1)
 };
 
 struct FrameOptions {
@@ -36,7 +37,11 @@ struct FrameOptions {
   uint32_t frames_min = 1;
   // Headers of the first flow; see SourceOf.
   FrameHead head;
+  // Destination port of each flow. Empty: that of `head` for all.
+  std::vector<uint32_t> destination_ports;
   uint32_t ports_per_address = 20'000;
+  // Peer of the first flow's Send indications; those of the others follow by NthSource.
+  sockaddr_in peer{};
   uint16_t channel = 0x4000;
   // Channel of each flow, if the server chose them. Empty: `channel` for all.
   std::vector<uint32_t> channels;
@@ -47,6 +52,9 @@ struct FrameOptions {
 
 // Returns the source of a flow. All trunk datagrams have the same source.
 sockaddr_in SourceOf(const FrameOptions& options, uint32_t flow);
+
+// Returns the destination of a flow.
+sockaddr_in DestinationOf(const FrameOptions& options, uint32_t flow);
 
 struct Frame {
   uint8_t* bytes = nullptr;
@@ -79,6 +87,9 @@ class FrameSet {
   uint32_t SizeOf(uint32_t flow) const;
   size_t BytesOf(size_t frame) const;
   void Build(size_t index, uint8_t* bytes);
+  // Writes a payload at `at`, with what its flow's content has before and behind it.
+  uint8_t* BuildChannelData(uint8_t* at, uint32_t flow);
+  uint8_t* BuildSendIndication(uint8_t* at, uint32_t flow);
   uint8_t* BuildPayload(uint8_t* at, uint32_t flow);
 
   FrameOptions options_;

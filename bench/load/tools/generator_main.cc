@@ -25,7 +25,8 @@ Content ContentOf(const std::string& name) {
   if (name == "raw") return Content::kRaw;
   if (name == "channel") return Content::kChannel;
   if (name == "trunk") return Content::kTrunk;
-  Fail("content is raw, channel or trunk, not " + name);
+  if (name == "send") return Content::kSend;
+  Fail("content is raw, channel, trunk or send, not " + name);
 }
 
 FrameOptions ReadFrameOptions(Arguments& arguments, size_t chunk) {
@@ -39,6 +40,9 @@ FrameOptions ReadFrameOptions(Arguments& arguments, size_t chunk) {
   options.frames_min = static_cast<uint32_t>(chunk);
   options.head.source = arguments.Address("source");
   options.head.destination = arguments.Address("destination");
+  if (options.content == Content::kSend) options.peer = arguments.Address("peer");
+  const std::string ports = arguments.Text("destination-ports", "");
+  if (!ports.empty()) options.destination_ports = arguments.Numbers("destination-ports", "");
   options.ports_per_address = static_cast<uint32_t>(arguments.Number("ports-per-address", 20'000));
   options.channel = static_cast<uint16_t>(arguments.Number("channel", 0x4000));
   const std::string channels = arguments.Text("channels", "");

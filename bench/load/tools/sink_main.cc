@@ -19,6 +19,7 @@
 #include "payload.h"
 #include "sequence_check.h"
 #include "wire/trunk_datagram.h"
+#include "wire/turn_indications.h"
 
 namespace bench {
 namespace {
@@ -29,7 +30,7 @@ constexpr int kReceiveBufferBytes = 64 << 20;
 
 volatile bool stop = false;
 
-enum class Content { kRaw, kChannel, kTrunk };
+enum class Content { kRaw, kChannel, kTrunk, kData };
 
 class Sink {
  public:
@@ -125,6 +126,16 @@ void Sink::TakeDatagram(uint8_t* bytes, size_t length, uint64_t arrived_ns) {
       return;
     }
     TakePayload(bytes + kChannelHeadBytes, length - kChannelHeadBytes, arrived_ns);
+  } else if (content_ == Content::kData) {
+    turnpike::SendIndication data{};
+    // Both indications have the same attributes.
+    if (turnpike::ClassifyStun(bytes, length) != turnpike::StunKind::kRequestOrIndication ||
+        turnpike::StunTypeOf(bytes) != turnpike::kDataIndication ||
+        !turnpike::ReadSendIndication(bytes, length, &data)) {
+      ++malformed_;
+      return;
+    }
+    TakePayload(data.payload, data.payload_bytes, arrived_ns);
   } else if (!turnpike::RecordsFill(bytes, length)) {
     ++malformed_;
   } else {
@@ -159,7 +170,8 @@ Content ContentOf(const std::string& name) {
   if (name == "raw") return Content::kRaw;
   if (name == "channel") return Content::kChannel;
   if (name == "trunk") return Content::kTrunk;
-  Fail("content is raw, channel or trunk, not " + name);
+  if (name == "data") return Content::kData;
+  Fail("content is raw, channel, trunk or data, not " + name);
 }
 
 int Main(int argc, char** argv) {

@@ -21,7 +21,7 @@ int OpenSocket(const FrameOptions& options, uint32_t flow, uint32_t segment_byte
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
   if (fd < 0) FailSystem("cannot open a socket");
   const sockaddr_in source = SourceOf(options, flow);
-  const sockaddr_in& destination = options.head.destination;
+  const sockaddr_in destination = DestinationOf(options, flow);
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof(kSendBufferBytes));
   if (bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof(source)) != 0) {
     FailSystem("cannot bind a source port");

@@ -1,5 +1,5 @@
-// A TURN server of pion/turn's own parts, for the rig: address, relay address, port, and the one
-// user's name, password and realm as arguments.
+// A TURN server of pion/turn's own parts, for the rig: address, relay addresses with commas between,
+// port, and the one user's name, password and realm as arguments.
 package main
 
 import (
@@ -7,18 +7,54 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/pion/turn/v2"
 )
 
+// rotation takes its relay addresses in turns.
+type rotation struct {
+	all  []turn.RelayAddressGenerator
+	next uint32
+}
+
+func (r *rotation) take() turn.RelayAddressGenerator {
+	return r.all[int(atomic.AddUint32(&r.next, 1))%len(r.all)]
+}
+
+func (r *rotation) Validate() error {
+	for _, each := range r.all {
+		if err := each.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *rotation) AllocatePacketConn(network string, port int) (net.PacketConn, net.Addr, error) {
+	return r.take().AllocatePacketConn(network, port)
+}
+
+func (r *rotation) AllocateConn(network string, port int) (net.Conn, net.Addr, error) {
+	return r.take().AllocateConn(network, port)
+}
+
 func main() {
 	if len(os.Args) != 7 {
-		log.Fatal("expected address, relay address, port, user, password and realm")
+		log.Fatal("expected address, relay addresses, port, user, password and realm")
 	}
-	address, relay, port := os.Args[1], os.Args[2], os.Args[3]
+	address, relays, port := os.Args[1], os.Args[2], os.Args[3]
 	user, password, realm := os.Args[4], os.Args[5], os.Args[6]
 
+	generator := &rotation{}
+	for _, relay := range strings.Split(relays, ",") {
+		generator.all = append(generator.all, &turn.RelayAddressGeneratorStatic{
+			RelayAddress: net.ParseIP(relay),
+			Address:      relay,
+		})
+	}
 	listener, err := net.ListenPacket("udp4", net.JoinHostPort(address, port))
 	if err != nil {
 		log.Fatal(err)
@@ -30,11 +66,8 @@ func main() {
 			return key, name == user
 		},
 		PacketConnConfigs: []turn.PacketConnConfig{{
-			PacketConn: listener,
-			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{
-				RelayAddress: net.ParseIP(relay),
-				Address:      relay,
-			},
+			PacketConn:            listener,
+			RelayAddressGenerator: generator,
 		}},
 	})
 	if err != nil {
