@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { OptionRule, OptionTable, OptionValues } from './config/option.js';
+import type { OtherFile } from './config/other-file.js';
 import type { Reloaded } from './reload/reload.js';
 import type { Terminal } from './terminal.js';
 
@@ -43,6 +44,8 @@ export interface CommandDefinition<T extends OptionTable = OptionTable> {
   readonly arguments?: readonly { readonly name: string; readonly description: string }[];
   readonly options: T;
   readonly rules?: readonly OptionRule[];
+  /** A file of another program that it takes options from. */
+  readonly otherFile?: OtherFile;
   readonly examples: readonly { readonly purpose: string; readonly line: string }[];
   /** Further paragraphs at the end of its help and its page. */
   readonly notes?: readonly string[];

@@ -126,8 +126,8 @@ async function runCommand(
   // Loaded only now, because the schema library would slow down --help.
   const { resolveConfig } = await import('./config/resolve.js');
   const { openLog } = await import('./log.js');
-  const { path, options, rules = [] } = command;
-  const input = { path, options, rules, flags, env: io.env };
+  const { path, options, rules = [], otherFile } = command;
+  const input = { path, options, rules, flags, env: io.env, otherFile };
   let config: ResolvedConfig;
   try {
     config = await resolveConfig(input);
@@ -142,7 +142,8 @@ async function runCommand(
   const { logger, terminal } = log;
   for (const warning of config.warnings) logger.warn(warning);
   const { Reload } = await import('./reload/reload.js');
-  const reload = new Reload(input, config.values, logger);
+  for (const { level, members, text } of config.remarks) logger[level](members, text);
+  const reload = new Reload(input, config, logger);
   const hangUp = hangUpOf(command, io, reload);
   const end = (code: number) => void log.close().then(() => exitProcess(code));
   const trap = trapSignals(end, { hangUp, logger });

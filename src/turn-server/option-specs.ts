@@ -8,8 +8,8 @@ import type { TurnServerOptions, TurnSettings } from './options.js';
 /** Maximum users with a password of their own. */
 export const USERS_MAX = 65_536;
 
-/** Maximum shared secrets of time-limited credentials: the present one, and others that rotate. */
-export const AUTH_SECRETS_MAX = 16;
+/** Maximum shared secrets of time-limited credentials (`RestSecrets`). */
+export const AUTH_SECRETS_MAX = 8;
 
 /** Maximum relay addresses. */
 export const RELAY_ADDRESSES_MAX = 64;
@@ -22,6 +22,9 @@ export const DRAIN_SECONDS_MAX = 86_400;
 
 /** Default UDP port of a TURN server (RFC 8656 section 3.1). */
 export const TURN_PORT = 3_478;
+
+/** Default ports to relay from (RFC 8656 section 7.2). */
+export const RELAY_PORTS_DEFAULT = '49152-65535';
 
 /** A range of peers; `parsePeerRange` reads it. */
 const PEERS = {
@@ -57,7 +60,7 @@ export const TURN_SPECS = {
     lengthMin: 3,
     lengthMax: 11,
     words: 'MIN-MAX, two ports',
-    default: '49152-65535',
+    default: RELAY_PORTS_DEFAULT,
     changes: 'at start',
     description: 'UDP ports to relay from, on every relay address',
     placeholder: 'MIN-MAX',
@@ -96,7 +99,10 @@ export const TURN_SPECS = {
     words: 'text without control characters',
     confidential: true,
     changes: 'while running',
-    description: 'shared secret of time-limited credentials (REST)',
+    description:
+      'shared secret of time-limited credentials (REST); other users of this host see it in the ' +
+      'list of processes',
+    placeholder: 'TEXT',
   },
   allowPeers: {
     ...PEERS,

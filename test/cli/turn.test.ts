@@ -9,6 +9,7 @@ import { parseAddress } from '../../src/address.js';
 import { startLines } from '../../src/cli/turn/start-lines.js';
 import { turnClient } from '../setup/test-tools.js';
 import { RELAY_PORTS, TurnSocket } from '../turn-server/turn-socket.js';
+import { until } from '../until.js';
 import { turnpike } from './in-process.js';
 import { Spawned } from './spawned.js';
 
@@ -37,7 +38,10 @@ async function clientOf(t: Test, at: ReturnType<typeof parseAddress>, username: 
 t.test('without a source of credentials it ends with 2 and says what to do', async (t) => {
   const { exitCode, stderr } = await turnpike(['turn']);
   t.equal(exitCode, 2);
-  t.match(stderr, /missing at least one of --user, --users-file, --auth-secret-file/);
+  t.match(
+    stderr,
+    /missing at least one of --user, --users-file, --auth-secret, --auth-secret-file/,
+  );
   t.match(stderr, /--user alice:secret/);
 });
 
@@ -128,6 +132,71 @@ t.test('it serves, and SIGHUP takes other users, secrets and peers', async (t) =
   while (kept() === undefined) await delay(10);
   t.ok(await allocates('carl'), 'the users before stay');
   t.notMatch(server.logText, /:secret/);
+});
+
+t.test("coturn's turnserver.conf gives what no option does, and is read again", async (t) => {
+  const folder = t.testdir();
+  const path = join(folder, 'turnserver.conf');
+  const write = (...lines: string[]) => writeFileSync(path, lines.join('\n'), { mode: 0o600 });
+  const fixed = ['listening-port=1', 'lt-cred-mech', 'no-tcp', 'cert=/x.pem', 'fingerprint'];
+  write(...fixed, 'user=alice:secret', 'denied-peer-ip=127.0.0.9', 'denied-peer-ip=127.1.0.0');
+  const { server, at } = await serverOf(t, '--coturn-config', path);
+  const said = (text: RegExp) => server.log.filter(({ msg }) => text.test(String(msg)));
+  t.match(said(/listening-port|line 1\b/), [{ event: 'coturn-config', level: 40 }]);
+  t.match(said(/TLS and DTLS are not served/), [{ event: 'coturn-config', keys: ['cert'] }]);
+  t.match(said(/fingerprint \(line 5\): no effect here/), [{ level: 30 }]);
+  const alice = await clientOf(t, at, 'alice');
+  await alice.allocate();
+  t.equal(await alice.permit({ address: '127.0.0.9', port: 1 }), 403);
+  t.equal(await alice.permit({ address: '127.0.0.8', port: 1 }), undefined);
+
+  write(...fixed, 'user=bob:secret', 'denied-peer-ip=127.0.0.8', 'realm=other', 'nonsense=1');
+  server.child.kill('SIGHUP');
+  t.match(await server.logged({ event: 'reload', item: 'user' }), { result: 'changed' });
+  t.match(await server.logged({ event: 'reload', item: 'deny-peer' }), { result: 'changed' });
+  t.match(await server.logged({ event: 'reload', item: 'realm' }), {
+    result: 'restart-needed',
+    msg: /turnserver\.conf:8 \(realm\) has changed/,
+  });
+  await until(() => said(/unknown key "nonsense"/).length > 0);
+  t.equal(said(/TLS and DTLS are not served/).length, 1, 'nothing is said twice');
+  const bob = await clientOf(t, at, 'bob');
+  await bob.allocate();
+  t.equal(await bob.permit({ address: '127.0.0.8', port: 1 }), 403);
+  t.equal(await bob.permit({ address: '127.0.0.9', port: 1 }), undefined);
+  await t.rejects((await clientOf(t, at, 'alice')).allocate());
+
+  write(...fixed, 'user=bob:secret', 'denied-peer-ip=127.0.0.0-127.0.0');
+  server.child.kill('SIGHUP');
+  t.match(await server.logged({ event: 'reload', item: 'config' }), {
+    result: 'kept',
+    reason: /turnserver\.conf:7 \(denied-peer-ip\)/,
+  });
+  t.equal(await bob.permit({ address: '127.0.0.8', port: 1 }), 403, 'the list before stays');
+  t.notMatch(server.logText, /:secret/);
+});
+
+t.test('a turnserver.conf that cannot be served ends it with 2 and the line', async (t) => {
+  const folder = t.testdir({
+    open: 'no-auth\n',
+    users: 'user=a:topsecret\nuser=b\n',
+    none: 'realm=example.org\n',
+    hidden: 'static-auth-secret=topsecret\nno-udp\n',
+  });
+  const table: [string, RegExp][] = [
+    ['open', /open:1 \(no-auth\): it would relay for everybody/],
+    ['users', /users:2 \(user\): .*expected NAME:PASSWORD/],
+    ['none', /missing at least one of --user/],
+    ['hidden', /hidden:2 \(no-udp\): only UDP is served/],
+    ['absent', /--coturn-config .*absent/],
+  ];
+  for (const [name, message] of table) {
+    const args = [...LOOPBACK, '--coturn-config', join(folder, name)];
+    const { exitCode, stderr } = await turnpike(args);
+    t.equal(exitCode, 2, name);
+    t.match(stderr, message);
+    t.notMatch(stderr, /topsecret/);
+  }
 });
 
 t.test('SIGTERM ends it at once if it is idle, else after --drain-seconds', async (t) => {

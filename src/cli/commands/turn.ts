@@ -1,10 +1,18 @@
+import { SPECS } from '../../options/shared-specs.js';
 import { TURN_SETTINGS } from '../../turn-server/option-specs.js';
+import type { TurnServerUpdate } from '../../turn-server/options.js';
 import { type CommandContext, defineCommand } from '../command.js';
-import { type OptionTable, setting, settingsOf } from '../config/option.js';
+import { type OptionTable, option, setting, settingsOf } from '../config/option.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
 import { TURN_TABLE } from '../turn/turn-options.js';
 
 const TURN_OPTIONS = {
+  coturnConfig: option(
+    SPECS.file,
+    'a turnserver.conf of coturn, whose settings count where no option is given; the start says ' +
+      'what becomes of each',
+    { changes: 'while running' },
+  ),
   listen: setting(TURN_SETTINGS, 'listen'),
   ...TURN_TABLE,
   workers: setting(TURN_SETTINGS, 'workers'),
@@ -12,6 +20,12 @@ const TURN_OPTIONS = {
 } as const satisfies OptionTable;
 
 type TurnContext = CommandContext<typeof TURN_OPTIONS>;
+
+/** Settings of a reload: those of options that have lists of texts are lists. */
+type Update = Omit<TurnServerUpdate, 'users' | 'authSecrets'> & {
+  readonly users?: readonly string[];
+  readonly authSecrets?: readonly string[];
+};
 
 /** `turnpike turn` */
 export const turnCommand = defineCommand({
@@ -25,10 +39,17 @@ export const turnCommand = defineCommand({
   rules: [
     {
       type: 'some',
-      options: ['user', 'usersFile', 'authSecretFile'],
+      options: ['user', 'usersFile', 'authSecret', 'authSecretFile'],
       because: 'without credentials it would relay for everybody; for example --user alice:secret',
     },
   ],
+  otherFile: {
+    option: 'coturnConfig',
+    read: async (path, context) => {
+      const { readCoturnConfig } = await import('../coturn/read-coturn-config.js');
+      return readCoturnConfig(path, context);
+    },
+  },
   examples: [
     { purpose: 'a server for one user', line: 'turnpike turn --user alice:secret' },
     {
@@ -42,6 +63,12 @@ export const turnCommand = defineCommand({
       line:
         'turnpike turn --auth-secret-file turn.secret --user-quota 10 \\\n' +
         '  --allow-peer 10.20.0.0/16',
+    },
+    {
+      purpose: "with coturn's configuration; another port to try it on beside coturn",
+      line:
+        'turnpike turn --coturn-config /etc/turnserver.conf \\\n' +
+        '  --listen 0.0.0.0:3479 --relay-ports 40000-49151',
     },
   ],
   notes: [
@@ -62,7 +89,7 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
   const { CredentialTexts } = await import('../turn/credential-texts.js');
   const { startLines } = await import('../turn/start-lines.js');
   const texts = await CredentialTexts.read(context);
-  const { users, authSecrets } = texts;
+  const { users, authSecrets } = texts.all;
   const settings = { ...settingsOf(TURN_OPTIONS, options), users, authSecrets };
   const server = await TurnServer.open({ ...settings, logger });
   const { urls, listen, relayAddresses } = server;
@@ -71,11 +98,10 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
       health: () => server.health(),
       metrics: () => server.metrics(),
       close: () => server.close(),
-      update: ({ users: given, ...others }: Parameters<typeof server.update>[0]) => {
-        if (given === undefined) return server.update(others);
-        const asList = [given].flat();
-        server.update({ ...others, users: texts.withGiven(asList) });
-        texts.takeGiven(asList);
+      update: ({ users: user, authSecrets: authSecret, ...others }: Update) => {
+        const given = { ...(user && { user }), ...(authSecret && { authSecret }) };
+        server.update({ ...others, ...texts.withGiven(given) });
+        texts.takeGiven(given);
       },
     },
     listening: [`TURN server at ${urls.join(', ')}`, { urls, listen, relayAddresses }],
@@ -83,6 +109,13 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
     stopping: 'draining: new clients are refused',
     drain: { ms: options.drainSeconds * 1_000, run: (ms) => server.drain(ms / 1_000) },
     files: texts.files(server),
-    words: { user: ({ user }) => `${(user as readonly string[]).length} users of --user` },
+    words: {
+      user: ({ user }) => `${countOf(user)} users of --user`,
+      'auth-secret': ({ authSecret }) => `${countOf(authSecret)} shared secrets of --auth-secret`,
+    },
   };
+}
+
+function countOf(list: unknown): number {
+  return (list as readonly string[]).length;
 }

@@ -13,6 +13,7 @@ import {
   optionKey,
   optionVariable,
 } from './option.js';
+import type { OtherFile, OtherOptions, Remark } from './other-file.js';
 
 /** The options given to a command, by source. */
 export interface ConfigInput {
@@ -23,6 +24,8 @@ export interface ConfigInput {
   /** Flags as typed, by option name. */
   readonly flags: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** A file of another program, whose options count after those of the `--config` file. */
+  readonly otherFile?: OtherFile | undefined;
   /** Whether the file was read before (`SmallFile`). */
   readonly again?: boolean;
 }
@@ -34,6 +37,8 @@ export interface ResolvedConfig {
   readonly sources: ReadonlyMap<string, string>;
   /** Sentences about suspicious input that is no error. */
   readonly warnings: readonly string[];
+  /** What is to be said about a file of another program. */
+  readonly remarks: readonly Remark[];
 }
 
 interface Given {
@@ -43,7 +48,8 @@ interface Given {
 }
 
 /**
- * Takes each option from the first of flag, environment variable, file and default that gives it.
+ * Takes each option from the first of flag, environment variable, file, file of another program and
+ * default that gives it.
  * Checks each by its spec and all by the command's rules, and converts the values.
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG with a line for each problem
  */
@@ -60,6 +66,9 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
     const entries = await readConfigFile(configPath, input.again);
     problems.push(...addFile(table, given, configPath, entries));
   }
+  const other = await readOther(input, given);
+  for (const [name, value] of other.values) given.set(name, value);
+  problems.push(...other.problems);
   const { values, problems: wrong } = check(input.path, table, given);
   problems.push(...wrong, ...checkRules(input, given));
   if (problems.length > 0) {
@@ -69,7 +78,20 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
     values,
     sources: new Map([...given].map(([name, { source }]) => [name, source])),
     warnings: strayVariables(input, table),
+    remarks: other.remarks,
   };
+}
+
+/** Returns what the file of another program gives besides the options that are given already. */
+async function readOther(
+  { otherFile, again = false }: ConfigInput,
+  given: ReadonlyMap<string, Given>,
+): Promise<OtherOptions> {
+  const path = otherFile && given.get(otherFile.option)?.raw;
+  if (otherFile === undefined || typeof path !== 'string' || path === '') {
+    return { values: new Map(), problems: [], remarks: [] };
+  }
+  return otherFile.read(path, { again, isGiven: (name) => given.has(name) });
 }
 
 /** Returns the value of a flag or variable. As in most shells, an empty variable is unset. */

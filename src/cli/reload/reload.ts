@@ -5,6 +5,7 @@ import { sayReload, sayRestart } from './say-reload.js';
 import { fixedFile } from './watched-file.js';
 
 type Values = ResolvedConfig['values'];
+type Config = Pick<ResolvedConfig, 'values' | 'remarks'>;
 
 /** A file that an option names. */
 export interface ReloadedFile {
@@ -35,13 +36,16 @@ export class Reload {
   readonly #logger: Logger;
   readonly #atStart: Values;
   #now: Values;
+  /** What was said about a file of another program. */
+  #remarks: ReadonlySet<string>;
   #target: Reloaded | undefined;
   #running = false;
   #wanted = false;
 
-  /** @param values - the options at the start */
-  constructor(input: ConfigInput, values: Values, logger: Logger) {
+  /** @param config - the options at the start */
+  constructor(input: ConfigInput, { values, remarks }: Config, logger: Logger) {
     this.#input = input;
+    this.#remarks = new Set(remarks.map(({ text }) => text));
     this.#table = { ...input.options, ...COMMON_OPTIONS };
     this.#logger = logger;
     this.#atStart = values;
@@ -65,7 +69,9 @@ export class Reload {
     while (this.#wanted) {
       this.#wanted = false;
       try {
-        this.#take(target, await resolveConfig({ ...this.#input, again: true }));
+        const config = await resolveConfig({ ...this.#input, again: true });
+        this.#take(target, config);
+        this.#say(config.remarks);
       } catch (error) {
         const detail = 'the options before stay: the configuration cannot be used';
         sayReload(this.#logger, 'config', 'kept', detail, error);
@@ -73,6 +79,14 @@ export class Reload {
       for (const file of target.files) await file.check(this.#now);
     }
     this.#running = false;
+  }
+
+  /** Logs remarks that were not made before. */
+  #say(remarks: ResolvedConfig['remarks']): void {
+    for (const { level, members, text } of remarks) {
+      if (!this.#remarks.has(text)) this.#logger[level](members, text);
+    }
+    this.#remarks = new Set(remarks.map(({ text }) => text));
   }
 
   /** The files that are read only at the start. */

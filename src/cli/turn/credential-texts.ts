@@ -11,9 +11,11 @@ import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
 import { warnIfReadable } from '../secret-files.js';
 
 type Context = Pick<CommandContext<OptionTable>, 'logger'> & {
-  readonly sourceOf: (name: 'user' | 'usersFile' | 'authSecretFile') => string;
+  readonly sourceOf: (name: keyof Context['options']) => string;
   readonly options: {
     readonly user: readonly string[];
+    readonly authSecret: readonly string[];
+    readonly coturnConfig?: string | undefined;
     readonly usersFile?: string | undefined;
     readonly authSecretFile?: string | undefined;
   };
@@ -42,19 +44,26 @@ const SECRET_FILE: CredentialFile = {
   check: (file) => void RestSecrets.parse({ files: [file] }),
 };
 
+/** The credentials that options have, not those of files. */
+export interface GivenCredentials {
+  readonly user: readonly string[];
+  readonly authSecret: readonly string[];
+}
+
 /**
- * The credentials of `turnpike turn`: those of `--user`, and the lines of the files. All may
- * change while the server runs.
+ * The credentials of `turnpike turn`: those of `--user` and `--auth-secret`, and the lines of the
+ * files. All may change while the server runs.
  */
 export class CredentialTexts {
   readonly #context: Context;
-  #given: readonly string[];
-  #inFile: readonly string[] = [];
-  #secrets: readonly string[] = [];
+  #given: GivenCredentials;
+  #usersInFile: readonly string[] = [];
+  #secretsInFile: readonly string[] = [];
 
   private constructor(context: Context) {
     this.#context = context;
-    this.#given = context.options.user;
+    const { user, authSecret } = context.options;
+    this.#given = { user, authSecret };
   }
 
   /**
@@ -63,42 +72,48 @@ export class CredentialTexts {
    */
   static async read(context: Context): Promise<CredentialTexts> {
     const texts = new CredentialTexts(context);
-    const source = context.sourceOf('user');
-    StaticUsers.parse({ given: context.options.user.map((text) => ({ source, text })) });
-    texts.#inFile = await texts.#readFirst(USERS_FILE);
-    texts.#secrets = await texts.#readFirst(SECRET_FILE);
+    const { options, sourceOf } = context;
+    const named = (name: 'user' | 'authSecret') =>
+      options[name].map((text) => ({ source: sourceOf(name), text }));
+    StaticUsers.parse({ given: named('user') });
+    RestSecrets.parse({ given: named('authSecret') });
+    const coturnConfig = options.coturnConfig;
+    if (coturnConfig !== undefined) await warnIfReadable(coturnConfig, context.logger);
+    texts.#usersInFile = await texts.#readFirst(USERS_FILE);
+    texts.#secretsInFile = await texts.#readFirst(SECRET_FILE);
     return texts;
   }
 
-  /** All users. */
-  get users(): readonly string[] {
-    return [...this.#given, ...this.#inFile];
+  /** All users and shared secrets, as a server's options. */
+  get all(): { readonly users: readonly string[]; readonly authSecrets: readonly string[] } {
+    return {
+      users: [...this.#given.user, ...this.#usersInFile],
+      authSecrets: [...this.#given.authSecret, ...this.#secretsInFile],
+    };
   }
 
-  /** All shared secrets. */
-  get authSecrets(): readonly string[] {
-    return this.#secrets;
+  /** Returns the settings of a server with other credentials of options. */
+  withGiven({ user, authSecret }: Partial<GivenCredentials>): Partial<CredentialTexts['all']> {
+    return {
+      ...(user && { users: [...user, ...this.#usersInFile] }),
+      ...(authSecret && { authSecrets: [...authSecret, ...this.#secretsInFile] }),
+    };
   }
 
-  /** Returns all users with other ones of `--user`. */
-  withGiven(given: readonly string[]): readonly string[] {
-    return [...given, ...this.#inFile];
-  }
-
-  /** Notes other users of `--user`, which the server has taken. */
-  takeGiven(given: readonly string[]): void {
-    this.#given = given;
+  /** Notes other credentials of options, which the server has taken. */
+  takeGiven(given: Partial<GivenCredentials>): void {
+    this.#given = { ...this.#given, ...given };
   }
 
   /** Returns the files, to be read again. */
   files(server: TurnServer): ReloadedFile[] {
-    const users = this.#watched(USERS_FILE, this.#inFile, (lines) => {
-      server.update({ users: [...this.#given, ...lines] });
-      this.#inFile = lines;
+    const users = this.#watched(USERS_FILE, this.#usersInFile, (lines) => {
+      server.update({ users: [...this.#given.user, ...lines] });
+      this.#usersInFile = lines;
     });
-    const secrets = this.#watched(SECRET_FILE, this.#secrets, (lines) => {
-      server.update({ authSecrets: lines });
-      this.#secrets = lines;
+    const secrets = this.#watched(SECRET_FILE, this.#secretsInFile, (lines) => {
+      server.update({ authSecrets: [...this.#given.authSecret, ...lines] });
+      this.#secretsInFile = lines;
     });
     return [users, secrets];
   }

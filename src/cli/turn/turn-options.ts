@@ -11,6 +11,7 @@ export const TURN_TABLE = {
     TURN_SPECS.users,
     'users, one a line: NAME:PASSWORD, or NAME:0xKEY with the MD5 key that coturn stores',
   ),
+  authSecret: setting(TURN_SPECS, 'authSecrets'),
   authSecretFile: settingFile(
     TURN_SPECS.authSecrets,
     "shared secrets of time-limited credentials, one a line; coturn's static-auth-secret",

@@ -29,8 +29,9 @@ async function scene(t: Test) {
   const input = { path: ['relay'], options: OPTIONS, flags: { config }, env: {} };
   const log: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line)) });
-  const { values } = await resolveConfig(input);
-  const reload = new Reload(input, values, logger);
+  const resolved = await resolveConfig(input);
+  const { values } = resolved;
+  const reload = new Reload(input, resolved, logger);
   const taken: unknown[] = [];
   let looks = 0;
   const scene = { log, logger, taken, refuses: false, seen: values };

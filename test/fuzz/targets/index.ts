@@ -1,6 +1,7 @@
 import type { FuzzTarget } from '../target.js';
 import { TEXT } from './text.js';
+import { TURN_SETTINGS } from './turn-settings.js';
 import { WIRE } from './wire.js';
 
 /** Every target in TypeScript; those in C++ are test/native/fuzz_*.cc. */
-export const TARGETS: readonly FuzzTarget[] = [...WIRE, ...TEXT];
+export const TARGETS: readonly FuzzTarget[] = [...WIRE, ...TEXT, ...TURN_SETTINGS];

@@ -32,8 +32,6 @@ import { parseSigning, SIGNING_HEADERS } from '../../../src/registry/signing.js'
 import { userHash } from '../../../src/stun/integrity.js';
 import { PeerPolicy } from '../../../src/turn/peer-policy.js';
 import { bytesOfIp, isInRange, parsePeerRange } from '../../../src/turn/peer-ranges.js';
-import { parsePortRange } from '../../../src/turn-server/port-range.js';
-import { parseRelayAddress } from '../../../src/turn-server/relay-addresses.js';
 import { IDLE, relayRecord } from '../../directory/fixtures.js';
 import { assertThat, bytesOf, type FuzzTarget, jsonOf, outcomeOf, textOf } from '../target.js';
 
@@ -157,27 +155,6 @@ const credentials: FuzzTarget = {
       }
     }
     return outcome;
-  },
-};
-
-const relayAddresses: FuzzTarget = {
-  name: 'relay-address',
-  about: 'relay addresses of a TURN server, and the range of their ports',
-  seeds: () => ['10.0.0.5/192.0.2.10', '2001:db8::1', '49152-65535'].map(bytesOf),
-  words: ['/', '-', '::', '0.0.0.0', '65536', '1023', '1024-1025', ' '],
-  run: (input) => {
-    const text = textOf(input);
-    const range = outcomeOf(() => {
-      const { min, max } = parsePortRange(text);
-      assertThat(min >= 1_024 && max <= 65_535 && min < max, 'no range of ports');
-    });
-    const address = outcomeOf(() => {
-      const relay = parseRelayAddress(text);
-      for (const each of [relay.address, relay.advertised]) {
-        assertThat(canonicalIp(each) === each, 'an address that is not canonical');
-      }
-    });
-    return `${range} ${address}`;
   },
 };
 
@@ -371,7 +348,6 @@ export const TEXT: readonly FuzzTarget[] = [
   address,
   peers,
   credentials,
-  relayAddresses,
   proxies,
   username,
   nonce,

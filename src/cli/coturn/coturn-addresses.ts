@@ -1,0 +1,136 @@
+import {
+  type AddressFamily,
+  canonicalIp,
+  decodeAddress,
+  familyOf,
+  formatAddress,
+  isLoopback,
+  isWildcard,
+} from '../../address.js';
+import { RELAY_PORTS_DEFAULT, TURN_PORT } from '../../turn-server/option-specs.js';
+import { parsePortRange } from '../../turn-server/port-range.js';
+import type { CoturnEntry } from './coturn-file.js';
+import type { CoturnReading } from './coturn-reading.js';
+
+const NONE_BEHIND = 'it has no effect: no relay address is behind it; is `relay-ip` missing?';
+
+/** What this host is like. */
+export interface HostFacts {
+  readonly hasIpv6: boolean;
+  /** Its addresses by the default routes. */
+  readonly byDefaultRoute: { readonly [family in AddressFamily]?: string | undefined };
+}
+
+/** An IP address and the setting that has it. */
+interface Given {
+  readonly ip: string;
+  readonly entry: CoturnEntry;
+}
+
+/** Takes `listening-ip`, `listening-port` and `aux-server` as `--listen`. */
+export function takeListen(reading: CoturnReading, { hasIpv6 }: HostFacts): void {
+  const port = reading.integer('listening-port') ?? TURN_PORT;
+  const given = ips(reading, 'listening-ip');
+  const further = reading.all('aux-server');
+  const from = [...given.map(({ entry }) => entry), ...further];
+  const portEntry = reading.all('listening-port').at(-1);
+  if (from.length === 0 && portEntry === undefined) return;
+  const everywhere = hasIpv6 ? ['0.0.0.0', '::'] : ['0.0.0.0'];
+  const all = given.length > 0 ? given.map(({ ip }) => ip) : everywhere;
+  const addresses = all.map((address) => formatAddress({ address, port }));
+  for (const entry of further) {
+    const decoded = decodeAddress(entry.value);
+    if (decoded.ok) addresses.push(formatAddress(decoded.address));
+    else reading.refuse(entry, decoded.reason);
+  }
+  reading.give('listen', [...new Set(addresses)], [...from, portEntry]);
+}
+
+/** Takes `min-port` and `max-port` as `--relay-ports`. */
+export function takePorts(reading: CoturnReading): void {
+  const [least, most] = RELAY_PORTS_DEFAULT.split('-');
+  const min = reading.integer('min-port');
+  const max = reading.integer('max-port');
+  const [entry] = [...reading.all('min-port'), ...reading.all('max-port')];
+  if (entry === undefined || (min ?? max) === undefined) return;
+  const range = `${min ?? least}-${max ?? most}`;
+  reading.checked(entry, () => parsePortRange(range));
+  reading.give('relayPorts', range, [entry]);
+}
+
+/**
+ * Takes `relay-ip` and `external-ip` as `--relay-address`. As in coturn, the addresses that it
+ * listens on are relay addresses where no other is given, and a single external address stands for
+ * all of its family.
+ */
+export function takeRelayAddresses(reading: CoturnReading, facts: HostFacts): void {
+  const externals = reading.all('external-ip').flatMap((entry) => externalOf(reading, entry));
+  const own = relayIps(reading, externals, facts);
+  const pairs = new Map(externals.flatMap(({ ip, inner }) => (inner ? [[inner, ip]] : [])));
+  const single = new Map<AddressFamily, string>();
+  for (const { ip, inner, entry } of externals) {
+    const isBehind = (bound: string) =>
+      inner === undefined ? familyOfIp(bound) === familyOfIp(ip) : bound === inner;
+    if (!own.some(({ ip: bound }) => isBehind(bound))) reading.warn(entry, NONE_BEHIND);
+    if (inner !== undefined) continue;
+    if (single.has(familyOfIp(ip))) reading.refuse(entry, 'another one is given for all addresses');
+    single.set(familyOfIp(ip), ip);
+  }
+  const addresses = own.map(({ ip }) => {
+    const outside = pairs.get(ip) ?? single.get(familyOfIp(ip)) ?? ip;
+    return outside === ip ? ip : `${ip}/${outside}`;
+  });
+  const from = [...own.map(({ entry }) => entry), ...externals.map(({ entry }) => entry)];
+  reading.give('relayAddress', [...new Set(addresses)], from);
+}
+
+interface External extends Given {
+  /** The address of this host behind it; undefined for all of its family. */
+  readonly inner: string | undefined;
+}
+
+function externalOf(reading: CoturnReading, entry: CoturnEntry): External[] {
+  const [outer = '', inner, ...more] = entry.value.split('/');
+  if (more.length > 0) {
+    reading.refuse(entry, 'expected IP or PUBLIC-IP/PRIVATE-IP');
+    return [];
+  }
+  const ip = reading.checked(entry, () => canonicalIp(outer));
+  const behind = inner === undefined ? undefined : reading.checked(entry, () => canonicalIp(inner));
+  const isWhole = ip !== undefined && (inner === undefined || behind !== undefined);
+  return isWhole ? [{ ip, inner: behind, entry }] : [];
+}
+
+/** Returns the addresses to relay from; none if this host is to choose them alone. */
+function relayIps(
+  reading: CoturnReading,
+  externals: readonly External[],
+  { byDefaultRoute }: HostFacts,
+): { readonly ip: string; readonly entry?: CoturnEntry }[] {
+  const given = ips(reading, 'relay-ip');
+  if (given.length > 0) return given;
+  const listening = ips(reading, 'listening-ip').filter(({ ip }) => isOwnIp(ip));
+  if (listening.length > 0) return listening;
+  if (externals.length === 0) return [];
+  const inner = externals.flatMap(({ inner: ip, entry }) => (ip ? [{ ip, entry }] : []));
+  const families = ([4, 6] as const).filter((each) =>
+    inner.every(({ ip }) => familyOfIp(ip) !== each),
+  );
+  const routes = families.flatMap((each) => byDefaultRoute[each] ?? []);
+  return [...inner, ...routes.map((ip) => ({ ip }))];
+}
+
+function isOwnIp(address: string): boolean {
+  return !isWildcard({ address, port: 0 }) && !isLoopback({ address, port: 0 });
+}
+
+function ips(reading: CoturnReading, key: string): Given[] {
+  return reading.all(key).flatMap((entry) => {
+    const ip = reading.checked(entry, () => canonicalIp(entry.value));
+    return ip === undefined ? [] : [{ ip, entry }];
+  });
+}
+
+function familyOfIp(ip: string): AddressFamily {
+  return familyOf({ address: ip, port: 0 });
+}

@@ -1,0 +1,120 @@
+import type { OtherOptions } from '../config/other-file.js';
+import { type HostFacts, takeListen, takePorts, takeRelayAddresses } from './coturn-addresses.js';
+import { takeCredentials } from './coturn-credentials.js';
+import type { CoturnEntry } from './coturn-file.js';
+import { COTURN_KEYS, type CoturnVerdict } from './coturn-keys.js';
+import { takePeers } from './coturn-peers.js';
+import { CoturnReading } from './coturn-reading.js';
+
+/** Default port of coturn's exporter of metrics. */
+const PROMETHEUS_PORT = 9_641;
+
+/** Maximum threads that `relay-threads` gives. */
+const WORKERS_MAX = 16;
+
+/** What coturn does and this server does not, whatever a file says. */
+const DIFFERENCES: readonly string[] = [
+  'coturn relays to private addresses that denied-peer-ip does not name; this server refuses ' +
+    'them unless --allow-private-peers or --allow-peer allows them',
+  'coturn lets allowed-peer-ip decide before denied-peer-ip; here the more specific range decides',
+];
+
+/** What a file and its host give, for `coturnOptions`. */
+export interface CoturnInput {
+  /** The name of the file, for messages. */
+  readonly file: string;
+  readonly entries: readonly CoturnEntry[];
+  readonly host: HostFacts;
+  /** As in `OtherFileContext`. */
+  readonly isGiven: (option: string) => boolean;
+}
+
+/**
+ * Maps the settings of a `turnserver.conf` to options of `turnpike turn`, by `COTURN_KEYS`. Nothing
+ * is dropped silently: a setting that cannot be served as it is meant is a problem or a remark.
+ * @returns options by name as a YAML file would give them, problems, and remarks for the log
+ */
+export function coturnOptions({ file, entries, host, isGiven }: CoturnInput): OtherOptions {
+  const reading = new CoturnReading(file, entries, isGiven);
+  reading.nameUnknown();
+  takeListen(reading, host);
+  takeRelayAddresses(reading, host);
+  takePorts(reading);
+  takeCredentials(reading);
+  takePeers(reading);
+  takeRest(reading);
+  sayOthers(reading);
+  return reading.options;
+}
+
+function takeRest(reading: CoturnReading): void {
+  const realm = reading.last('realm');
+  if (realm?.value === '') reading.refuse(realm, 'it is empty');
+  else if (realm !== undefined) reading.give('realm', realm.value, [realm]);
+  if (realm !== undefined && /\s#/.test(realm.value)) {
+    reading.warn(realm, 'the text from # on is part of it, as in coturn');
+  }
+  const userQuota = reading.integer('user-quota');
+  if (userQuota !== undefined) reading.give('userQuota', userQuota, reading.all('user-quota'));
+  const total = reading.integer('total-quota') ?? 0;
+  if (total > 0) reading.give('allocations', total, reading.all('total-quota'));
+  const threads = reading.integer('relay-threads');
+  if (threads !== undefined) {
+    const workers = Math.min(Math.max(threads, 1), WORKERS_MAX);
+    reading.give('workers', workers, reading.all('relay-threads'));
+  }
+  takeHttp(reading);
+}
+
+function takeHttp(reading: CoturnReading): void {
+  const port = reading.integer('prometheus-port') ?? PROMETHEUS_PORT;
+  const address = reading.last('prometheus-address');
+  const [prometheus] = reading.all('prometheus');
+  // coturn takes it as true whatever its value is.
+  if (prometheus === undefined) return;
+  const ip = address?.value ?? '0.0.0.0';
+  const at = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+  reading.give('http', at, [address ?? prometheus]);
+}
+
+/** Says what becomes of the settings that no option takes. */
+function sayOthers(reading: CoturnReading): void {
+  const of = (verdict: CoturnVerdict) =>
+    reading.known.filter((entry) => COTURN_KEYS[entry.key]?.verdict === verdict && asks(entry));
+  const asks = (entry: CoturnEntry) => {
+    const { isFlag, usual } = COTURN_KEYS[entry.key] ?? {};
+    if (entry.value !== '' && entry.value === usual) return false;
+    return isFlag !== true || reading.isTrue(entry);
+  };
+  for (const entry of of('refused')) reading.refuse(entry, hereOf(entry));
+  const warned = new Map<string, CoturnEntry[]>();
+  for (const entry of of('warned')) {
+    warned.set(hereOf(entry), [...(warned.get(hereOf(entry)) ?? []), entry]);
+  }
+  for (const [here, entries] of warned) {
+    reading.say('warn', `${placesOf(reading, entries)}: ${here}`, { keys: keysOf(entries) });
+  }
+  const none = of('no-effect');
+  if (none.length > 0) {
+    const text = `${placesOf(reading, none)}: no effect here`;
+    reading.say('info', `${text}; docs/from-coturn.md says why`, { keys: keysOf(none) });
+  }
+  if (!reading.has('no-tcp')) {
+    reading.say('warn', 'coturn serves TCP too; this server serves UDP alone');
+  }
+  for (const difference of DIFFERENCES) reading.say('info', difference);
+}
+
+/** Returns what is so here, without the marks of the documentation. */
+function hereOf({ key }: CoturnEntry): string {
+  return (COTURN_KEYS[key]?.here ?? '').replaceAll('`', '');
+}
+
+function keysOf(entries: readonly CoturnEntry[]): string[] {
+  return [...new Set(entries.map(({ key }) => key))];
+}
+
+/** Returns `turnserver.conf: cert (line 12), pkey (line 13)`. */
+function placesOf({ file }: CoturnReading, entries: readonly CoturnEntry[]): string {
+  return `${file}: ${entries.map(({ key, line }) => `${key} (line ${line})`).join(', ')}`;
+}
