@@ -10,6 +10,14 @@ namespace {
 constexpr uint16_t kXorPeerAddress = 0x0012;
 constexpr uint16_t kData = 0x0013;
 constexpr uint16_t kDontFragment = 0x001a;
+// Attributes of authentication (RFC 8489 sections 14.3 to 14.12).
+constexpr uint16_t kUsername = 0x0006;
+constexpr uint16_t kMessageIntegrity = 0x0008;
+constexpr uint16_t kRealm = 0x0014;
+constexpr uint16_t kNonce = 0x0015;
+constexpr uint16_t kMessageIntegritySha256 = 0x001c;
+constexpr uint16_t kPasswordAlgorithm = 0x001d;
+constexpr uint16_t kUserHash = 0x001e;
 // From this type on a receiver may ignore an attribute (RFC 8489 section 14).
 constexpr uint16_t kComprehensionOptionalMin = 0x8000;
 
@@ -67,6 +75,7 @@ bool ReadSendIndication(const uint8_t* message, size_t length, SendIndication* i
   indication->payload = nullptr;
   indication->dont_fragment = false;
   bool has_peer = false;
+  bool is_signed = false;
   for (size_t offset = kStunHeaderBytes; offset < length;) {
     // The length is a multiple of four, and so is each attribute's.
     const auto* header = reinterpret_cast<const AttributeHeader*>(message + offset);
@@ -74,7 +83,11 @@ bool ReadSendIndication(const uint8_t* message, size_t length, SendIndication* i
     const uint16_t value_bytes = header->value_bytes.Get();
     const size_t rest = length - offset - sizeof(AttributeHeader);
     if (value_bytes + AttributePaddingBytes(value_bytes) > rest) return false;
-    switch (header->type.Get()) {
+    const uint16_t type = header->type.Get();
+    offset += sizeof(AttributeHeader) + value_bytes + AttributePaddingBytes(value_bytes);
+    // What follows an integrity attribute is not covered by it (RFC 8489 section 14.5).
+    if (is_signed) continue;
+    switch (type) {
       case kXorPeerAddress:
         if (!has_peer && !ReadXorAddress(message, value, value_bytes, &indication->peer)) {
           return false;
@@ -90,10 +103,19 @@ bool ReadSendIndication(const uint8_t* message, size_t length, SendIndication* i
       case kDontFragment:
         indication->dont_fragment = true;
         break;
+      case kMessageIntegrity:
+      case kMessageIntegritySha256:
+        is_signed = true;
+        break;
+      case kUsername:
+      case kRealm:
+      case kNonce:
+      case kPasswordAlgorithm:
+      case kUserHash:
+        break;
       default:
-        if (header->type.Get() < kComprehensionOptionalMin) return false;
+        if (type < kComprehensionOptionalMin) return false;
     }
-    offset += sizeof(AttributeHeader) + value_bytes + AttributePaddingBytes(value_bytes);
   }
   return has_peer && indication->payload != nullptr;
 }

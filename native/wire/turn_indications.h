@@ -21,8 +21,10 @@ struct SendIndication {
 
 // Reads a Send indication, whose header ClassifyStun has accepted: the first XOR-PEER-ADDRESS, the
 // first DATA, and DONT-FRAGMENT. An IPv4-mapped IPv6 address is the IPv4 address. Returns false if
-// one of the first two is missing or malformed, or if there is another comprehension-required
-// attribute (RFC 8656 section 11.2, RFC 8489 section 6.3.2).
+// one of the first two is missing or malformed, or if there is a comprehension-required attribute
+// that is unknown (RFC 8656 section 11.2, RFC 8489 section 6.3.2). Indications are not
+// authenticated (RFC 8656 section 5), but some clients sign them: attributes of authentication are
+// ignored, and so is what follows MESSAGE-INTEGRITY.
 bool ReadSendIndication(const uint8_t* message, size_t length, SendIndication* indication);
 
 // Length in bytes of what precedes the payload of a Data indication: header, XOR-PEER-ADDRESS and

@@ -133,7 +133,8 @@ export class Allocate {
   #refuse(request: ClientRequest, reason: RefusalReason): void {
     const { responses, memory } = this.#context;
     const response = responses.refused(replyTarget(request), reason);
-    if (response !== undefined) memory.keep(transactionKey(request), response);
+    if (response === undefined) return;
+    memory.keep(request.principal.user, transactionKey(request), response);
   }
 
   /** Returns why a user gets no further allocation; a reservation already counts for its user. */
@@ -244,7 +245,8 @@ export class Allocate {
     const token = wish.port === 'pair' ? this.#reserveNext(allocation) : undefined;
     stats.requests.allocated += 1;
     const success = { lifetimeSeconds, token, failed };
-    memory.keep(pending.transaction, responses.allocated(to, allocation, success));
+    const response = responses.allocated(to, allocation, success);
+    memory.keep(allocation.user, pending.transaction, response);
     onEvent({ type: 'allocated', lifetimeSeconds, ...allocation.summary() });
   }
 
@@ -259,7 +261,7 @@ export class Allocate {
 
   /** Closes what a request has opened, and answers it. */
   #abandon(
-    { to, transaction, wish }: PendingAllocate,
+    { to, transaction, wish, principal }: PendingAllocate,
     opened: readonly OpenedAddress[],
     reason: RefusalReason,
   ): void {
@@ -269,7 +271,7 @@ export class Allocate {
       if (wish.port === 'pair') each.ports.putBack(each.port + 1);
     }
     const response = responses.refused(to, reason);
-    if (response !== undefined) memory.keep(transaction, response);
+    if (response !== undefined) memory.keep(principal.user, transaction, response);
   }
 }
 

@@ -21,7 +21,7 @@ interface Binding {
 
 /**
  * Handles ChannelBind (RFC 8656 section 12.2): binds a channel to a peer or prolongs it, and
- * installs or prolongs the permission of the peer's IP address.
+ * installs or prolongs the permission of the peer's IP address; both or neither.
  */
 export class ChannelBind {
   readonly #context: TurnContext;
@@ -38,7 +38,7 @@ export class ChannelBind {
     const to = replyTarget(request);
     const binding = this.#bindingOf(request.message, allocation);
     if (typeof binding === 'string') return void responses.refused(to, binding);
-    const refusal = this.#permissions.install([binding]) ?? this.#bind(binding);
+    const refusal = this.#permissions.install([binding], () => this.#bind(binding));
     if (refusal !== undefined) return void responses.refused(to, refusal);
     stats.requests.channels_bound += 1;
     responses.succeeded(to);

@@ -21,9 +21,13 @@ export class Permissions {
 
   /**
    * Installs or prolongs the permissions of peers of one allocation: all or none.
-   * @returns why none is installed; undefined if all are
+   * @param andThen - what else has to succeed; returns why it fails, and then leaves nothing
+   * @returns why none is installed or prolonged; undefined if all are
    */
-  install(peers: readonly PermittedPeer[]): RefusalReason | undefined {
+  install(
+    peers: readonly PermittedPeer[],
+    andThen: () => RefusalReason | undefined = () => undefined,
+  ): RefusalReason | undefined {
     const { table, clock, limits } = this.#context;
     const wanted = wantedOf(peers);
     const fresh = wanted.filter((each) => !isInstalled(each));
@@ -36,6 +40,11 @@ export class Permissions {
         this.#revert(wanted.slice(0, index));
         return refusalOf(result);
       }
+    }
+    const refusal = andThen();
+    if (refusal !== undefined) {
+      this.#revert(wanted);
+      return refusal;
     }
     for (const each of wanted) {
       each.relayed.allocation.permissions.set(each.address, each);

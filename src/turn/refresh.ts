@@ -52,7 +52,8 @@ export class Refresh {
     const { responses, memory, stats } = this.#context;
     for (const relayed of meant) this.#ends.endRelayed(relayed, 'deleted');
     stats.requests.refreshed += 1;
-    memory.keep(transactionKey(request), responses.refreshed(replyTarget(request), 0));
+    const response = responses.refreshed(replyTarget(request), 0);
+    memory.keep(request.principal.user, transactionKey(request), response);
   }
 
   #prolong(request: ClientRequest, meant: readonly RelayedTransportAddress[]): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { FairTable } from '../collections/fair-table.js';
 import { TURN_LIMITS } from './turn-limits.js';
 
 /** A request, as a retransmission repeats it. */
@@ -23,12 +24,13 @@ export function transactionKey(request: Repeated): string {
 
 /**
  * Responses that a retransmitted request gets again, since handling it twice would have another
- * result (RFC 8656 sections 7.2 and 8.2). Authenticated requests only, and a bounded number.
+ * result (RFC 8656 sections 7.2 and 8.2). Authenticated requests only, and a bounded number: at the
+ * bound the user with most responses loses the oldest one, so that no user displaces all others'.
  */
 export class ResponseMemory {
   readonly #clock: Clock;
   /** In order of expiry. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new FairTable<Kept>(TURN_LIMITS.responsesKeptMax, 'oldest');
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -45,28 +47,23 @@ export class ResponseMemory {
     return kept !== undefined && this.#clock.monotonic() < kept.until ? kept.response : undefined;
   }
 
-  /** Keeps a copy of the response to a transaction. */
-  keep(key: string, response: Uint8Array): void {
+  /**
+   * Keeps a copy of the response to a transaction.
+   * @param user - whom the response counts for
+   * @param key - as in `find`
+   */
+  keep(user: string, key: string, response: Uint8Array): void {
     const until = this.#clock.monotonic() + TURN_LIMITS.responseKeptMs;
-    this.#kept.delete(key);
-    if (this.#kept.size >= TURN_LIMITS.responsesKeptMax) this.#forgetOldest();
     // A copy, since a message is a view of a larger buffer.
-    this.#kept.set(key, { response: new Uint8Array(response), until });
+    this.#kept.put(user, key, { response: new Uint8Array(response), until });
   }
 
   /** Forgets responses whose time is over. */
   tick(): void {
     const now = this.#clock.monotonic();
-    for (const [key, { until }] of this.#kept) {
+    for (const [key, { until }] of this.#kept.entries()) {
       if (now < until) return;
       this.#kept.delete(key);
-    }
-  }
-
-  #forgetOldest(): void {
-    for (const key of this.#kept.keys()) {
-      this.#kept.delete(key);
-      return;
     }
   }
 }

@@ -15,7 +15,7 @@ export const TURN_LIMITS = {
   channelRestSeconds: 300,
   /** Time for which a retransmitted request gets the same response (RFC 8656 section 7.2). */
   responseKeptMs: 40_000,
-  /** Maximum responses kept for retransmissions; the oldest is forgotten. */
+  /** Maximum responses kept for retransmissions; the user with most loses the oldest one. */
   responsesKeptMax: 65_536,
   /** Time for which a reserved port waits for its RESERVATION-TOKEN (RFC 8656 section 7.2). */
   reservationMs: 30_000,

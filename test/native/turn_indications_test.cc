@@ -63,6 +63,23 @@ TEST(TurnIndications, OrderAndRepetitions) {
                    &indication));
 }
 
+TEST(TurnIndications, SignedOnesAreReadWithoutTheirSignature) {
+  const std::string kUsername = "0006000461626364";
+  const std::string kRealmAndNonce = "00140001780000000015000178000000";
+  const std::string kIntegrity = "00080014" + std::string(40, '0');
+  const std::string kSha256 = "001c0020" + std::string(64, '0');
+  SendIndication indication;
+  ASSERT_TRUE(Read(kPeer + kData + kUsername + kRealmAndNonce + kIntegrity, &indication));
+  EXPECT_EQ(indication.payload_bytes, 5);
+  ASSERT_TRUE(Read("001e0020" + std::string(64, '0') + "001d000400020000" + kPeer + kData + kSha256,
+                   &indication));
+  // What follows an integrity attribute does not count.
+  ASSERT_TRUE(Read(kPeer + kData + kIntegrity + kSha256 + "001a0000" + "7abc0000", &indication));
+  EXPECT_FALSE(indication.dont_fragment);
+  EXPECT_FALSE(Read(kPeer + kIntegrity + kData, &indication));
+  EXPECT_FALSE(Read(kPeer + kData + kIntegrity + "0013ffff", &indication));
+}
+
 TEST(TurnIndications, MalformedOnesAreRefused) {
   const std::string kRefused[] = {
       "",

@@ -168,6 +168,20 @@ t.test('where the data plane has no room, no part of a channel stays', async (t)
   t.equal((await client.bind(0x4000, PEER)).messageClass, 'success');
 });
 
+t.test('a ChannelBind that fails neither installs nor prolongs a permission', async (t) => {
+  const { world, client } = await scene();
+  await client.refresh(3_600);
+  const other = { ...PEER, address: '198.51.100.8' };
+  await client.permit(PEER);
+  await world.pass(200);
+  world.plane.putErrors.set('client', 'ERR_TURNPIKE_LIMIT');
+  for (const peer of [PEER, other]) t.equal((await client.bind(0x4000, peer)).code, 508);
+  world.plane.putErrors.clear();
+  t.equal(world.plane.peerFlows.size, 1, 'the permission that was there before');
+  await world.pass(101);
+  t.equal(world.plane.peerFlows.size, 0, 'which ends when it would have');
+});
+
 t.test('a new policy ends the channels of the peers that it denies', async (t) => {
   const { world, client, forth } = await scene();
   await client.bind(0x4000, PEER);

@@ -65,7 +65,7 @@ t.test('responses are kept for 40 s, and a bounded number of them', async (t) =>
   const clock = new TestClock();
   const memory = new ResponseMemory(clock);
   const bytes = Uint8Array.of(1, 2);
-  memory.keep('first', bytes);
+  memory.keep('alice', 'first', bytes);
   bytes.fill(9);
   t.same(memory.find('first'), Uint8Array.of(1, 2), 'a copy');
   clock.advance(TURN_LIMITS.responseKeptMs - 1);
@@ -75,9 +75,20 @@ t.test('responses are kept for 40 s, and a bounded number of them', async (t) =>
   memory.tick();
   t.equal(memory.size, 0);
   for (let index = 0; index <= TURN_LIMITS.responsesKeptMax; index += 1) {
-    memory.keep(`${index}`, bytes);
+    memory.keep('alice', `${index}`, bytes);
   }
   t.equal(memory.size, TURN_LIMITS.responsesKeptMax);
   t.notOk(memory.find('0'), 'the oldest is forgotten');
   t.ok(memory.find('1'));
+});
+
+t.test('no user displaces the kept responses of another', async (t) => {
+  const memory = new ResponseMemory(new TestClock());
+  memory.keep('alice', 'of alice', Uint8Array.of(1));
+  for (let index = 0; index <= 2 * TURN_LIMITS.responsesKeptMax; index += 1) {
+    memory.keep('mallory', `${index}`, Uint8Array.of(2));
+  }
+  t.equal(memory.size, TURN_LIMITS.responsesKeptMax);
+  t.same(memory.find('of alice'), Uint8Array.of(1));
+  t.notOk(memory.find('0'), 'the oldest of the user with most is forgotten');
 });
