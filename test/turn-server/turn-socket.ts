@@ -23,7 +23,7 @@ const PATIENCE_MS = 5_000;
 const RETRANSMIT_MS = 500;
 
 /** Adds the attributes of a request. */
-export type Content = (writer: MessageWriter) => unknown;
+export type Content = (writer: MessageWriter, transactionId: Uint8Array) => unknown;
 
 /** A bound UDP socket that keeps what it receives, for a peer or a client. */
 export class UdpSocket {
@@ -93,7 +93,7 @@ export interface TurnUser {
 /** A TURN client on a UDP socket of its own, made of the project's STUN writer. */
 export class TurnSocket extends UdpSocket {
   readonly #server: TransportAddress;
-  readonly #authenticator: ClientAuthenticator;
+  #authenticator: ClientAuthenticator;
   readonly #responses = new Map<string, StunMessage>();
 
   private constructor(socket: Socket, server: TransportAddress, user: TurnUser) {
@@ -123,11 +123,8 @@ export class TurnSocket extends UdpSocket {
   async request(method: number, content: Content = () => {}): Promise<StunMessage> {
     let after: Signature | undefined;
     for (;;) {
-      const transactionId = randomBytes(12);
-      const writer = new MessageWriter('request', method, transactionId);
-      content(writer);
-      const signature = this.#authenticator.sign(writer, after);
-      const response = await this.#exchange(writer.finish(), transactionId.toString('hex'));
+      const { bytes, signature } = this.prepare(method, content, after);
+      const response = await this.exchange(bytes);
       const verdict = this.#authenticator.check(response, signature);
       if (verdict.type === 'ignored') throw new Error(`a response is ignored: ${verdict.why}`);
       if (verdict.type !== 'retry') return response;
@@ -135,7 +132,28 @@ export class TurnSocket extends UdpSocket {
     }
   }
 
-  async #exchange(bytes: Uint8Array, id: string): Promise<StunMessage> {
+  /** Makes a request with a new transaction id, signed if a challenge was received. */
+  prepare(method: number, content: Content = () => {}, after?: Signature) {
+    const transactionId = randomBytes(12);
+    const writer = new MessageWriter('request', method, transactionId);
+    content(writer, transactionId);
+    const signature = this.#authenticator.sign(writer, after);
+    return { bytes: writer.finish(), signature };
+  }
+
+  /** Continues as another user from the same socket. */
+  becomes(user: TurnUser): void {
+    this.#authenticator = new ClientAuthenticator(user);
+  }
+
+  /** The responses that have arrived. */
+  get responses(): readonly StunMessage[] {
+    return [...this.#responses.values()];
+  }
+
+  /** Sends a request until it is answered. @throws Error if it is not */
+  async exchange(bytes: Uint8Array): Promise<StunMessage> {
+    const id = Buffer.from(bytes.subarray(8, 20)).toString('hex');
     for (let sent = 0; sent * RETRANSMIT_MS < PATIENCE_MS; sent += 1) {
       this.toServer(bytes);
       const until = performance.now() + RETRANSMIT_MS;
@@ -155,9 +173,8 @@ export class TurnSocket extends UdpSocket {
 
   /** Allocates. @returns the relayed transport address @throws Error unless it succeeds */
   async allocate(content: Content = () => {}): Promise<TransportAddress> {
-    const response = await this.request(Method.Allocate, (writer) => {
-      writer.requestedTransport(UDP_PROTOCOL);
-      content(writer);
+    const response = await this.request(Method.Allocate, (writer, transactionId) => {
+      content(writer.requestedTransport(UDP_PROTOCOL), transactionId);
     });
     const relayed = response.address(AttributeType.XorRelayedAddress);
     if (relayed === undefined) throw new Error(`Allocate: ${response.errorCode()?.code}`);
