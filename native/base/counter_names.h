@@ -188,6 +188,8 @@ enum class Counter : uint8_t {
   kHandedOver,
   // Dropped datagrams: for an endpoint of another worker whose queue was full.
   kHandOverFull,
+  // datagrams: data of an allocation held for the answer to a request, then counted again.
+  kEarlyData,
   // operations: ICMP errors for datagrams of endpoints, reported as events.
   kIcmpErrors,
   // operations: such errors not reported: the budget was used up.
@@ -268,12 +270,13 @@ inline constexpr const char* kCounterNames[] = {
     "endpoint_gone",
     "handed_over",
     "hand_over_full",
+    "early_data",
     "icmp_errors",
     "icmp_errors_over_budget",
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 73;
+inline constexpr size_t kCounterCount = 74;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

@@ -187,8 +187,8 @@ Napi::Value DataPlaneObject::Send(const Napi::CallbackInfo& info) {
   if (!info[1].IsTypedArray()) return ToValue(info, StatusCode::kInvalid);
   const Napi::Uint8Array data = info[1].As<Napi::Uint8Array>();
   const Side side = Argument(info, 0) == 0 ? Side::kClient : Side::kTrunk;
-  return ToValue(info, controller_->Send(side, Read<FiveTuple>(scratch_), data.Data(),
-                                         static_cast<uint32_t>(data.ByteLength())));
+  return ToValue(info, controller_->Send(side, Argument(info, 2), Read<FiveTuple>(scratch_),
+                                         data.Data(), static_cast<uint32_t>(data.ByteLength())));
 }
 
 Napi::Value DataPlaneObject::Hold(const Napi::CallbackInfo& info) {

@@ -174,14 +174,17 @@ StatusCode Controller::Probe(uint32_t relay_index, uint32_t number, const ProbeS
   return StatusCode::kOk;
 }
 
-StatusCode Controller::Send(Side side, const FiveTuple& path, const uint8_t* data,
+StatusCode Controller::Send(Side side, uint32_t by, const FiveTuple& path, const uint8_t* data,
                             uint32_t length) {
   if (length > kDatagramBytesMax) return StatusCode::kInvalid;
+  if (by != kEveryWorker && by >= flows_.size()) return StatusCode::kInvalid;
   if (!AddressFits(side, path)) return StatusCode::kAddress;
   const auto& workers = pool_.workers();
   // Chooses the worker by port and last address byte, so that datagrams to one peer stay in order.
   const uint32_t spread = path.remote.port + path.remote.ip.bytes[15];
-  const size_t chosen = path.handle.IsListener() ? spread % workers.size() : path.handle.worker();
+  const size_t chosen = !path.handle.IsListener() ? path.handle.worker()
+                        : by != kEveryWorker      ? by
+                                                  : spread % workers.size();
   Worker& worker = *workers[chosen];
   uint8_t* record = worker.control_sends().Reserve(sizeof(ControlDatagram) + length);
   if (record == nullptr) {

@@ -76,8 +76,11 @@ class Controller {
   StatusCode RemoveRemoteRelay(uint32_t relay_index);
   // Sends a plain probe on the relay's path, or the probe that `spec` describes.
   StatusCode Probe(uint32_t relay_index, uint32_t number, const ProbeSpec* spec);
-  // Sends a datagram after all workers have executed the commands queued until now.
-  StatusCode Send(Side side, const FiveTuple& path, const uint8_t* data, uint32_t length);
+  // Sends a datagram after all workers have executed the commands queued until now. It leaves by
+  // `worker`, or with kEveryWorker by one that the destination decides, unless its socket is an
+  // endpoint, whose own worker sends it.
+  StatusCode Send(Side side, uint32_t worker, const FiveTuple& path, const uint8_t* data,
+                  uint32_t length);
 
   // Delays waking workers until Release, so that the responses to a batch of requests cost one
   // system call per worker.

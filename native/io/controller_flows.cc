@@ -62,8 +62,7 @@ StatusCode Controller::CheckKey(const FlowKey& key, FlowAction::Kind kind) {
     if (kind != FlowAction::Kind::kClient) return StatusCode::kInvalid;
     return AddressFits(Side::kRelayed, tuple) ? StatusCode::kOk : StatusCode::kAddress;
   }
-  const bool is_send = key.channel == static_cast<uint16_t>(FlowChannel::kSendToIpv4) ||
-                       key.channel == static_cast<uint16_t>(FlowChannel::kSendToIpv6);
+  const bool is_send = IsSendKey(key);
   if (is_send != (kind == FlowAction::Kind::kAllocation)) return StatusCode::kInvalid;
   if (!is_send && !IsChannel(key.channel)) return StatusCode::kInvalid;
   return AddressFits(Side::kClient, key.tuple) ? StatusCode::kOk : StatusCode::kAddress;

@@ -65,6 +65,7 @@ Status Worker::Allocate() {
                                           options_.relay_hosts);
   }
   if (status.ok()) status = allocation_forwarder_.Allocate();
+  if (status.ok()) status = early_.Allocate();
   if (status.ok()) status = batch_.Allocate();
   if (status.ok()) status = commands_.Allocate();
   if (status.ok()) status = control_sends_.Allocate(kSendQueueBytes);
@@ -132,11 +133,14 @@ void Worker::Run() {
     const Progress sends = SendControl();
     const Progress handed_over = SendHandedOver();
     if (!ended_.empty()) ReportEnded();
+    // Before anything is received, so that nothing overtakes early data.
+    if (!early_.empty()) [[unlikely]]
+      ServeEarlyData(ReadClock());
     NotifyIfDue();
     const bool more =
         commands == Progress::kMore || sends == Progress::kMore || handed_over == Progress::kMore;
     const bool held = sends == Progress::kHeld || !ended_.empty();
-    Wait(more ? 0 : held ? kBarrierPollMs : -1);
+    Wait(more ? 0 : held ? kBarrierPollMs : EarlyDataDueMs(), held);
     for (size_t left = std::min<size_t>(readable_.size(), kReceivesPerTurn); left > 0; --left) {
       Receive(readable_.TakeFirst());
     }
@@ -167,7 +171,7 @@ void Worker::Finish() {
   }
 }
 
-void Worker::Wait(int timeout_ms) {
+void Worker::Wait(int timeout_ms, bool held) {
   if (readable_.size() > 0) {
     if (++turns_since_poll_ < kTurnsBetweenPolls) return;
     timeout_ms = 0;
@@ -185,7 +189,7 @@ void Worker::Wait(int timeout_ms) {
     return;
   }
   if (options_.busy_poll_us > 0 && SpinUntilReadable()) return;
-  Sleep(timeout_ms);
+  Sleep(timeout_ms, held);
 }
 
 void Worker::Pause(uint64_t pause_ns) {
@@ -207,9 +211,8 @@ bool Worker::SpinUntilReadable() {
   return false;
 }
 
-void Worker::Sleep(int timeout_ms) {
+void Worker::Sleep(int timeout_ms, bool held) {
   asleep_.store(true, std::memory_order_seq_cst);
-  const bool held = timeout_ms > 0;
   if (stop_.load(std::memory_order_seq_cst) || !commands_.Empty() ||
       handed_over_by_.load(std::memory_order_seq_cst) != 0 || (!held && !control_sends_.Empty())) {
     timeout_ms = 0;

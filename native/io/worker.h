@@ -15,6 +15,7 @@
 #include "io/byte_ring.h"
 #include "io/command_queue.h"
 #include "io/counters.h"
+#include "io/early_data.h"
 #include "io/endpoint.h"
 #include "io/punt_queue.h"
 #include "io/receive_batch.h"
@@ -168,8 +169,9 @@ class Worker {
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
   // Waits until a socket may be readable: polls, pauses or sleeps.
-  void Wait(int timeout_ms);
-  void Sleep(int timeout_ms);
+  // `held` tells that control datagrams that wait need not wake it before.
+  void Wait(int timeout_ms, bool held);
+  void Sleep(int timeout_ms, bool held);
   void Pause(uint64_t pause_ns);
   // Polls for up to `busy_poll_us` before a sleep. Returns whether a socket became readable.
   bool SpinUntilReadable();
@@ -178,11 +180,26 @@ class Worker {
   void Receive(Endpoint& endpoint);
   void CountDrops(Endpoint& endpoint, const Now& now);
   void ForwardClientChunk(uint32_t count, const Now& now);
-  // Forwards a Send indication with its allocation's flow, or null.
-  void ForwardSend(const SendIndication& send, Flow* flow, const Now& now);
+  // Counts ChannelData by its verdict, and queues what becomes of it.
+  void QueueFromClient(Verdict verdict, const ClientResult& result, const Now& now);
+  // Forwards a Send indication with its allocation's flow, or null. Counts it only if it leaves.
+  Verdict ForwardSend(const SendIndication& send, Flow* flow, const Now& now);
   void ForwardRelayedChunk(uint32_t count, const Now& now);
   // Queues a peer's datagram for its client.
   void QueueToClient(const Packet& packet, const Flow& flow);
+  // Counts a datagram of a client or a peer that is dropped; holds it instead if it is early.
+  // Returns whether it is dropped.
+  bool DropUnlessEarly(EarlyData::From from, const Packet& packet, Verdict verdict, const Now& now);
+  // Notes that a request of an allocation's client was handed up, and that it is answered, if it is
+  // for a permission or a channel.
+  void AwaitAnswer(const Packet& packet);
+  void NoteAnswer(const FiveTuple& client, const uint8_t* message, uint32_t length);
+  // Sends the early data that has an entry now, and drops what is due. `newer` as in EarlyData.
+  void ServeEarlyData(const Now& now, TransportHandle newer = TransportHandle());
+  // Queues early data. Returns false if it still meets no entry.
+  bool ForwardEarly(EarlyData::From from, const Packet& packet, const Now& now);
+  // Returns the time in ms until early data is due; -1 if there is none.
+  int EarlyDataDueMs() const;
   void ForwardTrunkChunk(uint32_t count, const Now& now);
   void ForwardRecords(OpenedTrunk& opened, const Now& now);
   void QueueRecord(const TrunkRecord& record, const Now& now);
@@ -220,6 +237,7 @@ class Worker {
   AllocationForwarder allocation_forwarder_;
   Bundler bundler_;
   BareClosedIndications closed_indications_;
+  EarlyData early_;
   ReceiveCoalescer coalescer_;
   ReceiveBatch batch_;
   // Datagrams to send, through all sockets.

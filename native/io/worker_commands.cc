@@ -39,8 +39,11 @@ void Worker::Apply(Command& command) {
       break;
     case Command::Kind::kRefreshFlow:
       if (Flow* flow = tables_.flows.Find(command.flow_key)) flow->expiry = ExpiryOf(command);
+      early_.NoteEntry();
       break;
     case Command::Kind::kRemoveFlow:
+      if (!early_.idle() && IsSendKey(command.flow_key))
+        early_.Forget(command.flow_key.tuple, counters_);
       tables_.flows.Erase(command.flow_key);
       break;
     case Command::Kind::kPutSession:
@@ -91,6 +94,12 @@ void Worker::ApplyPutFlow(const Command& command) {
   // Never null: the controlling thread tracks the table's size and refuses what does not fit.
   Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
   const bool same_session = flow->action.IsSameSession(command.flow_action);
+  early_.NoteEntry();
+  if (!early_.idle() && IsSendKey(command.flow_key) &&
+      !(flow->action.tuple.handle == command.flow_action.tuple.handle)) {
+    // Another allocation has the 5-tuple.
+    early_.Forget(command.flow_key.tuple, counters_);
+  }
   flow->action = command.flow_action;
   flow->expiry = ExpiryOf(command);
   // A repeated put keeps the sequence, so that it does not look like loss to the other relay.
@@ -175,6 +184,10 @@ Worker::Progress Worker::SendControl() {
       Queue(endpoint->sends, Outgoing{&head->path, record.data + sizeof(*head),
                                       record.length - static_cast<uint32_t>(sizeof(*head))});
       counters_.Add(Counter::kControlSent);
+      if (!early_.idle()) [[unlikely]] {
+        NoteAnswer(head->path, record.data + sizeof(*head),
+                   record.length - static_cast<uint32_t>(sizeof(*head)));
+      }
     } else {
       counters_.Add(Counter::kEndpointGone);
     }

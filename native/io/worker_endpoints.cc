@@ -146,6 +146,7 @@ void Worker::ReportEnded() {
 
 void Worker::Forget(Endpoint& endpoint) {
   counters_.Add(Counter::kReceiveDropped, endpoint.socket.TakeDrops());
+  if (!early_.idle()) early_.Forget(endpoint.handle, counters_);
   if (endpoint.ended_with == 0) Unwatch(endpoint);
   endpoints_[endpoint.handle.id()].reset();
 }

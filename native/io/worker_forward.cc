@@ -80,7 +80,10 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     const ClientLookup& lookup = lookups_[i];
     if (lookup.needed && !lookup.repeats) flow = forwarder_.FindFlow(lookup);
     if (lookup.is_send) {
-      ForwardSend(lookup.send, flow, now);
+      const Verdict verdict = ForwardSend(lookup.send, flow, now);
+      if (verdict != Verdict::kClientToPeer) {
+        DropUnlessEarly(EarlyData::From::kClient, batch_[i], verdict, now);
+      }
       continue;
     }
     const Verdict verdict =
@@ -89,30 +92,42 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
       Punt(Side::kClient, batch_[i], verdict);
       continue;
     }
-    counters_.Add(verdict);
-    if (verdict == Verdict::kClientToTrunk) QueueRecord(result.record, now);
-    if (verdict == Verdict::kClientToClient || verdict == Verdict::kClientToPeer) {
-      QueueData(result.outgoing);
-    }
     if (verdict == Verdict::kChannelUnknown || verdict == Verdict::kChannelExpired) {
-      SendClosedIndication(batch_[i], now);
+      const bool dropped = DropUnlessEarly(EarlyData::From::kClient, batch_[i], verdict, now);
+      if (dropped) SendClosedIndication(batch_[i], now);
+      continue;
     }
+    QueueFromClient(verdict, result, now);
   }
 }
 
-void Worker::ForwardSend(const SendIndication& send, Flow* flow, const Now& now) {
+void Worker::QueueFromClient(Verdict verdict, const ClientResult& result, const Now& now) {
+  counters_.Add(verdict);
+  if (verdict == Verdict::kClientToTrunk) QueueRecord(result.record, now);
+  if (verdict == Verdict::kClientToClient || verdict == Verdict::kClientToPeer) {
+    QueueData(result.outgoing);
+  }
+}
+
+Verdict Worker::ForwardSend(const SendIndication& send, Flow* flow, const Now& now) {
   if (sends_.full()) sends_.Flush(counters_);
   FiveTuple* const path = sends_.NextPath();
   const Verdict verdict = allocation_forwarder_.ForwardSend(send, flow, now, path);
+  if (verdict != Verdict::kClientToPeer) return verdict;
   counters_.Add(verdict);
-  if (verdict != Verdict::kClientToPeer) return;
   const Outgoing out{path, send.payload, send.payload_bytes};
   Endpoint* const relayed = send.dont_fragment ? EndpointOf(path->handle) : nullptr;
-  if (relayed == nullptr) return QueueData(out);
-  SendDataUnfragmented(*relayed, out);
+  if (relayed == nullptr) {
+    QueueData(out);
+  } else {
+    SendDataUnfragmented(*relayed, out);
+  }
+  return verdict;
 }
 
 void Worker::ForwardRelayedChunk(uint32_t count, const Now& now) {
+  if (early_.holds_of_peers()) [[unlikely]]
+    ServeEarlyData(now, batch_[0].tuple->handle);
   for (uint32_t i = 0; i < count; ++i) {
     // A packet without headroom belongs to the same message as the one before it.
     peer_lookups_[i].repeats = i > 0 && !batch_[i].headroom;
@@ -126,8 +141,12 @@ void Worker::ForwardRelayedChunk(uint32_t count, const Now& now) {
     const PeerLookup& lookup = peer_lookups_[i];
     if (!lookup.repeats) flow = allocation_forwarder_.FindPeerFlow(lookup, now);
     const Verdict verdict = allocation_forwarder_.ForwardPeer(batch_[i], flow, now);
+    if (verdict != Verdict::kPeerToClient) {
+      DropUnlessEarly(EarlyData::From::kPeer, batch_[i], verdict, now);
+      continue;
+    }
     counters_.Add(verdict);
-    if (verdict == Verdict::kPeerToClient) QueueToClient(batch_[i], *flow);
+    QueueToClient(batch_[i], *flow);
   }
 }
 
@@ -236,6 +255,7 @@ void Worker::Punt(Side side, const Packet& packet, Verdict verdict) {
     case PuntResult::kQueued:
       counters_.Add(verdict);
       punted_ = true;
+      if (side == Side::kClient) AwaitAnswer(packet);
       break;
     case PuntResult::kFull:
       counters_.Add(stranger ? Counter::kStrangerQueueFull : Counter::kPuntQueueFull);

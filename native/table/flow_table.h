@@ -25,6 +25,10 @@ inline FlowKey SendKey(const FiveTuple& client, bool ipv4) {
   return {client,
           static_cast<uint16_t>(ipv4 ? FlowChannel::kSendToIpv4 : FlowChannel::kSendToIpv6)};
 }
+inline bool IsSendKey(const FlowKey& key) {
+  return key.channel == static_cast<uint16_t>(FlowChannel::kSendToIpv4) ||
+         key.channel == static_cast<uint16_t>(FlowChannel::kSendToIpv6);
+}
 // The key of the flow of what a peer sends to a relayed endpoint: one with a channel.
 inline FlowKey PeerKey(const FiveTuple& peer) {
   return {peer, static_cast<uint16_t>(FlowChannel::kNone)};

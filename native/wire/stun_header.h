@@ -16,6 +16,11 @@ inline constexpr size_t kStunHeaderBytes = 20;
 // Magic cookie of a STUN header (RFC 8489 section 5).
 inline constexpr uint32_t kStunMagicCookie = 0x2112a442;
 
+// The bit of a message type that every response has (RFC 8489 section 5).
+inline constexpr uint16_t kResponseBit = 0x0100;
+// The bit of a message type that tells an error response from a success (RFC 8489 section 5).
+inline constexpr uint16_t kErrorBit = 0x0010;
+
 // Classifies a datagram by its STUN header (RFC 8489 section 5): 20 bytes, with the length of the
 // rest, a multiple of four, and the magic cookie. Over UDP the length must match the datagram's.
 // The class is bits 4 and 8 of the type.
@@ -32,10 +37,14 @@ inline StunKind ClassifyStun(const uint8_t* data, size_t length) {
       header->magic_cookie.Get() != kStunMagicCookie) {
     return StunKind::kMalformed;
   }
-  const bool response = (header->type.Get() & 0x0100) != 0;
+  const bool response = (header->type.Get() & kResponseBit) != 0;
   return response ? StunKind::kResponse : StunKind::kRequestOrIndication;
 }
 
+// Message type of a CreatePermission request (RFC 8656 section 17).
+inline constexpr uint16_t kCreatePermissionRequest = 0x0008;
+// Message type of a ChannelBind request (RFC 8656 section 17).
+inline constexpr uint16_t kChannelBindRequest = 0x0009;
 // Message type of a Send indication (RFC 8656 section 17).
 inline constexpr uint16_t kSendIndication = 0x0016;
 // Message type of a Data indication (RFC 8656 section 17).

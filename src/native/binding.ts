@@ -111,7 +111,8 @@ export interface NativePlane {
    * takes the path in the scratch memory, and 0 bytes selects a plain probe.
    */
   probe(relayIndex: number, number: number, bytes?: number, worker?: number): number;
-  send(side: number, data: Uint8Array): number;
+  /** Takes a worker or `EVERY_WORKER`: one that the destination decides. */
+  send(side: number, data: Uint8Array, worker: number): number;
   /** Until `release`, commands and datagrams are queued without waking the workers. */
   hold(): number;
   release(): number;

@@ -266,6 +266,10 @@ export const IO_COUNTERS = {
     dropped: true,
     means: 'for an endpoint of another worker whose queue was full',
   },
+  early_data: {
+    unit: 'datagrams',
+    means: 'data of an allocation held for the answer to a request, then counted again',
+  },
   icmp_errors: {
     unit: 'operations',
     means: 'ICMP errors for datagrams of endpoints, reported as events',

@@ -8,7 +8,13 @@ import { CommandBacklog, entryName } from './command-backlog.js';
 import type { Counters } from './counters.js';
 import { type Endpoint, type EndpointSpec, Endpoints } from './endpoints.js';
 import { checkStatus, openFailure } from './failures.js';
-import { DATA_PLANE_LIMITS, PUNTED_DATAGRAM, SIDE_NUMBERS, Status } from './interface.js';
+import {
+  DATA_PLANE_LIMITS,
+  EVERY_WORKER,
+  PUNTED_DATAGRAM,
+  SIDE_NUMBERS,
+  Status,
+} from './interface.js';
 import { LegCounters, monotonicSeconds } from './leg-counters.js';
 import { checkedOptions } from './options.js';
 import { SharedCounters } from './shared-counters.js';
@@ -293,10 +299,12 @@ export class NativeDataPlane implements DataPlane {
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {
-    for (const { side, tuple, data } of datagrams) {
+    for (const { side, tuple, data, worker } of datagrams) {
       this.#check.datagram(data);
+      if (worker !== undefined) this.#check.worker(worker);
       this.#scratch.tuple(tuple);
-      checkStatus('send', this.#native.send(SIDE_NUMBERS[side], data));
+      const by = worker ?? EVERY_WORKER;
+      checkStatus('send', this.#native.send(SIDE_NUMBERS[side], data, by));
     }
   }
 

@@ -104,7 +104,7 @@ function guardedCalls(plane: DataPlane): Calls {
     probe: (relayIndex: number, number: number, path?: ProbePath) =>
       plane.probe(relayIndex, number, path === undefined ? undefined : withTuple(path, 'path')),
     send: (datagrams: readonly OutgoingDatagram[]) => {
-      const all = listOf('datagrams', datagrams).map(datagramOf);
+      const all = listOf('datagrams', datagrams).map((each) => datagramOf(plane, each));
       for (const each of all) checkSendable(each, addressOf(plane, each));
       plane.send(all);
     },
@@ -243,10 +243,12 @@ function copyOfKey({ epoch, key }: TrunkKey): TrunkKey {
   return { epoch, key: new Uint8Array(key) };
 }
 
-function datagramOf(datagram: OutgoingDatagram): OutgoingDatagram {
-  const { side, tuple, data } = objectOf('datagram', datagram);
+function datagramOf({ workers }: DataPlane, datagram: OutgoingDatagram): OutgoingDatagram {
+  const { side, tuple, data, worker } = objectOf('datagram', datagram);
   if (!SIDES.includes(side)) wrong('side', SIDES.join(' or '), side);
-  return { side, tuple: tupleOf(tuple), data };
+  const isWorker = Number.isInteger(worker) && Number(worker) >= 0 && Number(worker) < workers;
+  if (worker !== undefined && !isWorker) wrong('worker', `0 to ${workers - 1}`, worker);
+  return { side, tuple: tupleOf(tuple), data, ...(worker !== undefined && { worker }) };
 }
 
 function objectOf<T>(name: string, given: T): T {

@@ -64,6 +64,12 @@ export interface OutgoingDatagram {
   readonly side: SocketSide;
   readonly tuple: FiveTuple;
   readonly data: Uint8Array;
+  /**
+   * The worker that it leaves by, if its socket is none of one worker alone; default: one that the
+   * destination decides. Give a response the worker of its request, which then learns that it is
+   * answered: it holds early data of an allocation until then.
+   */
+  readonly worker?: number;
 }
 
 /** One batch handed to the `onBatch` callback. */

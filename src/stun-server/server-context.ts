@@ -108,6 +108,10 @@ export function dropOverBudget(
 }
 
 /** Sends a response to a request's origin. */
-export function respond({ plane }: ServerContext, { tuple }: Origin, data: Uint8Array): void {
-  plane.send([{ side: 'client', tuple, data }]);
+export function respond(
+  { plane }: ServerContext,
+  { worker, tuple }: Origin,
+  data: Uint8Array,
+): void {
+  plane.send([{ side: 'client', worker, tuple, data }]);
 }

@@ -132,9 +132,9 @@ export class Responses {
   }
 
   /** Sends bytes; none after the data plane was closed while a request was in progress. */
-  #give({ tuple }: Origin, data: Uint8Array): void {
+  #give({ worker, tuple }: Origin, data: Uint8Array): void {
     try {
-      this.#plane.send([{ side: 'client', tuple, data }]);
+      this.#plane.send([{ side: 'client', worker, tuple, data }]);
     } catch (error) {
       if (!isTurnpikeError(error, 'ERR_TURNPIKE_CLOSED')) throw error;
     }

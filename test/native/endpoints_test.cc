@@ -205,7 +205,7 @@ TEST(Endpoints, AFailedSocketEndsItsEndpointWithAReport) {
     // It accepts no flows and sends nothing. The close removes its flow.
     EXPECT_EQ(scene.controller->PutClientFlow(kEveryWorker, key, To(key.tuple)),
               StatusCode::kAddress);
-    EXPECT_EQ(scene.controller->Send(Side::kClient, key.tuple, kBinding.data(), 20),
+    EXPECT_EQ(scene.controller->Send(Side::kClient, kEveryWorker, key.tuple, kBinding.data(), 20),
               StatusCode::kAddress);
     uint32_t number = 0;
     EXPECT_TRUE(scene.controller->FlowNumber(handle.worker(), key, &number));

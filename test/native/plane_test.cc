@@ -187,7 +187,8 @@ TEST(Plane, ASentDatagramWaitsForEarlierCommands) {
       EXPECT_EQ(plane.controller->PutSession(i, action), StatusCode::kOk);
     }
     const Bytes data = {static_cast<uint8_t>(round)};
-    EXPECT_EQ(plane.controller->Send(Side::kClient, path, data.data(), 1), StatusCode::kOk);
+    EXPECT_EQ(plane.controller->Send(Side::kClient, kEveryWorker, path, data.data(), 1),
+              StatusCode::kOk);
     EXPECT_TRUE(remote.Receive() == data);
     for (const auto& worker : plane.pool.workers()) {
       EXPECT_EQ(worker->applied(), worker->commands().pushed());
@@ -275,7 +276,7 @@ TEST(Plane, DatagramsSentBeforeTheCloseStillLeave) {
     constexpr uint8_t kDatagrams = 100;
     for (uint8_t i = 0; i < kDatagrams; ++i) {
       EXPECT_EQ(plane.controller->RemoveSession(i % 48), StatusCode::kOk);
-      EXPECT_EQ(plane.controller->Send(Side::kClient, path, &i, 1), StatusCode::kOk);
+      EXPECT_EQ(plane.controller->Send(Side::kClient, kEveryWorker, path, &i, 1), StatusCode::kOk);
     }
     plane.pool.Close();
     for (uint8_t i = 0; i < kDatagrams; ++i) EXPECT_TRUE(remote.Receive() == Bytes{i});
