@@ -7,6 +7,7 @@ import type { Circumstances, ProgramVersion, WorkloadResult } from './result.js'
 import { type Effort, OFFERED_MIN } from './rounds.js';
 import type { CpuPlan, Scene } from './scene.js';
 import type { StepResult } from './step.js';
+import type { TurnSetupResult } from './turn-setups.js';
 import type { Contestant } from './types.js';
 
 /** Minimum idle share of the generator, below which it may limit the measurement. */
@@ -122,9 +123,23 @@ export function describeCircumstances(options: {
 export function warningsOf(
   { loadAverage }: Circumstances,
   workloads: readonly WorkloadResult[],
+  turnSetup: readonly TurnSetupResult[] = [],
 ): string[] {
   const busy = `Others kept the machine busy (load ${loadAverage.toFixed(1)}): trust ratios only.`;
-  return [...(loadAverage > LOAD_AVERAGE_MAX ? [busy] : []), ...DOUBTS.flatMap(judgeBy(workloads))];
+  return [
+    ...(loadAverage > LOAD_AVERAGE_MAX ? [busy] : []),
+    ...DOUBTS.flatMap(judgeBy(workloads)),
+    ...clientDoubt(turnSetup),
+  ];
+}
+
+/** Returns one line if the TURN client may have limited what it measured. */
+function clientDoubt(turnSetup: readonly TurnSetupResult[]): string[] {
+  const busy = turnSetup.filter(({ rounds }) =>
+    rounds.some(({ clientIdle }) => clientIdle < GENERATOR_IDLE_MIN),
+  );
+  const names = busy.map(({ name }) => name).join(', ');
+  return names === '' ? [] : [`The TURN client was idle for less than 20 % of the time: ${names}.`];
 }
 
 /** A reason to doubt the figures of a step. */

@@ -26,8 +26,15 @@ import type { BenchResult, WorkloadResult } from './result.js';
 import type { Effort } from './rounds.js';
 import { allowedCpus, type CpuPlan } from './scene.js';
 import { Session } from './session.js';
-import { measureSetups, SETUP_CONNECTIONS, type Setups, setupConnections } from './setups.js';
+import {
+  measureSetups,
+  SETUP_CONNECTIONS,
+  type Setups,
+  setupConnections,
+  turnAllocations,
+} from './setups.js';
 import { judge } from './targets.js';
+import { measureTurnSetups, TURN_ALLOCATIONS, type TurnSetups } from './turn-setups.js';
 import { WORKLOADS } from './workloads.js';
 
 interface Flags {
@@ -41,6 +48,8 @@ interface Flags {
   readonly variant: readonly TurnpikeVariant[];
   readonly turnServer?: string;
   readonly setup?: number;
+  readonly allocations?: number;
+  readonly load: boolean;
 }
 
 const ROUNDS_MIN = 2;
@@ -94,6 +103,13 @@ const program = new Command('bench')
       `nor --only does so with ${SETUP_CONNECTIONS.toLocaleString('en')}`,
     whole,
   )
+  .option(
+    '--allocations <number>',
+    'also measure allocations a second of the chosen TURN servers, and the memory of each; a run ' +
+      `with neither --quick nor --only does so with ${TURN_ALLOCATIONS.toLocaleString('en')}`,
+    whole,
+  )
+  .option('--no-load', 'measure no workloads, only what --setup and --allocations ask for')
   .option('--loopback', 'measure on loopback even as root')
   .option('--out <folder>', 'folder of the results', join(ROOT, 'bench', 'results'))
   .option('--list', 'show workloads and contestants, and what is missing for them');
@@ -173,7 +189,8 @@ function planCpus(): CpuPlan {
 /** Measures, and saves the results after each workload. @param obstacle - why none can run */
 async function measure(flags: Flags, all: Choice, obstacle?: string): Promise<BenchResult> {
   const choice = choose(all, { quick: flags.quick === true, words: flags.only });
-  const chosen = obstacle === undefined ? choice : { workloads: [], contestants: [] };
+  const none = { workloads: [], contestants: [] };
+  const chosen = obstacle !== undefined ? none : flags.load ? choice : { ...choice, workloads: [] };
   const effort: Effort =
     flags.quick === true
       ? QUICK_EFFORT
@@ -197,20 +214,32 @@ async function measure(flags: Flags, all: Choice, obstacle?: string): Promise<Be
     command,
     versions: await versionsOf(contestants),
   });
-  const resultOf = (workloads: readonly WorkloadResult[], setups: Setups) => ({
+  const resultOf = (
+    workloads: readonly WorkloadResult[],
+    setups: Setups,
+    turnSetups: TurnSetups,
+  ): BenchResult => ({
     circumstances,
-    omissions: [...omissions, ...session.omissions, ...setups.omissions],
-    targets: judge(workloads, setups.results),
+    omissions: [...omissions, ...session.omissions, ...setups.omissions, ...turnSetups.omissions],
+    targets: judge(workloads, setups.results, turnSetups.results),
     workloads,
     setup: setups.results,
-    warnings: warningsOf(circumstances, workloads),
+    turnSetup: turnSetups.results,
+    warnings: warningsOf(circumstances, workloads, turnSetups.results),
   });
   const cleanUp = new CleanUp();
   cleanUp.onEnd(() => session.close());
   try {
-    const none = { results: [], omissions: [] };
-    const workloads = await session.run((soFar) => save(flags.out, resultOf(soFar, none)));
-    const result = resultOf(workloads, await measureSetups(setupConnections(flags), write));
+    const later = { results: [], omissions: [] };
+    const workloads = await session.run((soFar) => save(flags.out, resultOf(soFar, later, later)));
+    const turnSetups = await measureTurnSetups({
+      allocations: turnAllocations(flags),
+      contestants,
+      scene: () => session.scene(1),
+      write,
+    });
+    const setups = await measureSetups(setupConnections(flags), write);
+    const result = resultOf(workloads, setups, turnSetups);
     await cleanUp.run();
     return result;
   } catch (cause) {
@@ -233,7 +262,8 @@ async function main(flags: Flags): Promise<void> {
   console.log(textSummary(result));
   for (const file of files) console.log(relative(process.cwd(), file));
   const isEmpty = result.workloads.every(({ contestants }) => contestants.length === 0);
-  if (isEmpty && result.setup.length === 0) throw new Error('nothing could be measured');
+  const isEmptySetup = result.setup.length === 0 && result.turnSetup.length === 0;
+  if (isEmpty && isEmptySetup) throw new Error('nothing could be measured');
 }
 
 try {

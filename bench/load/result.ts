@@ -1,7 +1,8 @@
 /** The results of the load bench, as bench.json has them. */
 import type { SetupResult } from '../setup/result.js';
+import type { TargetResult } from './ratio-targets.js';
 import type { StepResult } from './step.js';
-import type { TargetResult } from './targets.js';
+import type { TurnSetupResult } from './turn-setups.js';
 import type { Contestant, Workload } from './types.js';
 
 /**
@@ -71,6 +72,7 @@ export interface BenchResult {
   readonly targets: readonly TargetResult[];
   readonly workloads: readonly WorkloadResult[];
   readonly setup: readonly SetupResult[];
+  readonly turnSetup: readonly TurnSetupResult[];
   /** Reasons to doubt figures, such as a busy generator. */
   readonly warnings: readonly string[];
 }

@@ -53,6 +53,9 @@ export function besideLabel(rival: string): string {
   return `beside-${rival}`;
 }
 
+/** The label of the step at a share of a contestant's own capacity. */
+export const OWN_LABEL = 'own';
+
 /** The label of the step that measures latency at half of a contestant's own capacity. */
 export const LATENCY_LABEL = 'latency';
 
@@ -177,7 +180,7 @@ export class WorkloadRun {
   #rates({ name, kind }: Contestant, commonPps: number): Map<string, number> {
     const rates = new Map<string, number>();
     if (kind !== 'rival') rates.set('common', commonPps);
-    rates.set('own', this.#ownRate(name));
+    rates.set(OWN_LABEL, this.#ownRate(name));
     for (const rival of this.#contestants) {
       if (kind !== 'turnpike' || rival.kind !== 'rival') continue;
       rates.set(besideLabel(rival.name), this.#ownRate(rival.name));

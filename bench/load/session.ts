@@ -164,8 +164,15 @@ export class Session {
     return segmentation === false ? ethtoolObstacle() : undefined;
   }
 
-  async #sceneFor(workload: Workload): Promise<Scene> {
-    const servers = workload.leg === 'two-relays' ? 2 : 1;
+  #sceneFor({ leg }: Workload): Promise<Scene> {
+    return this.scene(leg === 'two-relays' ? 2 : 1);
+  }
+
+  /**
+   * Returns the scene with a number of servers. It is removed by `close`.
+   * @throws TurnpikeError ERR_TURNPIKE_PRIVILEGE if namespaces cannot be created
+   */
+  async scene(servers: number): Promise<Scene> {
     const known = this.#scenes.get(servers);
     if (known !== undefined) return known;
     const { cpus } = this.#options;

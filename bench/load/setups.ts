@@ -2,6 +2,7 @@ import { measureSetup } from '../setup/measure-setup.js';
 import type { SetupResult } from '../setup/result.js';
 import { addonObstacle } from './addon.js';
 import type { Omission } from './result.js';
+import { TURN_ALLOCATIONS } from './turn-setups.js';
 
 /** Default number of connections that a full run sets up. */
 export const SETUP_CONNECTIONS = 10_000;
@@ -22,6 +23,8 @@ export interface SetupChoice {
   readonly only: readonly string[];
   /** Number of connections, whatever else is measured. */
   readonly setup?: number;
+  /** Number of allocations, whatever else is measured. */
+  readonly allocations?: number;
 }
 
 /** Results of set-up rate and memory, and what could not be measured. */
@@ -31,9 +34,17 @@ export interface Setups {
 }
 
 /** Returns the number of connections to set up: `setup`, or that of a full run; undefined: none. */
-export function setupConnections({ quick, only, setup }: SetupChoice): number | undefined {
-  const isFull = quick !== true && only.length === 0;
-  return setup ?? (isFull ? SETUP_CONNECTIONS : undefined);
+export function setupConnections(choice: SetupChoice): number | undefined {
+  return choice.setup ?? (isFull(choice) ? SETUP_CONNECTIONS : undefined);
+}
+
+/** Returns the number of allocations to make: `allocations`, or as `setupConnections`. */
+export function turnAllocations(choice: SetupChoice): number | undefined {
+  return choice.allocations ?? (isFull(choice) ? TURN_ALLOCATIONS : undefined);
+}
+
+function isFull({ quick, only }: SetupChoice): boolean {
+  return quick !== true && only.length === 0;
 }
 
 /**

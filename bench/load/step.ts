@@ -49,7 +49,11 @@ const execute = promisify(execFile);
 /** Time after the generator's end for packets under way to arrive. */
 const DRAIN_MS = 60;
 
-async function cpuNs(pids: readonly number[]): Promise<number> {
+/**
+ * Returns the user and system time of processes so far, together.
+ * @throws Error if one of them has ended
+ */
+export async function cpuNs(pids: readonly number[]): Promise<number> {
   try {
     const { stdout } = await execute(toolPath('cpu_time'), pids.map(String));
     return Number(stdout);

@@ -1,30 +1,17 @@
 import type { SetupResult } from '../setup/result.js';
+import {
+  find,
+  judgeMany,
+  judgeRatio,
+  type ManyTarget,
+  type RatioTarget,
+  type TargetResult,
+} from './ratio-targets.js';
 import type { ContestantResult, WorkloadResult } from './result.js';
-import { besideLabel, LATENCY_LABEL, latencyBesideLabel } from './rounds.js';
-import { ratioSpread, type Spread, spread } from './statistics.js';
-
-/** One line of the table of targets. */
-export interface TargetResult {
-  readonly title: string;
-  /** The condition as text. */
-  readonly target: string;
-  /** The measured figure as text; absent if it was not measured. */
-  readonly measured?: string;
-  /** The same figure at saturation, for information only. */
-  readonly atSaturation?: string;
-  readonly met?: boolean;
-}
-
-/** A target for the ratio of two contestants' CPU time per delivered packet, in one workload. */
-interface RatioTarget {
-  readonly title: string;
-  readonly workload: string;
-  readonly contestant: string;
-  readonly comparator: string;
-  /** Turnpike's step. The comparator's is the same, or `own` for a rival. */
-  readonly step: string;
-  readonly ratioMax: number;
-}
+import { besideLabel, LATENCY_LABEL, latencyBesideLabel, OWN_LABEL } from './rounds.js';
+import { type Spread, spread } from './statistics.js';
+import type { TurnSetupResult } from './turn-setups.js';
+import { judgeTurn } from './turn-targets.js';
 
 const OUT = 'out-1000-100B';
 const CASES: readonly RatioTarget[] = [
@@ -47,7 +34,13 @@ const CASES: readonly RatioTarget[] = [
   rival('turnpike-xdp', 'pion', 1 / 10),
   rival('turnpike-xdp', 'npm-turn-server', 1 / 20),
 ];
-const MANY_RATIO_MAX = 1.3;
+const MANY: ManyTarget = {
+  title: 'cost at 100,000 connections, client → trunk',
+  many: 'out-100k-100B',
+  few: OUT,
+  fewText: '1,000',
+  ratioMax: 1.3,
+};
 const SETUP_PER_SECOND_MIN = 5_000;
 const BYTES_PER_CONNECTION_MAX = 2_048;
 
@@ -67,67 +60,15 @@ function rival(contestant: string, comparator: string, ratioMax: number): RatioT
     contestant,
     comparator,
     step: besideLabel(comparator),
+    comparatorStep: OWN_LABEL,
     ratioMax,
   };
-}
-
-/** Returns the CPU-ns per delivered packet at a step, by round. */
-export function costs(result: ContestantResult | undefined, step: string) {
-  return (result?.rounds ?? []).map((steps) => steps[step]?.cpuNsPerPacket);
 }
 
 /** Returns the 99th percentile of latency over the rounds; undefined if it was not measured. */
 export function p99Ns(result: ContestantResult | undefined, step: string): Spread | undefined {
   const figures = (result?.rounds ?? []).flatMap((steps) => steps[step]?.sink?.latency.p99Ns ?? []);
   return figures.length === 0 ? undefined : spread(figures);
-}
-
-/** Returns a median with its range as text: `0.58 (0.55–0.61)`. */
-export function spreadText({ median, min, max }: Spread, digits = 2): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
-}
-
-function find(workloads: readonly WorkloadResult[], workload: string, contestant: string) {
-  return workloads
-    .find((one) => one.workload.name === workload)
-    ?.contestants.find(({ name }) => name === contestant);
-}
-
-function judgeRatio(workloads: readonly WorkloadResult[], one: RatioTarget): TargetResult {
-  const mine = find(workloads, one.workload, one.contestant);
-  const other = find(workloads, one.workload, one.comparator);
-  const step = other?.kind === 'rival' ? 'own' : one.step;
-  const measured = ratioSpread(costs(mine, one.step), costs(other, step));
-  const saturated = ratioSpread(costs(mine, 'saturation'), costs(other, 'saturation'));
-  return {
-    title: one.title,
-    target: `≤ ${one.ratioMax.toFixed(2)} × ${one.comparator}`,
-    ...(measured && {
-      measured: spreadText(measured),
-      ...(saturated && { atSaturation: spreadText(saturated) }),
-      met: measured.median <= one.ratioMax,
-    }),
-  };
-}
-
-/** Judges the cost of many connections over that of few, each as a multiple of the reflector's. */
-function judgeMany(workloads: readonly WorkloadResult[]): TargetResult {
-  const floored = (workload: string) =>
-    ratioSpread(
-      costs(find(workloads, workload, 'turnpike'), 'common'),
-      costs(find(workloads, workload, 'reflector'), 'common'),
-    );
-  const many = floored('out-100k-100B');
-  const few = floored(OUT);
-  const known = many !== undefined && few !== undefined;
-  return {
-    title: 'cost at 100,000 connections, client → trunk',
-    target: `≤ ${MANY_RATIO_MAX.toFixed(2)} × that at 1,000`,
-    ...(known && {
-      measured: (many.median / few.median).toFixed(2),
-      met: many.median / few.median <= MANY_RATIO_MAX,
-    }),
-  };
 }
 
 function judgeLatency(workloads: readonly WorkloadResult[]): TargetResult {
@@ -174,11 +115,13 @@ function judgeSetup(setup: readonly SetupResult[]): TargetResult[] {
 export function judge(
   workloads: readonly WorkloadResult[],
   setup: readonly SetupResult[],
+  turnSetup: readonly TurnSetupResult[] = [],
 ): TargetResult[] {
   return [
     ...CASES.map((one) => judgeRatio(workloads, one)),
-    judgeMany(workloads),
+    judgeMany(workloads, MANY),
     judgeLatency(workloads),
     ...judgeSetup(setup),
+    ...judgeTurn(workloads, turnSetup),
   ];
 }

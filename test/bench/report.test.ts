@@ -4,6 +4,7 @@ import { htmlReport } from '../../bench/load/report/html.js';
 import { plotsOf } from '../../bench/load/report/plots.js';
 import { textSummary } from '../../bench/load/report/text.js';
 import { judge } from '../../bench/load/targets.js';
+import type { TurnSetupResult, TurnSetupRound } from '../../bench/load/turn-setups.js';
 import { benchResult, contestant, step } from './results.js';
 
 t.test('the page has all results and loads no other resource', async (t) => {
@@ -83,6 +84,77 @@ t.test('turnpike and a rival are compared at the rate of the rival', async (t) =
   };
   const judged = judge([beside], []).find(({ target }) => target.endsWith('coturn'));
   t.match(judged, { met: true, measured: '0.30 (0.30–0.30)', target: '≤ 0.77 × coturn' });
+});
+
+const ALLOCATIONS: TurnSetupResult = {
+  name: 'turnpike',
+  title: 'the <TURN> server',
+  allocations: 10_000,
+  rounds: [
+    {
+      perSecond: 6_000,
+      serverUs: 120,
+      clientIdle: 0.9,
+      p50Us: 9_000,
+      p99Us: 20_000,
+      retransmissions: 0,
+      failures: {},
+      residentBytes: 3_000,
+      kernelBytes: 2_900,
+    },
+  ],
+};
+
+function judgedAllocations(change: Partial<TurnSetupRound>) {
+  const rounds = ALLOCATIONS.rounds.map((round) => ({ ...round, ...change }));
+  return judge([], [], [{ ...ALLOCATIONS, rounds }]).filter(({ title }) =>
+    title.endsWith('with a channel, 10,000'),
+  );
+}
+
+t.test('allocations are judged with the memory of the kernel, and failures miss', async (t) => {
+  t.match(judgedAllocations({}), [
+    { met: true, measured: '6,000 a second' },
+    { met: true, measured: '5,900 B (2,900 of the kernel)' },
+  ]);
+  t.match(judgedAllocations({ kernelBytes: 3_200 }), [{ met: true }, { met: false }]);
+  t.match(judgedAllocations({ failures: { 508: 1 } }), [{ met: false }, { met: false }]);
+  const uncounted = { ...ALLOCATIONS.rounds[0] } as { kernelBytes?: number } & TurnSetupRound;
+  delete uncounted.kernelBytes;
+  const judged = judge([], [], [{ ...ALLOCATIONS, rounds: [uncounted] }]);
+  t.equal(judged.find(({ title }) => title.startsWith('memory per TURN'))?.met, undefined);
+});
+
+t.test('allocations are shown, with the doubt that the client was busy', async (t) => {
+  const result = { ...benchResult('namespaces'), turnSetup: [ALLOCATIONS] };
+  const page = htmlReport(result);
+  t.match(page, /the &lt;TURN&gt; server.*6,000 \(6,000–6,000\).*120 µs.*90 %/s);
+  t.match(page, /3,000 B.*2,900 B/s);
+  t.match(textSummary(result), /a second 6,000 .*kernel for each 2,900 B/);
+  const [round] = ALLOCATIONS.rounds as readonly [TurnSetupRound];
+  const busy = { ...ALLOCATIONS, rounds: [{ ...round, clientIdle: 0.1 }] };
+  t.strictSame(warningsOf(result.circumstances, [], [ALLOCATIONS]), []);
+  t.match(warningsOf(result.circumstances, [], [busy]), [/TURN client was idle.*: turnpike/]);
+});
+
+t.test('a TURN server is compared with coturn at its load and at saturation', async (t) => {
+  const [first] = benchResult('namespaces').workloads;
+  if (first === undefined) throw new Error('no workload');
+  const beside = {
+    ...first,
+    workload: { ...first.workload, name: 'turn-in-1000-100B' },
+    contestants: [
+      contestant('turnpike', 'turnpike', [{ 'beside-coturn': step(900), saturation: step(800) }]),
+      contestant('coturn', 'rival', [{ own: step(1_000), saturation: step(1_000) }]),
+    ],
+  };
+  const judged = judge([beside], []).filter(
+    ({ target, measured }) => target.endsWith('coturn') && measured !== undefined,
+  );
+  t.match(judged, [
+    { met: true, target: '≤ 0.91 × coturn', measured: /^0\.90/ },
+    { met: false, target: '≤ 0.67 × coturn', measured: /^0\.80/ },
+  ]);
 });
 
 t.test('circumstances that make results doubtful give warnings', async (t) => {

@@ -97,6 +97,7 @@ export function benchResult(scene: 'namespaces' | 'loopback'): BenchResult {
       },
     ],
     setup: [],
+    turnSetup: [],
     warnings: ['a doubt'],
   };
 }

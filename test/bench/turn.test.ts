@@ -1,6 +1,9 @@
 import t, { type Test } from 'tap';
 import { buildTools } from '../../bench/load/build-tools.js';
+import { catalogue } from '../../bench/load/catalogue.js';
+import { firstServer } from '../../bench/load/scene.js';
 import { turnClientObstacle } from '../../bench/load/turn-client-tool.js';
+import { measureTurnSetups } from '../../bench/load/turn-setups.js';
 import { labSupport } from '../../src/lab/index.js';
 import { setPatience } from '../lab/keep-on-failure.js';
 import { findCommand } from '../setup/system-packages.js';
@@ -36,6 +39,38 @@ t.test('every packet passes the TURN server, both ways', { skip }, (t) =>
     'turn-in-1000-100B-indications',
   ]),
 );
+
+t.test('allocations a second and their memory are measured', { skip }, async (t) => {
+  const scene = await keptScene(t, cpus, 1);
+  const { results, omissions } = await measureTurnSetups({
+    allocations: 40,
+    contestants: catalogue({ variants: [] }).filter(({ name }) => name === 'turnpike'),
+    scene: async () => scene,
+    write: () => {},
+    effort: { rounds: 2, warmUp: 10 },
+  });
+  t.strictSame(omissions, []);
+  t.match(results, [{ name: 'turnpike', allocations: 40, rounds: [{ failures: {} }] }]);
+  const [round] = results.flatMap(({ rounds }) => rounds);
+  for (const name of ['perSecond', 'serverUs', 'p50Us', 'residentBytes'] as const) {
+    t.ok((round?.[name] ?? 0) > 0, name);
+  }
+  const left = await scene.run(firstServer(scene).near, ['ip', 'addr', 'show', 'dev', 'lo']);
+  t.notMatch(left, /10\.3\.0/, 'the further relay addresses are removed');
+});
+
+t.test('what cannot be measured is listed', async (t) => {
+  const options = {
+    contestants: [],
+    scene: () => Promise.reject(new Error('no')),
+    write: () => {},
+  };
+  const none = await measureTurnSetups({ ...options, allocations: undefined });
+  t.match(none, { results: [], omissions: [{ what: /memory/, why: /--allocations/ }] });
+  if (skip !== false) return;
+  const nobody = await measureTurnSetups({ ...options, allocations: 1 });
+  t.match(nobody, { results: [], omissions: [{ why: 'no TURN server was chosen' }] });
+});
 
 t.test('the same allocations are made at coturn', { skip: skipCoturn }, (t) =>
   carries(t, 'coturn', ['turn-in-1000-100B', 'turn-out-1000-100B-indications']),

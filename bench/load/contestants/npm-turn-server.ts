@@ -6,7 +6,7 @@ import { SERVER_PORT } from '../addresses.js';
 import { ROOT } from '../programs.js';
 import type { Contestant } from '../types.js';
 import { turnRival } from './turn-rival.js';
-import { RELAY_PORTS, TURN_USER } from './turn-spec.js';
+import { COLLECTING, RELAY_PORTS, TURN_USER } from './turn-spec.js';
 
 const PACKAGE = 'turn-server';
 
@@ -38,6 +38,7 @@ export function npmTurnServer(folder: string | undefined): Contestant {
     name: 'npm-turn-server',
     title: 'npm turn-server',
     missing: find,
+    collectsGarbage: true,
     version: async () => {
       const manifest = readFileSync(join(dirname(entry), 'package.json'), 'utf8');
       return (JSON.parse(manifest) as { version?: string }).version;
@@ -52,7 +53,7 @@ export function npmTurnServer(folder: string | undefined): Contestant {
         ...RELAY_PORTS,
       };
       const program = join(ROOT, 'bench/load/contestants/npm-turn-server-main.mjs');
-      return [process.execPath, program, JSON.stringify(spec)];
+      return [process.execPath, ...COLLECTING, program, JSON.stringify(spec)];
     },
   });
 }

@@ -45,6 +45,7 @@ export const pion = turnRival({
   name: 'pion',
   title: 'pion/turn',
   missing: build,
+  collectsGarbage: true,
   version,
   command: ({ address, relayAddresses }) => [
     PROGRAM,

@@ -9,8 +9,6 @@ import { CHANNEL } from './turnpike-spec.js';
 export interface AllocationsWish {
   /** Number of allocations, each of another client with another peer. */
   readonly flows: number;
-  /** Allocations before them that are not measured; default 0. */
-  readonly warmUp?: number;
   /** Allocations under way at once; default 16. */
   readonly window?: number;
   /** Clients of one address; default as `clientAddress`. */
@@ -44,7 +42,7 @@ export interface TurnClientReport {
  */
 export async function makeAllocations(
   scene: Scene,
-  { flows, warmUp, window, portsPerAddress, indications, source, peer }: AllocationsWish,
+  { flows, window, portsPerAddress, indications, source, peer }: AllocationsWish,
 ): Promise<TurnClientReport> {
   const { username, password, realm } = TURN_USER;
   const argv = toolArguments({
@@ -52,7 +50,6 @@ export async function makeAllocations(
     source,
     peer,
     flows,
-    ...(warmUp !== undefined && { 'warm-up': warmUp }),
     ...(window !== undefined && { window }),
     ...(portsPerAddress !== undefined && { 'ports-per-address': portsPerAddress }),
     ...(indications !== true && { channel: CHANNEL }),

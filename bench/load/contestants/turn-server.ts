@@ -95,7 +95,7 @@ function text({ address, port }: { readonly address: string; readonly port: numb
  * @param relayAddresses - IP addresses of the server's host, at least one
  * @throws Error with the server's own complaint if it does not listen
  */
-async function startTurnServer(
+export async function startTurnServer(
   scene: Scene,
   program: TurnProgram,
   relayAddresses: readonly string[],

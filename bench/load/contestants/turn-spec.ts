@@ -17,4 +17,13 @@ export interface TurnProgram {
   readonly name: string;
   /** Returns the command line. A server that takes one relay address uses the first. */
   command(addresses: TurnAddresses): string[];
+  /** Whether it collects garbage on SIGUSR2 and then prints `collected` with a number from 1 on. */
+  readonly collectsGarbage?: boolean;
 }
+
+/** Arguments of Node with which a server collects garbage on SIGUSR2. */
+export const COLLECTING: readonly string[] = [
+  '--expose-gc',
+  '--import',
+  new URL('collect-garbage.mjs', import.meta.url).href,
+];

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { programArguments } from '../../../test/setup/test-programs.js';
 import { ROOT } from '../programs.js';
-import type { TurnAddresses, TurnProgram } from './turn-spec.js';
+import { COLLECTING, type TurnAddresses, type TurnProgram } from './turn-spec.js';
 
 /**
  * Returns Turnpike's TURN server with one worker.
@@ -12,8 +12,10 @@ export function turnpikeTurn(name: string, checkout: string = ROOT): TurnProgram
   const program = join(checkout, 'bench/load/contestants/turnpike-turn-main.ts');
   return {
     name,
+    collectsGarbage: true,
     command: (addresses: TurnAddresses) => [
       process.execPath,
+      ...COLLECTING,
       ...programArguments(program),
       JSON.stringify(addresses),
     ],

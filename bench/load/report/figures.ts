@@ -1,7 +1,7 @@
+import { costs } from '../ratio-targets.js';
 import type { ContestantResult, WorkloadResult } from '../result.js';
 import { median, ratioSpread, type Spread, spread } from '../statistics.js';
 import type { StepResult } from '../step.js';
-import { costs } from '../targets.js';
 
 /** A contestant's figures at one load, over all rounds. */
 export interface LoadFigures {

@@ -1,15 +1,16 @@
 import type { SetupResult } from '../../setup/result.js';
+import type { TargetResult } from '../ratio-targets.js';
 import type { BenchResult, Circumstances } from '../result.js';
-import type { TargetResult } from '../targets.js';
 import { bullets, escapeMarkup, figure, table } from './markup.js';
 import { STYLE } from './style.js';
+import { turnSetupSection } from './turn-setups.js';
 import { workloadSection } from './workload-section.js';
 
 /**
  * Returns the report as one HTML page that loads no other file.
  */
 export function htmlReport(result: BenchResult): string {
-  const { circumstances, warnings, targets, workloads, setup, omissions } = result;
+  const { circumstances, warnings, targets, workloads, setup, turnSetup, omissions } = result;
   const parts = [
     '<h1>Turnpike’s data plane, measured</h1>',
     where(circumstances),
@@ -25,6 +26,7 @@ export function htmlReport(result: BenchResult): string {
     targetTable(targets),
     '<h2>Workloads</h2>',
     ...workloads.map(workloadSection),
+    turnSetupSection(turnSetup),
     setup.length === 0 ? '' : `<h2>Set-up and memory</h2>${setupTable(setup)}`,
     '<h2>How to read this</h2>',
     bullets(circumstances.notes),

@@ -1,12 +1,13 @@
+import { spreadText } from '../ratio-targets.js';
 import type { BenchResult, WorkloadResult } from '../result.js';
-import { spreadText } from '../targets.js';
 import { figuresAt, lossText, nsText, rateText } from './figures.js';
+import { turnSetupLines } from './turn-setups.js';
 
 const NAME_COLUMNS = 34;
 
 /** Returns the result as lines for a terminal. */
 export function textSummary(result: BenchResult): string {
-  const { circumstances, workloads, targets, warnings, omissions } = result;
+  const { circumstances, workloads, targets, turnSetup, warnings, omissions } = result;
   const indicative = circumstances.scene === 'loopback' ? ['INDICATIVE ONLY (loopback)'] : [];
   const judged = targets
     .filter(({ measured }) => measured !== undefined)
@@ -18,6 +19,7 @@ export function textSummary(result: BenchResult): string {
   return [
     ...indicative,
     ...workloads.map(workloadText),
+    ...turnSetupLines(turnSetup),
     ...(judged.length > 0 ? ['Targets:', ...judged] : []),
     ...warnings.map((line) => `Warning: ${line}`),
     ...omissions.map(({ what, why }) => `Left out: ${what}: ${why}`),

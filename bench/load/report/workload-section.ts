@@ -1,7 +1,7 @@
+import { spreadText } from '../ratio-targets.js';
 import type { ContestantResult, WorkloadResult } from '../result.js';
 import { LATENCY_LABEL, latencyBesideLabel } from '../rounds.js';
 import { median, spread } from '../statistics.js';
-import { spreadText } from '../targets.js';
 import { type Bar, barChart } from './bars.js';
 import { figuresAt, lossText, nsText, rateText, usText } from './figures.js';
 import { type Cell, escapeMarkup, figure, table } from './markup.js';

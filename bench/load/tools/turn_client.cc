@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "arguments.h"
@@ -64,13 +63,11 @@ TurnClient::~TurnClient() {
   close(epoll_);
 }
 
-TurnRun TurnClient::Allocate(uint32_t count) {
-  run_ = TurnRun{};
-  end_ = std::min<uint32_t>(next_ + count, static_cast<uint32_t>(flows_.size()));
+TurnRun TurnClient::Allocate() {
   const uint64_t start_ns = MonotonicNs();
   const uint64_t start_cpu_ns = ProcessCpuNs();
   uint64_t scanned_ns = start_ns;
-  while (under_way_ < options_.window && next_ < end_) Begin(next_++);
+  while (under_way_ < options_.window && next_ < flows_.size()) Begin(next_++);
   while (under_way_ > 0) {
     epoll_event events[kEventsMax];
     const int ready = epoll_wait(epoll_, events, kEventsMax, kScanMs);
@@ -126,7 +123,7 @@ void TurnClient::Take(uint32_t flow, const TurnResponse& response) {
   Flow& one = flows_[flow];
   one.tries = 0;
   if (response.is_success) {
-    if (one.step == Step::kGranting) return End(flow);
+    if (one.step == Step::kGranting) return Succeed(flow);
     relayed_[flow] = response.relayed;
     one.step = Step::kGranting;
   } else {
@@ -141,19 +138,21 @@ void TurnClient::Take(uint32_t flow, const TurnResponse& response) {
   SendRequest(flow);
 }
 
-void TurnClient::End(uint32_t flow) {
+void TurnClient::Succeed(uint32_t flow) {
   run_.latency.Add(MonotonicNs() - flows_[flow].begun_ns);
-  flows_[flow].step = Step::kDone;
-  --under_way_;
-  if (next_ < end_) Begin(next_++);
+  End(flow);
 }
 
 void TurnClient::FailFlow(uint32_t flow, int code) {
   ++run_.failures[code];
   relayed_[flow] = sockaddr_in{};
+  End(flow);
+}
+
+void TurnClient::End(uint32_t flow) {
   flows_[flow].step = Step::kDone;
   --under_way_;
-  if (next_ < end_) Begin(next_++);
+  if (next_ < flows_.size()) Begin(next_++);
 }
 
 void TurnClient::Retransmit() {

@@ -47,9 +47,9 @@ class TurnClient {
   TurnClient(const TurnClient&) = delete;
   TurnClient& operator=(const TurnClient&) = delete;
 
-  // Makes the allocations of the next `count` clients: Allocate, its 401, Allocate with the
-  // credential, and ChannelBind or CreatePermission.
-  TurnRun Allocate(uint32_t count);
+  // Makes an allocation for each client: Allocate, its 401, Allocate with the credential, and
+  // ChannelBind or CreatePermission.
+  TurnRun Allocate();
 
   // Relayed transport address of each client; all zero without an allocation.
   const std::vector<sockaddr_in>& relayed() const { return relayed_; }
@@ -72,6 +72,7 @@ class TurnClient {
   void SendRequest(uint32_t flow);
   void Receive(uint32_t flow);
   void Take(uint32_t flow, const TurnResponse& response);
+  void Succeed(uint32_t flow);
   void End(uint32_t flow);
   void FailFlow(uint32_t flow, int code);
   // Sends again what has had no response.
@@ -81,9 +82,8 @@ class TurnClient {
   std::vector<Flow> flows_;
   std::vector<sockaddr_in> relayed_;
   int epoll_ = -1;
-  // The next client without an allocation, and the end of the run's.
+  // The next client without an allocation.
   uint32_t next_ = 0;
-  uint32_t end_ = 0;
   uint32_t under_way_ = 0;
   uint32_t transactions_ = 0;
   TurnRun run_;

@@ -53,17 +53,12 @@ int Main(int argc, char** argv) {
   std::copy(key.begin(), key.end(), options.credential.key.begin());
   options.window = static_cast<uint32_t>(arguments.Number("window", options.window));
   const uint32_t flows = static_cast<uint32_t>(arguments.Number("flows"));
-  // Allocations before the measured ones, in which servers warm up.
-  const uint32_t first = static_cast<uint32_t>(arguments.Number("warm-up", 0));
   PinToCpu(static_cast<int>(arguments.Real("cpu", -1)));
   arguments.CheckAllUsed();
 
-  TurnClient client(options, first + flows);
-  const TurnRun warm_up = client.Allocate(first);
-  TurnRun run = client.Allocate(flows);
-  for (const auto& [code, count] : warm_up.failures) run.failures[code] += count;
+  TurnClient client(options, flows);
   std::printf("{");
-  PrintRun(run);
+  PrintRun(client.Allocate());
   std::printf(",");
   PrintRelayed(client.relayed());
   std::printf("}\n");

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"fmt"
 	"log"
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -73,6 +75,15 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	collections := make(chan os.Signal, 1)
+	signal.Notify(collections, syscall.SIGUSR2)
+	go func() {
+		for count := 1; ; count++ {
+			<-collections
+			debug.FreeOSMemory()
+			fmt.Println("collected", count)
+		}
+	}()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	<-signals
