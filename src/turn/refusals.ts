@@ -16,7 +16,6 @@ export const REFUSALS = {
   'channel-of-another-peer': ErrorCode.BadRequest,
   /** The peer has another channel, or one that rests. */
   'peer-on-another-channel': ErrorCode.BadRequest,
-  'unknown-method': ErrorCode.BadRequest,
   'peer-denied': ErrorCode.Forbidden,
   /** The peer is this server itself, outside the ports of relayed transport addresses. */
   'peer-is-server': ErrorCode.Forbidden,

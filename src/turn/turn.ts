@@ -33,16 +33,6 @@ import type { AllocationRequest, ClientRequest } from './turn-request.js';
 import { TurnStats } from './turn-stats.js';
 import { TurnTimers } from './turn-timers.js';
 
-/** The methods of TURN (RFC 8656 section 17). */
-const METHODS: ReadonlySet<number> = new Set([
-  Method.Allocate,
-  Method.Refresh,
-  Method.Send,
-  Method.Data,
-  Method.CreatePermission,
-  Method.ChannelBind,
-]);
-
 /**
  * The TURN usage over UDP (RFC 8656). Its inputs are clients' requests, events of the data plane
  * and time; its outputs go to `TurnPlane`. It has no socket and no timer. Payloads, and with them
@@ -117,17 +107,17 @@ export class Turn implements Usage, SignsOfLife {
     return table.get(tupleKey) !== undefined || table.opening(tupleKey) !== undefined;
   }
 
-  /** Owns the methods of TURN. */
-  owns(message: StunMessage): boolean {
-    return METHODS.has(message.method);
+  /**
+   * Owns the requests of TURN. Send and Data are no requests (RFC 8656 section 17), and the data
+   * plane handles those indications that it should.
+   */
+  owns({ method, messageClass }: StunMessage): boolean {
+    return messageClass === 'request' && (method === Method.Allocate || this.#methods.has(method));
   }
 
-  /**
-   * Handles a client's request. Never throws for anything in it. Indications are ignored: the data
-   * plane handles those that it should (RFC 8656 section 11.2).
-   */
+  /** Handles a client's request. Never throws for anything in it. */
   receive(received: Received): void {
-    if (received.message.messageClass !== 'request' || this.#redirects(received)) return;
+    if (this.#redirects(received)) return;
     const request = this.#authenticator.authenticate(received);
     if (request === undefined) return;
     const { memory, responses, stats, table } = this.#context;
@@ -179,14 +169,11 @@ export class Turn implements Usage, SignsOfLife {
     const { unknownAttributes: unknown } = request;
     if (unknown.length > 0) return this.#refuse(request, 'unknown-attribute', unknown);
     if (request.method === Method.Allocate) return this.#allocate.handle(request);
-    const entry = this.#methods.get(request.method);
-    // Send and Data are no requests.
-    if (entry === undefined) return this.#refuse(request, 'unknown-method');
     if (allocation === undefined) return this.#refuse(request, 'no-allocation');
     if (allocation.username !== request.principal.username) {
       return this.#refuse(request, 'allocation-of-another-user');
     }
-    entry.handle({ request, allocation });
+    this.#methods.get(request.method)?.handle({ request, allocation });
   }
 
   #refuse(request: ClientRequest, reason: RefusalReason, unknown: readonly number[] = []): void {

@@ -8,7 +8,7 @@ import { TURN_LIMITS } from '../../src/turn/turn-limits.js';
 import { TestClock } from '../auth/test-clock.js';
 import { PEER, REALM, TurnClient, TurnWorld } from './world/index.js';
 
-t.test('TURN owns its methods alone', async (t) => {
+t.test('TURN owns the requests of its methods alone', async (t) => {
   const { turn } = new TurnWorld();
   const owns = (method: number) => {
     const decoded = decodeMessage(
@@ -16,8 +16,9 @@ t.test('TURN owns its methods alone', async (t) => {
     );
     return decoded.ok && turn.owns(decoded.message);
   };
-  for (const method of [0x003, 0x004, 0x006, 0x007, 0x008, 0x009]) t.ok(owns(method), `${method}`);
-  for (const method of [Method.Binding, Method.Connect, Method.Closed]) t.notOk(owns(method));
+  for (const method of [0x003, 0x004, 0x008, 0x009]) t.ok(owns(method), `${method}`);
+  const others = [Method.Binding, Method.Send, Method.Data, Method.Connect, Method.Closed];
+  for (const method of others) t.notOk(owns(method), `${method}`);
 });
 
 t.test('an unauthenticated request is challenged, and leaves no state', async (t) => {
@@ -46,7 +47,9 @@ t.test('indications, and requests of their methods, change nothing', async (t) =
     await world.receive(writer.finish(), client.tuple, 0);
     t.same(world.takeFor(client.address), []);
   }
-  t.equal((await client.ask(Method.Send, () => {})).code, 400);
+  for (const method of [Method.Send, Method.Data]) {
+    t.same(await client.send(method, () => {}), [], 'no request of that method exists');
+  }
   t.equal(world.plane.peerFlows.size, 0);
 });
 
