@@ -30,6 +30,9 @@ export type { RelayRecord } from './registry/types.js';
 export { Relay, type RelayEvents, type RelayOptions, type RelayUpdate } from './relay/index.js';
 export {
   type AllocationEvent,
+  type Authenticate,
+  type AuthenticateAnswer,
+  type AuthenticateRequest,
   TurnServer,
   type TurnServerOptions,
   type TurnServerUpdate,

@@ -61,7 +61,12 @@ export type AuthenticationResult<Proved extends Principal> =
       /** Expiry of the nonce, Unix seconds. */
       readonly nonceSeconds: number;
     }
-  | { readonly ok: false; readonly challenge: Challenge };
+  | {
+      readonly ok: false;
+      readonly challenge: Challenge;
+      /** Set if the verifier knows no such user: the state of the nonce, which is genuine. */
+      readonly unknown?: 'fresh' | 'stale';
+    };
 
 /** Input of `authenticate` besides the request. */
 export interface AuthenticationContext<Proved extends Principal> {
@@ -113,7 +118,9 @@ export function authenticate<Proved extends Principal>(
   if (user?.isRemembered !== true && context.mayTry?.() === false) {
     return refused(ErrorCode.Unauthenticated, 'not-tried');
   }
-  if (user === undefined) return refused(ErrorCode.Unauthenticated, 'unknown-user');
+  if (user === undefined) {
+    return { ...refused(ErrorCode.Unauthenticated, 'unknown-user'), unknown: state };
+  }
   const key = provingKey(message, kind, user.keysFor(algorithm));
   if (typeof key === 'string') return refused(ErrorCode.Unauthenticated, key);
   if (state === 'stale') return refused(ErrorCode.StaleNonce, 'stale-nonce');

@@ -1,13 +1,12 @@
 import { TurnpikeError } from '../errors.js';
 import { hmac } from '../stun/hmac.js';
-import { type CredentialText, credentialLines } from './static-users.js';
+import { CONTROL, type CredentialText, credentialLines } from './static-users.js';
 import type { CredentialSource, TurnCredential } from './turn-principal.js';
 
 /** Maximum shared secrets at a time; each costs a wrong credential one key and one HMAC more. */
 export const REST_SECRETS_MAX = 8;
 
 const USERNAME = /^(\d{1,15})(?::(.*))?$/s;
-const CONTROL = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
  * Time-limited credentials that whoever has the shared secret mints

@@ -14,7 +14,8 @@ export interface CredentialText {
 }
 
 const MD5_KEY = /^0x([0-9a-fA-F]{32})$/;
-const CONTROL = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
+/** Characters that no name and no password has: control characters and separators of lines. */
+export const CONTROL = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /** Users with passwords that do not expire (RFC 8489 section 9.2). */
 export class StaticUsers implements CredentialSource {

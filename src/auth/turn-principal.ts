@@ -12,6 +12,8 @@ export interface TurnPrincipal extends Principal {
    * what is still allowed after it.
    */
   readonly expiresAtSeconds?: number;
+  /** Maximum allocations of the user, in place of the server's quota. */
+  readonly userQuota?: number;
 }
 
 /** A credential that a source knows for a username, not yet proved. */

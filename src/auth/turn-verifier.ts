@@ -34,12 +34,17 @@ export class TurnVerifier implements Verifier<TurnPrincipal> {
    *   USERHASH in place of USERNAME (RFC 8489 section 9.2); with any other source they are not, as
    *   a client that is asked leaves USERNAME out. PASSWORD-ALGORITHMS offers SHA-256 unless all
    *   users have only an MD5 key
+   * @param options.hasLookups - whether users that no source knows are looked up elsewhere
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG as `checkRealmName`
    */
-  constructor(options: { readonly realm: string; readonly sources: readonly CredentialSource[] }) {
-    const { sources } = options;
+  constructor(options: {
+    readonly realm: string;
+    readonly sources: readonly CredentialSource[];
+    readonly hasLookups?: boolean;
+  }) {
+    const { sources, hasLookups = false } = options;
     const name = checkRealmName(options.realm);
-    const usernameAnonymity = sources.length > 0 && sources.every(isStatic);
+    const usernameAnonymity = sources.length > 0 && sources.every(isStatic) && !hasLookups;
     const onlyMd5 = usernameAnonymity && sources.every(hasOnlyMd5Keys);
     const passwordAlgorithms = onlyMd5 ? (['md5'] as const) : (['sha256', 'md5'] as const);
     this.realm = { name, passwordAlgorithms, usernameAnonymity };

@@ -7,7 +7,7 @@ const BURST_SECONDS = 4;
 
 /** The level of the lines of a kind, and how many are written per second at most. */
 export interface LineKind {
-  readonly level: 'info' | 'debug';
+  readonly level: 'warn' | 'info' | 'debug';
   readonly perSecond: number;
 }
 

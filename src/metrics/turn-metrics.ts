@@ -98,11 +98,33 @@ export const TURN_METRICS = {
       '`no-integrity`.',
     labels: { reason: { bound: 'reasons of failures, about 10' } },
   },
+  turnpike_turn_authenticate_calls_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Calls of `authenticate` that have ended, by result. `failed`: it threw, or returned ' +
+      'something else than an answer. `outdated`: the user was ended by `endUser` meanwhile.',
+    labels: { result: ['known', 'unknown', 'failed', 'timed_out', 'outdated'] },
+  },
+  turnpike_turn_authenticate_joined_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Requests that joined a call of `authenticate`: repeated ones, and others of the same user ' +
+      'and source.',
+  },
+  turnpike_turn_authenticate_pending: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Calls of `authenticate` that are awaited.',
+  },
   turnpike_turn_log_lines_omitted_total: {
     kind: 'counter',
     unit: 'count',
     help: 'Log lines that were left out because of their rate limit.',
-    labels: { event: ['allocation-ended', 'refused', 'not-authenticated', 'dropped'] },
+    labels: {
+      event: ['authenticate-failed', 'allocation-ended', 'refused', 'not-authenticated', 'dropped'],
+    },
   },
   turnpike_turn_draining: {
     kind: 'gauge',

@@ -1,5 +1,5 @@
 import type { Signer } from '../auth/long-term.js';
-import type { Principal } from '../auth/principal.js';
+import type { Principal, User } from '../auth/principal.js';
 import type { Received } from './usage.js';
 
 /** A request whose integrity has been verified, with its sender. */
@@ -9,6 +9,11 @@ export interface AuthenticatedRequest<Proved extends Principal> extends Received
   /** `tupleKey` of the origin. */
   readonly tupleKey: string;
   readonly principal: Proved;
+  /**
+   * The user, if it was looked up outside of this process. A usage keeps it with what it makes, and
+   * gives it to `Authenticator.authenticate` for later requests about that.
+   */
+  readonly lookedUp: User<Proved> | undefined;
   readonly signer: Signer;
   /** Expiry of its nonce, Unix seconds. */
   readonly nonceSeconds: number;

@@ -1,10 +1,12 @@
 import { buildChallenge, CHALLENGE_TOKEN_BYTES, challengeBytes } from '../auth/challenge.js';
-import { authenticate, type Challenge } from '../auth/long-term.js';
+import { type AuthenticationResult, authenticate, type Challenge } from '../auth/long-term.js';
 import type { Nonces } from '../auth/nonce.js';
-import type { Principal, Verifier } from '../auth/principal.js';
+import type { Principal, User, Verifier } from '../auth/principal.js';
 import type { Realm } from '../auth/realm.js';
+import { type SoughtUser, soughtUser } from '../auth/user-lookup.js';
 import { AttributeType } from '../stun/attribute-types.js';
-import type { ErrorCodeOf } from '../stun/error-codes.js';
+import { ErrorCode, type ErrorCodeOf } from '../stun/error-codes.js';
+import { userHash } from '../stun/integrity.js';
 import type { AuthenticatedRequest } from './authenticated-request.js';
 import { tupleKey } from './origin.js';
 import {
@@ -15,6 +17,7 @@ import {
   spendBudget,
 } from './server-context.js';
 import type { Received } from './usage.js';
+import type { UserLookups } from './user-lookups.js';
 
 /** Why a usage challenges a request although its credential was proved. */
 export interface Objection {
@@ -29,6 +32,8 @@ export interface AuthenticatorOptions<Proved extends Principal> {
   readonly realm: Realm;
   readonly verifier: Verifier<Proved>;
   readonly nonces: Nonces;
+  /** Looks up users that the verifier does not know. Default: there are no others. */
+  readonly lookups?: UserLookups<Proved> | undefined;
 }
 
 /**
@@ -39,21 +44,93 @@ export interface AuthenticatorOptions<Proved extends Principal> {
 export class Authenticator<Proved extends Principal> {
   readonly #context: ServerContext;
   readonly #options: AuthenticatorOptions<Proved>;
+  readonly #proceed: (request: AuthenticatedRequest<Proved>) => void;
 
-  constructor(context: ServerContext, options: AuthenticatorOptions<Proved>) {
+  /**
+   * @param proceed - takes a request that is authenticated only after its user was looked up, in a
+   *   later turn of the event loop
+   */
+  constructor(
+    context: ServerContext,
+    options: AuthenticatorOptions<Proved>,
+    proceed: (request: AuthenticatedRequest<Proved>) => void = () => {},
+  ) {
     this.#context = context;
     this.#options = options;
+    this.#proceed = proceed;
   }
 
-  /** Authenticates a request. @returns undefined if that fails; the request is challenged then */
-  authenticate(received: Received): AuthenticatedRequest<Proved> | undefined {
-    const { message, origin } = received;
+  /**
+   * Authenticates a request.
+   * @param held - the `lookedUp` of what the request is about; it counts for requests of its name
+   * @returns undefined if that fails, and the request is challenged; or if its user is looked up
+   */
+  authenticate(received: Received, held?: User<Proved>): AuthenticatedRequest<Proved> | undefined {
+    const { lookups, verifier } = this.#options;
+    if (lookups === undefined) return this.#judged(received, this.#check(received, verifier));
+    const sought = soughtUser(received.message);
+    if (held !== undefined && sought !== undefined && this.#isNameOf(sought, held)) {
+      return this.#judged(received, this.#check(received, only(held)), held);
+    }
+    const result = this.#check(received, verifier);
+    if (result.ok || result.unknown === undefined || sought === undefined) {
+      return this.#judged(received, result);
+    }
+    if (result.unknown === 'fresh') return this.#lookUp(received, sought, lookups);
+    this.challenge(received, { code: ErrorCode.StaleNonce, reason: 'stale-nonce' });
+    return undefined;
+  }
+
+  /**
+   * Authenticates a request by a result that its source got lately, or has its user looked up. A
+   * result that proves nothing is none: the password may be another now.
+   */
+  #lookUp(
+    received: Received,
+    sought: SoughtUser,
+    lookups: UserLookups<Proved>,
+  ): AuthenticatedRequest<Proved> | undefined {
+    const { origin } = received;
+    const { address } = origin.tuple.remote;
+    const kept = lookups.kept(sought, address);
+    if (kept !== undefined) {
+      const result = this.#check(received, only(kept));
+      if (result.ok) return this.#judged(received, result, kept);
+    }
+    const isAsked = lookups.ask(received, sought, (again, user) => {
+      const request = this.#judged(again, this.#check(again, only(user)), user);
+      if (request === undefined) return;
+      if (user !== undefined) lookups.keep(sought, address, user);
+      this.#proceed(request);
+    });
+    if (!isAsked) this.#context.log.dropped(origin.tuple.remote, 'over-lookup-bound');
+    return undefined;
+  }
+
+  /** Returns whether a request names a user: what is unproved has to name the whole of it. */
+  #isNameOf({ username, userHash: hash }: SoughtUser, { principal }: User<Proved>): boolean {
+    if (username !== undefined) return username === principal.username;
+    const own = userHash(principal.username, this.#options.realm.name);
+    return Buffer.from(own).toString('hex') === hash;
+  }
+
+  #check({ message, origin }: Received, verifier: Verifier<Proved>): AuthenticationResult<Proved> {
     const { remote } = origin.tuple;
-    const result = authenticate(message, {
+    return authenticate(message, {
       ...this.#options,
+      verifier,
       ip: remote.address,
       mayTry: () => this.#context.budgets.mayTry(remote),
     });
+  }
+
+  /** Returns the request if it is authenticated, else challenges it. */
+  #judged(
+    received: Received,
+    result: AuthenticationResult<Proved>,
+    lookedUp?: User<Proved>,
+  ): AuthenticatedRequest<Proved> | undefined {
+    const { message, origin } = received;
     if (!result.ok) {
       const { challenge } = result;
       this.#note(received, challenge.code, challenge.failure);
@@ -67,6 +144,7 @@ export class Authenticator<Proved extends Principal> {
       transactionId: message.transactionId,
       tupleKey: tupleKey(origin.tuple),
       principal,
+      lookedUp,
       signer,
       nonceSeconds,
     };
@@ -126,4 +204,9 @@ export class Authenticator<Proved extends Principal> {
     const { state } = this.#options.nonces.check(origin.tuple.remote.address, nonce);
     return state === 'fresh' ? nonce : undefined;
   }
+}
+
+/** Knows one user, or nobody, by every name. */
+function only<Proved extends Principal>(user: User<Proved> | undefined): Verifier<Proved> {
+  return { find: () => user, findByHash: () => user };
 }

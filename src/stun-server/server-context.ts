@@ -11,7 +11,8 @@ export type ClientDrop =
   | 'malformed'
   | 'over-binding-budget'
   | 'over-challenge-budget'
-  | 'over-wrong-credentials';
+  | 'over-wrong-credentials'
+  | 'over-lookup-bound';
 
 /** Why a request is challenged or answered 400. */
 export type ChallengeReason = AuthenticationFailure | 'expired';

@@ -253,6 +253,16 @@ export function decodeMessage(bytes: Uint8Array): DecodeResult {
     : failed(reason);
 }
 
+/** Copies a message, whose memory is that of a batch, to keep it. */
+export function copiedMessage(message: StunMessage): StunMessage {
+  const bytes = new Uint8Array(message.bytes);
+  const attributes = message.attributes.map(({ type, value, offset }) => {
+    const start = offset + 4;
+    return { type, value: bytes.subarray(start, start + value.length), offset };
+  });
+  return new StunMessage(bytes, attributes);
+}
+
 /**
  * Scans the attributes once. Those after an integrity attribute are not covered by it and are
  * ignored, except MESSAGE-INTEGRITY-SHA256 after MESSAGE-INTEGRITY, and FINGERPRINT (RFC 8489

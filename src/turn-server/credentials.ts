@@ -10,6 +10,14 @@ export interface CredentialTexts {
   readonly authSecrets: readonly string[];
 }
 
+/** Users besides those that the texts make. */
+export interface OtherUsers {
+  /** The users of a cluster's tenants, where they count. */
+  readonly tenants?: CredentialSource | undefined;
+  /** Whether further users are looked up. */
+  readonly hasLookups?: boolean | undefined;
+}
+
 /** The sources of credentials that the texts make. */
 interface Sources {
   readonly texts: CredentialTexts;
@@ -23,19 +31,19 @@ interface Sources {
  */
 export class Credentials {
   readonly verifier: TurnVerifier;
-  readonly #tenants: CredentialSource | undefined;
+  readonly #others: OtherUsers;
   #sources: Sources;
 
   /**
-   * @param tenants - the users of a cluster's tenants, where they count; they stay
-   * @throws TurnpikeError ERR_TURNPIKE_CONFIG without any user, secret and tenants, or for the
-   *   realm;
-   *   ERR_TURNPIKE_SECRET as `StaticUsers.parse` and `RestSecrets.parse`
+   * @param others - the users beside the texts; they stay
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG without any user, secret, tenants and look-up, or for
+   *   the realm; ERR_TURNPIKE_SECRET as `StaticUsers.parse` and `RestSecrets.parse`
    */
-  constructor(realm: string, texts: CredentialTexts, tenants?: CredentialSource) {
-    this.#tenants = tenants;
-    this.#sources = sourcesOf(texts, tenants);
-    this.verifier = new TurnVerifier({ realm, sources: this.#sources.all });
+  constructor(realm: string, texts: CredentialTexts, others: OtherUsers = {}) {
+    this.#others = others;
+    this.#sources = sourcesOf(texts, others);
+    const { hasLookups = false } = others;
+    this.verifier = new TurnVerifier({ realm, sources: this.#sources.all, hasLookups });
   }
 
   /** Names of the users that cannot use SHA-256. */
@@ -48,7 +56,7 @@ export class Credentials {
    * stays. Throws as the constructor.
    */
   prepare(change: Partial<CredentialTexts>): () => void {
-    const sources = sourcesOf({ ...this.#sources.texts, ...change }, this.#tenants);
+    const sources = sourcesOf({ ...this.#sources.texts, ...change }, this.#others);
     return () => {
       this.#sources = sources;
       this.verifier.replace(sources.all);
@@ -58,11 +66,12 @@ export class Credentials {
 
 function sourcesOf(
   { users: userTexts, authSecrets: secretTexts }: CredentialTexts,
-  tenants: CredentialSource | undefined,
+  { tenants, hasLookups = false }: OtherUsers,
 ): Sources {
-  if (userTexts.length + secretTexts.length === 0 && tenants === undefined) {
+  if (userTexts.length + secretTexts.length === 0 && tenants === undefined && !hasLookups) {
     const message =
-      'a TURN server without credentials would relay for everybody: give `users` or `authSecrets`';
+      'a TURN server without credentials would relay for everybody: give `users`, ' +
+      '`authSecrets` or `authenticate`';
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
   }
   const users = StaticUsers.parse({ given: named('users', userTexts) });

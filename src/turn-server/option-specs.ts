@@ -20,6 +20,15 @@ export const ALLOCATIONS_LIMIT = 1_000_000;
 /** Maximum time for which a server drains, in seconds: a day. */
 export const DRAIN_SECONDS_MAX = 86_400;
 
+/** Default of `authenticateTimeoutMs`: a client sends its request for about eight times as long. */
+export const AUTHENTICATE_TIMEOUT_DEFAULT_MS = 5_000;
+
+/** Minimum of `authenticateTimeoutMs`. */
+export const AUTHENTICATE_TIMEOUT_MS_MIN = 100;
+
+/** Maximum of `authenticateTimeoutMs`: after 39.5 s a client sends no more (RFC 8489 6.2.1). */
+export const AUTHENTICATE_TIMEOUT_MS_MAX = 40_000;
+
 /** Default UDP port of a TURN server (RFC 8656 section 3.1). */
 export const TURN_PORT = 3_478;
 
@@ -162,6 +171,19 @@ export const TURN_SETTINGS = {
     defaultText: `0.0.0.0:${TURN_PORT}, and [::]:${TURN_PORT} where there is IPv6`,
   },
   ...TURN_SPECS,
+  authenticate: {
+    kind: 'function',
+    changes: 'at start',
+    description: 'looks up users that are neither in `users` nor of `authSecrets`',
+  },
+  authenticateTimeoutMs: {
+    kind: 'integer',
+    minimum: AUTHENTICATE_TIMEOUT_MS_MIN,
+    maximum: AUTHENTICATE_TIMEOUT_MS_MAX,
+    default: AUTHENTICATE_TIMEOUT_DEFAULT_MS,
+    changes: 'at start',
+    description: 'time in ms after which a call of `authenticate` is given up',
+  },
   nonceSecret: {
     ...SPECS.secret,
     changes: 'at start',

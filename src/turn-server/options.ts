@@ -1,4 +1,5 @@
 import type { AddressInput } from '../address.js';
+import type { Authenticate } from '../auth/authenticate-hook.js';
 import type { HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore } from '../options/option-spec.js';
 import type { Update } from '../options/update.js';
@@ -45,13 +46,21 @@ export interface TurnSettings {
 /** Validated settings of TURN. */
 export type CheckedTurnSettings = Checked<TurnSettings, typeof TURN_SPECS>;
 
-/** Options of `TurnServer.open`. At least one user or one shared secret is required. */
+/** Options of `TurnServer.open`. One of `users`, `authSecrets` and `authenticate` is required. */
 export interface TurnServerOptions extends TurnSettings, HostOptions {
   /**
    * UDP addresses for clients, up to 16; port 0 takes a free one. Default: port 3478 of 0.0.0.0
    * and, if the host has IPv6, of [::].
    */
   readonly listen?: OneOrMore<AddressInput> | undefined;
+  /**
+   * Looks up a user that is neither in `users` nor has the form of `authSecrets`. Called for
+   * requests with a fresh nonce of their source only, and not again for the requests about an
+   * allocation that it has admitted. docs/turn.md has its bounds, and what happens if it fails.
+   */
+  readonly authenticate?: Authenticate | undefined;
+  /** Time after which a call of `authenticate` is given up, 100 to 40,000 ms. Default 5,000. */
+  readonly authenticateTimeoutMs?: number | undefined;
   /** Key of nonces, 32 bytes. Servers with the same one accept each other's. Default: random. */
   readonly nonceSecret?: Uint8Array | undefined;
   /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */

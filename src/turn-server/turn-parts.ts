@@ -31,6 +31,8 @@ export interface PartsInput {
   readonly workers: number | undefined;
   /** The users of tenants, where they count. */
   readonly tenants?: CredentialSource | undefined;
+  /** Whether further users are looked up. */
+  readonly hasLookups?: boolean;
 }
 
 /**
@@ -39,9 +41,9 @@ export interface PartsInput {
  */
 export async function turnParts(
   settings: CheckedTurnSettings,
-  { tenants, ...input }: PartsInput,
+  { tenants, hasLookups, ...input }: PartsInput,
 ): Promise<TurnParts> {
-  const credentials = new Credentials(settings.realm, settings, tenants);
+  const credentials = new Credentials(settings.realm, settings, { tenants, hasLookups });
   const plan = await servingPlan({ ...settings, ...input });
   return { plan, credentials, peers: new ReplaceablePeerPolicy(settings, plan.relayAddresses) };
 }

@@ -2,6 +2,12 @@ import type { Bound } from '../logging/bound-watch.js';
 import type { DataPlane } from '../native/types.js';
 import { planeBounds, strangerBounds } from '../stun-server/server-bounds.js';
 import type { ServerStats } from '../stun-server/server-context.js';
+import {
+  LOOKUPS_MAX,
+  LOOKUPS_OF_SOURCE_MAX,
+  type LookupStats,
+  REQUESTS_OF_LOOKUP_MAX,
+} from '../stun-server/user-lookups.js';
 import type { TurnLimits, TurnStats } from '../turn/index.js';
 import type { RefusalReason } from '../turn/refusals.js';
 
@@ -10,11 +16,14 @@ export interface BoundedTurnServer {
   readonly limits: TurnLimits;
   readonly stats: TurnStats;
   readonly server: ServerStats;
+  /** Undefined without `authenticate`. */
+  readonly lookups: LookupStats | undefined;
   readonly plane: Pick<DataPlane, 'counters'>;
 }
 
 /** Returns every bound that clients can meet (table in docs/turn.md). */
-export function turnServerBounds({ limits, stats, server, plane }: BoundedTurnServer): Bound[] {
+export function turnServerBounds(bounded: BoundedTurnServer): Bound[] {
+  const { limits, stats, server, lookups, plane } = bounded;
   const refused = (reason: RefusalReason) => () => stats.refusals.of(reason);
   return [
     {
@@ -54,7 +63,32 @@ export function turnServerBounds({ limits, stats, server, plane }: BoundedTurnSe
       detail: 'clients are refused with 508: a table or queue of the data plane is full',
       met: refused('data-plane-full'),
     },
+    ...(lookups === undefined ? [] : lookupBounds(lookups)),
     ...strangerBounds(server),
     ...planeBounds(plane),
+  ];
+}
+
+function lookupBounds({ over }: LookupStats): Bound[] {
+  return [
+    {
+      name: 'authenticate-calls',
+      detail: `requests are dropped: ${LOOKUPS_MAX} calls of \`authenticate\` have no result`,
+      met: () => over.lookups,
+    },
+    {
+      name: 'authenticate-calls-of-source',
+      detail:
+        `requests are dropped: ${LOOKUPS_OF_SOURCE_MAX} calls of \`authenticate\` for their ` +
+        'address have no result',
+      met: () => over.lookups_of_source,
+    },
+    {
+      name: 'authenticate-requests',
+      detail:
+        `requests are dropped: ${REQUESTS_OF_LOOKUP_MAX} await the same call of ` +
+        '`authenticate`, or they are too long',
+      met: () => over.waiting_requests,
+    },
   ];
 }

@@ -69,7 +69,8 @@ export class TurnServer {
   }
 
   static async #open(options: CheckedTurnServerOptions): Promise<TurnServer> {
-    const parts = await turnParts(options, options);
+    const hasLookups = options.authenticate !== undefined;
+    const parts = await turnParts(options, { ...options, hasLookups });
     const { plan } = parts;
     // Datagrams that arrive before the core exists are dropped; clients retransmit.
     let receive: (batch: DataPlaneBatch) => void = () => {};
@@ -105,6 +106,8 @@ export class TurnServer {
     const core = new TurnCore({
       plane,
       settings,
+      authenticate: options.authenticate,
+      authenticateTimeoutMs: options.authenticateTimeoutMs,
       nonceSecret: options.nonceSecret ?? random(SECRET_BYTES),
       clock,
       random,
@@ -130,6 +133,7 @@ export class TurnServer {
       limits,
       stats: turn.stats,
       server: core.server.stats,
+      lookups: core.lookups?.stats,
       plane,
     });
     const bounds = new BoundWatch(bounded, clock, logger);
@@ -193,6 +197,17 @@ export class TurnServer {
       settings,
       () => this.#service.prepare(change),
     );
+  }
+
+  /**
+   * Ends all allocations of a user, and those that are being made. It is for a user whom
+   * `authenticate` no longer admits, and has no effect on later requests. An answer of
+   * `authenticate` to a call made before counts no more.
+   * @param user - the username, or the `user` of the answer
+   * @returns the number of allocations that existed
+   */
+  endUser(user: string): number {
+    return this.#core.turn.endUser(user);
   }
 
   /**

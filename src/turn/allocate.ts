@@ -2,7 +2,12 @@ import type { AddressFamily } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 import { type AllocateWish, allocateWish } from './allocate-request.js';
-import { Allocation, type OpenedAddress, RelayedTransportAddress } from './allocation.js';
+import {
+  Allocation,
+  type AllocationHolder,
+  type OpenedAddress,
+  RelayedTransportAddress,
+} from './allocation.js';
 import type { TurnContext } from './context.js';
 import { refusalOf } from './forwarding.js';
 import type { RefusalReason } from './refusals.js';
@@ -21,7 +26,7 @@ import type { ClientRequest } from './turn-request.js';
 interface PendingAllocate {
   readonly to: ReplyTarget;
   readonly tupleKey: string;
-  readonly principal: ClientRequest['principal'];
+  readonly holder: AllocationHolder;
   readonly transaction: string;
   readonly tellsIcmpErrors: boolean;
   readonly wish: AllocateWish;
@@ -79,10 +84,9 @@ export class Allocate {
   }
 
   /** Makes none of the requests in progress of users who are no longer accepted. */
-  endUsers(accepts: (username: string, key: Uint8Array) => boolean): void {
+  endWhose(isEnded: (holder: AllocationHolder) => boolean): void {
     for (const pending of this.#pending) {
-      const { principal, to } = pending;
-      if (!accepts(principal.username, to.signer.key)) this.#pending.delete(pending);
+      if (isEnded(pending.holder)) this.#pending.delete(pending);
     }
   }
 
@@ -110,12 +114,12 @@ export class Allocate {
     if (wish.token !== undefined && reservation === undefined) {
       return this.#refuse(request, 'no-reservation');
     }
-    const refusal = this.#quotaRefusal(principal.user, wish, reservation);
+    const refusal = this.#quotaRefusal(principal, wish, reservation);
     if (refusal !== undefined) return this.#refuse(request, refusal);
     const pending = {
       to: replyTarget(request),
       tupleKey: request.tupleKey,
-      principal,
+      holder: holderOf(request),
       transaction,
       tellsIcmpErrors: this.#options.tellsIcmpErrors(descriptionOf(message)),
       wish,
@@ -139,14 +143,15 @@ export class Allocate {
 
   /** Returns why a user gets no further allocation; a reservation already counts for its user. */
   #quotaRefusal(
-    user: string,
+    { user, userQuota }: ClientRequest['principal'],
     { port }: AllocateWish,
     reservation: Reservation | undefined,
   ): RefusalReason | undefined {
     const { table, limits } = this.#context;
     if (reservation !== undefined) return undefined;
     const further = port === 'pair' ? 2 : 1;
-    return table.users.of(user) + further > limits.userQuota ? 'user-quota' : undefined;
+    const quota = userQuota ?? limits.userQuota;
+    return table.users.of(user) + further > quota ? 'user-quota' : undefined;
   }
 
   #claim(reservation: Reservation): void {
@@ -191,7 +196,7 @@ export class Allocate {
 
   #opened(pending: PendingAllocate, openings: readonly FamilyOpening[]): void {
     const { table } = this.#context;
-    table.endOpening(pending.tupleKey, pending.principal.user);
+    table.endOpening(pending.tupleKey, pending.holder.user);
     const opened = openings.flatMap(({ opening }) => (isOpen(opening) ? [opening] : []));
     const failed = openings.map(failureOf).find((each) => each !== undefined);
     const isAccepted = this.#pending.delete(pending);
@@ -207,11 +212,10 @@ export class Allocate {
   }
 
   #allocationOf(pending: PendingAllocate, opened: readonly OpenedAddress[]): Allocation {
-    const { to, tupleKey, principal, tellsIcmpErrors } = pending;
+    const { to, tupleKey, holder, tellsIcmpErrors } = pending;
+    const { origin } = to;
     const since = this.#context.clock.monotonic();
-    const { origin, signer } = to;
-    const { key } = signer;
-    const allocation = new Allocation({ origin, tupleKey, principal, key, since, tellsIcmpErrors });
+    const allocation = new Allocation({ origin, tupleKey, holder, since, tellsIcmpErrors });
     for (const each of opened) {
       allocation.relayed.push(new RelayedTransportAddress(allocation, each));
     }
@@ -261,7 +265,7 @@ export class Allocate {
 
   /** Closes what a request has opened, and answers it. */
   #abandon(
-    { to, transaction, wish, principal }: PendingAllocate,
+    { to, transaction, wish, holder }: PendingAllocate,
     opened: readonly OpenedAddress[],
     reason: RefusalReason,
   ): void {
@@ -271,8 +275,13 @@ export class Allocate {
       if (wish.port === 'pair') each.ports.putBack(each.port + 1);
     }
     const response = responses.refused(to, reason);
-    if (response !== undefined) memory.keep(principal.user, transaction, response);
+    if (response !== undefined) memory.keep(holder.user, transaction, response);
   }
+}
+
+function holderOf({ principal, signer, lookedUp }: ClientRequest): AllocationHolder {
+  const { username, user } = principal;
+  return { username, user, key: signer.key, lookedUp };
 }
 
 /** Attributes that no client of RFC 5389 and RFC 5766 sends. */

@@ -1,4 +1,5 @@
 import { type AddressFamily, familyOf, sameAddress, type TransportAddress } from '../address.js';
+import type { User } from '../auth/principal.js';
 import type { TurnPrincipal } from '../auth/turn-principal.js';
 import type { Timed } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
@@ -96,16 +97,26 @@ export interface TrafficSums {
   bytesToClient: number;
 }
 
-/** An allocation (RFC 8656 section 5): what one 5-tuple has at this server. */
-export class Allocation {
-  readonly origin: Origin;
-  readonly tupleKey: string;
+/** Whom an allocation is for, and how that was proved. */
+export interface AllocationHolder {
   /** The whole USERNAME: every later request must have it (RFC 8656 section 5). */
   readonly username: string;
   /** The user without an expiry, who has a quota. */
   readonly user: string;
   /** The key that proved its Allocate. */
   readonly key: Uint8Array;
+  /** The user, if it was looked up outside of this process: it proves later requests. */
+  readonly lookedUp: User<TurnPrincipal> | undefined;
+}
+
+/** An allocation (RFC 8656 section 5): what one 5-tuple has at this server. */
+export class Allocation implements AllocationHolder {
+  readonly origin: Origin;
+  readonly tupleKey: string;
+  readonly username: string;
+  readonly user: string;
+  readonly key: Uint8Array;
+  readonly lookedUp: User<TurnPrincipal> | undefined;
   /** Monotonic ms of its creation. */
   readonly since: number;
   readonly tellsIcmpErrors: boolean;
@@ -125,16 +136,16 @@ export class Allocation {
   constructor(options: {
     readonly origin: Origin;
     readonly tupleKey: string;
-    readonly principal: TurnPrincipal;
-    readonly key: Uint8Array;
+    readonly holder: AllocationHolder;
     readonly since: number;
     readonly tellsIcmpErrors: boolean;
   }) {
     this.origin = options.origin;
     this.tupleKey = options.tupleKey;
-    this.username = options.principal.username;
-    this.user = options.principal.user;
-    this.key = options.key;
+    this.username = options.holder.username;
+    this.user = options.holder.user;
+    this.key = options.holder.key;
+    this.lookedUp = options.holder.lookedUp;
     this.since = options.since;
     this.tellsIcmpErrors = options.tellsIcmpErrors;
   }

@@ -3,6 +3,7 @@ import { formatAddress, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import { LineBudgets } from '../logging/line-budgets.js';
 import type { ChallengeReason, ClientDrop, ServerLog } from '../stun-server/server-context.js';
+import type { LookupFailure, LookupLog } from '../stun-server/user-lookups.js';
 import type { EndedAllocation } from './allocation-events.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
 
@@ -12,8 +13,12 @@ const ALLOCATION_LINES_PER_SECOND = 20;
 /** Maximum lines per second of each kind of refusals and drops; omitted ones are counted. */
 export const TURN_REFUSAL_LINES_PER_SECOND = 200;
 
+/** Maximum lines per second about calls of `authenticate` that fail; omitted ones are counted. */
+const AUTHENTICATE_LINES_PER_SECOND = 1;
+
 /** Kinds of lines that traffic causes. */
 const KINDS = {
+  'authenticate-failed': { level: 'warn', perSecond: AUTHENTICATE_LINES_PER_SECOND },
   'allocation-ended': { level: 'info', perSecond: ALLOCATION_LINES_PER_SECOND },
   refused: { level: 'debug', perSecond: TURN_REFUSAL_LINES_PER_SECOND },
   'not-authenticated': { level: 'debug', perSecond: TURN_REFUSAL_LINES_PER_SECOND },
@@ -21,10 +26,11 @@ const KINDS = {
 } as const;
 
 /**
- * Logs allocations and requests: at level info the end of each allocation, at level debug each
- * refusal and drop. Each kind is limited in rate, and omitted lines are counted.
+ * Logs allocations and requests: at level warn each failed look-up of a user, at level info the
+ * end of each allocation, at level debug each refusal and drop. Each kind is limited in rate, and
+ * omitted lines are counted.
  */
-export class TurnLog implements ServerLog {
+export class TurnLog implements ServerLog, LookupLog {
   readonly #logger: Logger;
   readonly #budgets: LineBudgets<keyof typeof KINDS>;
 
@@ -89,6 +95,17 @@ export class TurnLog implements ServerLog {
     this.#logger.debug(
       { event: 'dropped', reason, client: formatAddress(client) },
       `a message of a client is dropped: ${reason.replaceAll('-', ' ')}`,
+    );
+  }
+
+  /** Logs that `authenticate` gave no valid answer. @param error - what it threw */
+  lookupFailed(reason: LookupFailure, error?: unknown): void {
+    if (!this.#budgets.take('authenticate-failed')) return;
+    this.#logger.warn(
+      { event: 'authenticate-failed', reason, err: error },
+      reason === 'failed'
+        ? '`authenticate` has failed: its requests get no answer, and clients send them again'
+        : '`authenticate` takes too long: its requests get no answer, and clients send them again',
     );
   }
 

@@ -10,8 +10,9 @@ import { Authenticator } from '../stun-server/authenticator.js';
 import { knownAttributes, type MethodTable } from '../stun-server/method-table.js';
 import { tupleKey } from '../stun-server/origin.js';
 import type { Received, SignsOfLife, Usage } from '../stun-server/usage.js';
+import type { UserLookups } from '../stun-server/user-lookups.js';
 import { Allocate } from './allocate.js';
-import type { Allocation } from './allocation.js';
+import type { Allocation, AllocationHolder } from './allocation.js';
 import { AllocationEnds } from './allocation-ends.js';
 import { AllocationTable } from './allocation-table.js';
 import { AlternateServers } from './alternate-servers.js';
@@ -42,6 +43,7 @@ export class Turn implements Usage, SignsOfLife {
   readonly knownAttributes: ReadonlySet<number>;
   readonly #context: TurnContext;
   readonly #authenticator: Authenticator<TurnPrincipal>;
+  readonly #lookups: UserLookups<TurnPrincipal> | undefined;
   readonly #ends: AllocationEnds;
   readonly #timers: TurnTimers;
   readonly #indications: DataIndications;
@@ -54,7 +56,10 @@ export class Turn implements Usage, SignsOfLife {
     const context = contextOf(options);
     const permissions = new Permissions(context);
     this.#context = context;
-    this.#authenticator = new Authenticator(options.server, options);
+    this.#authenticator = new Authenticator(options.server, options, (request) =>
+      this.#handle(request),
+    );
+    this.#lookups = options.lookups;
     this.#ends = new AllocationEnds(context);
     this.#timers = new TurnTimers(context, this.#ends);
     this.#indications = new DataIndications(context, options.plane);
@@ -118,8 +123,16 @@ export class Turn implements Usage, SignsOfLife {
   /** Handles a client's request. Never throws for anything in it. */
   receive(received: Received): void {
     if (this.#redirects(received)) return;
-    const request = this.#authenticator.authenticate(received);
-    if (request === undefined) return;
+    const { message, origin } = received;
+    // A new allocation needs the user as it is now; one that exists keeps whom it was made for.
+    const isNew = message.method === Method.Allocate;
+    const allocation = isNew ? undefined : this.#context.table.get(tupleKey(origin.tuple));
+    const request = this.#authenticator.authenticate(received, allocation?.lookedUp);
+    if (request !== undefined) this.#handle(request);
+  }
+
+  /** Handles an authenticated request. */
+  #handle(request: ClientRequest): void {
     const { memory, responses, stats, table } = this.#context;
     const kept = memory.find(transactionKey(request));
     if (kept !== undefined) {
@@ -199,6 +212,7 @@ export class Turn implements Usage, SignsOfLife {
    * @returns whether work is left; call again after other work has had its turn
    */
   tick(): boolean {
+    this.#lookups?.tick();
     return this.#timers.tick();
   }
 
@@ -235,14 +249,28 @@ export class Turn implements Usage, SignsOfLife {
    * Ends the allocations of credentials that are no longer accepted, those that are being made
    * included: of removed users, changed passwords and removed secrets.
    * @param accepts - is given the whole username and the key that proved its Allocate
-   *   (`TurnVerifier.accepts`)
+   *   (`TurnVerifier.accepts`). Users that were looked up are not asked about: `endUser`
    */
   endUsers(accepts: (username: string, key: Uint8Array) => boolean): void {
-    this.#allocate.endUsers(accepts);
-    for (const allocation of this.#context.table.all()) {
-      const { username, key } = allocation;
-      if (!accepts(username, key)) this.#ends.end(allocation, 'user-removed');
-    }
+    this.#endWhose(({ username, key, lookedUp }) => !lookedUp && !accepts(username, key));
+  }
+
+  /**
+   * Ends the allocations of a user, those that are being made included. No result of a look-up that
+   * was begun before counts for the user.
+   * @param user - the username, or the name that quotas count
+   * @returns the number of allocations that existed
+   */
+  endUser(user: string): number {
+    this.#lookups?.forget(user);
+    return this.#endWhose((holder) => holder.username === user || holder.user === user);
+  }
+
+  #endWhose(isEnded: (holder: AllocationHolder) => boolean): number {
+    this.#allocate.endWhose(isEnded);
+    const ended = this.#context.table.all().filter(isEnded);
+    for (const allocation of ended) this.#ends.end(allocation, 'user-removed');
+    return ended.length;
   }
 
   /**
@@ -251,6 +279,7 @@ export class Turn implements Usage, SignsOfLife {
    * @yields the number of remaining allocations
    */
   *closeAll(): Generator<number> {
+    this.#lookups?.close();
     this.#allocate.stop();
     const { table } = this.#context;
     for (const [index, allocation] of table.all().entries()) {

@@ -6,10 +6,11 @@ import { ReplaceablePeerPolicy } from '../../src/turn-server/replaceable-peer-po
 
 const KEY = `0x${'ab'.repeat(16)}`;
 
-t.test('a server needs a user or a shared secret', async (t) => {
+t.test('a server needs a user, a shared secret or a look-up', async (t) => {
   const code = 'ERR_TURNPIKE_CONFIG';
   const none = { users: [], authSecrets: [] };
-  t.throws(() => new Credentials('r', none), { code, message: /`users` or `authSecrets`/ });
+  t.throws(() => new Credentials('r', none), { code, message: /`authSecrets` or `authenticate`/ });
+  t.equal(new Credentials('r', none, { hasLookups: true }).verifier.find('a'), undefined);
   t.ok(new Credentials('r', { ...none, users: ['a:b'] }).verifier.find('a'));
   t.ok(new Credentials('r', { ...none, authSecrets: ['s'] }).verifier.find('1893456000:a'));
 });
@@ -20,6 +21,10 @@ t.test('only a server that knows all names beforehand asks for USERHASH', async 
   t.equal(realmOf(['a:b'], []).usernameAnonymity, true);
   t.equal(realmOf(['a:b'], ['s']).usernameAnonymity, false);
   t.equal(realmOf([], ['s']).usernameAnonymity, false);
+  const texts = { users: [`a:${KEY}`], authSecrets: [] };
+  const { realm } = new Credentials('r', texts, { hasLookups: true }).verifier;
+  t.equal(realm.usernameAnonymity, false, 'nor one that looks users up');
+  t.strictSame(realm.passwordAlgorithms, ['sha256', 'md5']);
 });
 
 t.test('credentials are replaced together or not at all', async (t) => {

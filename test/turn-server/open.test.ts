@@ -10,7 +10,7 @@ const SOUND: TurnServerOptions = {
 
 t.test('options that cannot serve are refused before anything is bound', async (t) => {
   const table: [Partial<TurnServerOptions>, string, RegExp][] = [
-    [{ users: undefined }, 'ERR_TURNPIKE_CONFIG', /give `users` or `authSecrets`/],
+    [{ users: undefined }, 'ERR_TURNPIKE_CONFIG', /give `users`, `authSecrets` or `auth/],
     [{ users: 'alice' }, 'ERR_TURNPIKE_CONFIG', /`users`: expected NAME:PASSWORD/],
     [{ users: ['a:b', 'a:c'] }, 'ERR_TURNPIKE_SECRET', /`users\[1\]`.*`users\[0\]`/],
     [{ users: 'a:0x12' }, 'ERR_TURNPIKE_SECRET', /32 hex digits/],
@@ -25,6 +25,8 @@ t.test('options that cannot serve are refused before anything is bound', async (
     [{ userQuota: -1 }, 'ERR_TURNPIKE_CONFIG', /userQuota/],
     [{ allocationsMax: 0 }, 'ERR_TURNPIKE_CONFIG', /allocationsMax/],
     [{ nonceSecret: new Uint8Array(31) }, 'ERR_TURNPIKE_SECRET', /32 bytes/],
+    [{ authenticate: 'alice' as never }, 'ERR_TURNPIKE_CONFIG', /`authenticate`.*a function/],
+    [{ authenticateTimeoutMs: 99 }, 'ERR_TURNPIKE_CONFIG', /authenticateTimeoutMs.*100 to 40000/],
     [{ listen: '192.0.2.77:1' }, 'ERR_TURNPIKE_BIND', /192\.0\.2\.77:1/],
   ];
   for (const [change, code, message] of table) {

@@ -1,3 +1,4 @@
+export { FakeHook } from './fake-hook.js';
 export { bindError, clientKey, FakeTurnPlane, peerKey } from './fake-turn-plane.js';
 export { type Answer, type Content, family, relayedOf, TurnClient } from './turn-client.js';
 export {
@@ -8,6 +9,8 @@ export {
   REALM,
   RELAY_V4,
   RELAY_V6,
+  STATIC_USER,
   TurnWorld,
   tupleOf,
+  type WorldOptions,
 } from './turn-world.js';

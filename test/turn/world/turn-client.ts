@@ -4,7 +4,12 @@ import {
   PasswordAlgorithmNumber,
   UDP_PROTOCOL,
 } from '../../../src/stun/attribute-types.js';
-import { type IntegrityKind, longTermKey, verifyIntegrity } from '../../../src/stun/integrity.js';
+import {
+  type IntegrityKind,
+  longTermKey,
+  userHash,
+  verifyIntegrity,
+} from '../../../src/stun/integrity.js';
 import type { StunMessage } from '../../../src/stun/message.js';
 import { Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
@@ -20,6 +25,13 @@ export interface RequestOptions {
   /** Default: a new one. */
   readonly transactionId?: Uint8Array;
   readonly fingerprint?: boolean;
+  /** Default: a fresh one. */
+  readonly nonce?: string;
+  readonly realm?: string;
+  /** Default: the password that every user has. */
+  readonly password?: string;
+  /** Sends USERHASH in place of USERNAME. */
+  readonly isAnonymous?: boolean;
 }
 
 /** What a client sees of a success or an error. */
@@ -41,10 +53,10 @@ export class TurnClient {
 
   constructor(
     world: TurnWorld,
-    options: { port?: number; username?: string; worker?: number } = {},
+    options: { ip?: string; port?: number; username?: string; worker?: number } = {},
   ) {
     this.#world = world;
-    this.address = { address: '192.0.2.1', port: options.port ?? 5_000 };
+    this.address = { address: options.ip ?? '192.0.2.1', port: options.port ?? 5_000 };
     this.tuple = tupleOf(this.address);
     this.username = options.username ?? 'alice';
     this.worker = options.worker ?? 1;
@@ -64,15 +76,19 @@ export class TurnClient {
     const transactionId = options.transactionId ?? TurnClient.transactionId();
     const writer = new MessageWriter('request', method, transactionId);
     content(writer);
-    writer.text(AttributeType.Username, username).text(AttributeType.Realm, REALM.name);
-    writer.text(AttributeType.Nonce, this.#world.nonces.issue(this.address.address));
+    if (options.isAnonymous === true) {
+      writer.bytes(AttributeType.UserHash, userHash(username, REALM.name));
+    } else writer.text(AttributeType.Username, username);
+    writer.text(AttributeType.Realm, options.realm ?? REALM.name);
+    const { address } = this.address;
+    writer.text(AttributeType.Nonce, options.nonce ?? this.#world.nonces.issue(address));
     if (kind === 'sha256') {
       writer.passwordAlgorithms(
         REALM.passwordAlgorithms.map((each) => PasswordAlgorithmNumber[each]),
       );
       writer.passwordAlgorithm(PasswordAlgorithmNumber.sha256);
     }
-    writer.integrity(kind, this.#key(kind, username));
+    writer.integrity(kind, this.#key(kind, username, options.password));
     if (options.fingerprint === true) writer.fingerprint();
     await this.#world.receive(writer.finish(), this.tuple, this.worker);
     return this.#world.takeFor(this.address);
@@ -95,7 +111,11 @@ export class TurnClient {
       throw new Error(`${messages.length} messages instead of one response`);
     }
     const code = message.errorCode()?.code;
-    if (code !== 401 && !verifyIntegrity(message, kind, this.#key(kind, username))) {
+    const isChallenge = code === 401 || code === 438;
+    if (
+      !isChallenge &&
+      !verifyIntegrity(message, kind, this.#key(kind, username, options.password))
+    ) {
       throw new Error('the response has another integrity than the request');
     }
     return { messageClass: message.messageClass, code, message };
@@ -133,9 +153,9 @@ export class TurnClient {
     return this.ask(Method.ChannelBind, content, options);
   }
 
-  #key(kind: IntegrityKind, username: string): Uint8Array {
+  #key(kind: IntegrityKind, username: string, password = PASSWORD): Uint8Array {
     const algorithm = kind === 'sha256' ? 'sha256' : 'md5';
-    return longTermKey(algorithm, username, REALM.name, PASSWORD);
+    return longTermKey(algorithm, username, REALM.name, password);
   }
 }
 

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { TransportAddress } from '../../../src/address.js';
+import { type Authenticate, hookLookUp } from '../../../src/auth/authenticate-hook.js';
 import { NonceIssuer } from '../../../src/auth/nonce.js';
 import type { User, Verifier } from '../../../src/auth/principal.js';
 import { featuresOf, type Realm } from '../../../src/auth/realm.js';
+import { StaticUsers } from '../../../src/auth/static-users.js';
 import { StrangerBudgets } from '../../../src/auth/stranger-budgets.js';
 import type { TurnPrincipal } from '../../../src/auth/turn-principal.js';
+import { TurnVerifier } from '../../../src/auth/turn-verifier.js';
 import { listenerHandle, type TransportHandle } from '../../../src/native/transport-handle.js';
 import type { OutgoingDatagram } from '../../../src/native/types.js';
 import type { PasswordAlgorithm } from '../../../src/stun/attribute-types.js';
@@ -15,6 +18,7 @@ import { BindingUsage } from '../../../src/stun-server/binding-usage.js';
 import { ProvenClients } from '../../../src/stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../../../src/stun-server/server-context.js';
 import { StunServer } from '../../../src/stun-server/stun-server.js';
+import { UserLookups } from '../../../src/stun-server/user-lookups.js';
 import { type PeerRules, Turn, TurnLog, type TurnOptions } from '../../../src/turn/index.js';
 import { TestClock } from '../../auth/test-clock.js';
 import { FakeTurnPlane } from './fake-turn-plane.js';
@@ -57,6 +61,15 @@ class AnyUser implements Verifier<TurnPrincipal> {
   }
 }
 
+/** The only user that a world with `authenticate` knows itself. */
+export const STATIC_USER = 'static';
+
+/** Options of a world besides those of `Turn`. */
+export interface WorldOptions extends Partial<TurnOptions> {
+  /** Looks up every user but `STATIC_USER`. Default: every username is known. */
+  readonly authenticate?: Authenticate;
+}
+
 /** A TURN server on a fake data plane, and the datagrams that it sends. */
 export class TurnWorld {
   readonly clock = new TestClock();
@@ -83,20 +96,31 @@ export class TurnWorld {
     return Uint8Array.from({ length: bytes }, (_, index) => digest[index % 32] as number);
   };
 
-  constructor(options: Partial<TurnOptions> = {}) {
+  /** Why calls of `authenticate` have failed, with what they threw. */
+  readonly lookupFailures: { readonly reason: string; readonly error: unknown }[] = [];
+  /** Internal errors in what is done later than a request. */
+  readonly faults: unknown[] = [];
+  readonly lookups: UserLookups<TurnPrincipal> | undefined;
+  readonly context: ServerContext;
+
+  constructor({ authenticate, ...options }: WorldOptions = {}) {
     const { clock, random } = this;
-    const context: ServerContext = {
+    this.lookups = authenticate && this.#lookupsOf(authenticate);
+    const context = {
       plane: this.plane,
       budgets: new StrangerBudgets({ perSecond: 1_000, burst: 1_000, clock, random }),
       proven: this.proven,
       stats: new ServerStats(),
       log: { dropped: () => {}, unauthenticated: () => {} },
     };
+    this.context = context;
     this.turn = new Turn({
       plane: this.plane,
       server: context,
       realm: REALM,
-      verifier: new AnyUser(),
+      verifier: authenticate === undefined ? new AnyUser() : onlyStaticUser(),
+      lookups: this.lookups,
+      contain: (action) => this.#contain(action),
       nonces: this.nonces,
       relayedAddresses: [RELAY_V4, RELAY_V6],
       ports: { min: 50_000, max: 50_999 },
@@ -109,6 +133,24 @@ export class TurnWorld {
     });
     const binding = new BindingUsage(context, this.turn);
     this.#server = new StunServer(context, binding, [binding, this.turn]);
+  }
+
+  #lookupsOf(authenticate: Authenticate): UserLookups<TurnPrincipal> {
+    return new UserLookups({
+      lookUp: hookLookUp(authenticate, REALM.name),
+      timeoutMs: 5_000,
+      clock: this.clock,
+      log: { lookupFailed: (reason, error) => void this.lookupFailures.push({ reason, error }) },
+      contain: (action) => this.#contain(action),
+    });
+  }
+
+  #contain(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.faults.push(error);
+    }
   }
 
   /** Lets the server receive one datagram, and waits until it has done all that it can. */
@@ -154,4 +196,10 @@ export class TurnWorld {
 /** The 5-tuple of a client at the server's first listener. */
 export function tupleOf(remote: TransportAddress): OutgoingDatagram['tuple'] {
   return { handle: listenerHandle('client', 0), remote };
+}
+
+function onlyStaticUser(): TurnVerifier {
+  const text = `${STATIC_USER}:${PASSWORD}`;
+  const sources = [StaticUsers.parse({ given: [{ source: 'test', text }] })];
+  return new TurnVerifier({ realm: REALM.name, sources, hasLookups: true });
 }
