@@ -1,7 +1,7 @@
 import type { Timed } from '../collections/timing-wheel.js';
 import type { HeldPort } from './relayed-addresses.js';
 
-/** Length of RESERVATION-TOKEN (RFC 8656 section 18.9). */
+/** Length of RESERVATION-TOKEN (RFC 8656 section 18.10). */
 export const RESERVATION_TOKEN_BYTES = 8;
 
 /** A port that is kept for the holder of a token (RFC 8656 section 7.2). */
