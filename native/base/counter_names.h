@@ -184,12 +184,16 @@ enum class Counter : uint8_t {
   kControlSendDropped,
   // Dropped datagrams: to be sent by a closed endpoint, or punted from one.
   kEndpointGone,
-  // datagrams: passed to the worker whose endpoint they leave by.
+  // datagrams: passed to the worker whose endpoint they leave by, or arrive at.
   kHandedOver,
   // Dropped datagrams: for an endpoint of another worker whose queue was full.
   kHandOverFull,
   // datagrams: data of an allocation held for the answer to a request, then counted again.
   kEarlyData,
+  // datagrams: from one relayed address of this data plane to another, without the kernel.
+  kDelivered,
+  // Dropped datagrams: to a port of one of its relayed addresses that no endpoint has.
+  kRelayedPortClosed,
   // operations: ICMP errors for datagrams of endpoints, reported as events.
   kIcmpErrors,
   // operations: such errors not reported: the budget was used up.
@@ -271,12 +275,14 @@ inline constexpr const char* kCounterNames[] = {
     "handed_over",
     "hand_over_full",
     "early_data",
+    "delivered",
+    "relayed_port_closed",
     "icmp_errors",
     "icmp_errors_over_budget",
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 74;
+inline constexpr size_t kCounterCount = 76;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

@@ -35,16 +35,24 @@ bool ReadMemory(const Napi::Object& options, const char* name, napi_typedarray_t
 }
 
 bool ReadAddresses(const Napi::Object& options, const char* name, size_t addresses_min,
-                   std::vector<TransportAddress>* addresses) {
+                   size_t addresses_max, std::vector<TransportAddress>* addresses) {
   const Napi::Value value = options.Get(name);
   if (!value.IsTypedArray()) return false;
   const Napi::Uint8Array bytes = value.As<Napi::Uint8Array>();
   const size_t count = bytes.ByteLength() / sizeof(TransportAddress);
-  if (count < addresses_min || count > kAddressesPerSideMax) return false;
+  if (count < addresses_min || count > addresses_max) return false;
   for (size_t i = 0; i < count; ++i) {
     addresses->push_back(Read<TransportAddress>(bytes.Data() + i * sizeof(TransportAddress)));
   }
   return true;
+}
+
+// Reads pairs of addresses: as bound, as advertised.
+bool ReadRelayedIps(const Napi::Object& options, std::vector<RelayedIp>* ips) {
+  std::vector<TransportAddress> both;
+  if (!ReadAddresses(options, "relayedIps", 0, 2 * kAddressesPerSideMax, &both)) return false;
+  for (size_t i = 0; i + 1 < both.size(); i += 2) ips->push_back({both[i].ip, both[i + 1].ip});
+  return both.size() % 2 == 0;
 }
 
 // Reads a list of CPU numbers, which may be empty.
@@ -100,8 +108,9 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
   const Napi::Object object = value.As<Napi::Object>();
   PlaneOptions& plane = options->plane;
   if (!ReadSizes(object, &plane) || !ReadXdp(object, options) ||
-      !ReadAddresses(object, "clientAddresses", 1, &plane.client_addresses) ||
-      !ReadAddresses(object, "trunkAddresses", 0, &plane.trunk_addresses)) {
+      !ReadAddresses(object, "clientAddresses", 1, kAddressesPerSideMax, &plane.client_addresses) ||
+      !ReadAddresses(object, "trunkAddresses", 0, kAddressesPerSideMax, &plane.trunk_addresses) ||
+      !ReadRelayedIps(object, &plane.relayed_ips)) {
     return false;
   }
   Memory counters;

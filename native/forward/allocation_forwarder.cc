@@ -40,15 +40,16 @@ Status AllocationForwarder::Allocate() {
 }
 
 Verdict AllocationForwarder::ForwardSend(const SendIndication& send, Flow* flow, const Now& now,
-                                         FiveTuple* path) {
+                                         FiveTuple* path, Outgoing* out) {
   if (!IsLive(flow, now)) return Verdict::kSendNoAllocation;
   const FiveTuple peer{send.peer, IpAddress{}, flow->action.tuple.handle};
-  if (send.peer.port == 0 ||
-      (FindPermission(peer, now) == nullptr && !IsLive(flows_.Find(PeerKey(peer)), now))) {
-    return Verdict::kSendNoPermission;
-  }
+  if (send.peer.port == 0) return Verdict::kSendNoPermission;
+  const Flow* permission = FindPermission(peer, now);
+  if (permission == nullptr) permission = flows_.Find(PeerKey(peer));
+  if (!IsLive(permission, now)) return Verdict::kSendNoPermission;
   flow->traffic.Add(send.payload_bytes, now.monotonic_second);
   *path = peer;
+  *out = Outgoing{path, send.payload, send.payload_bytes, false, permission->action.relayed_number};
   return Verdict::kClientToPeer;
 }
 

@@ -97,7 +97,8 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
   flow->traffic.Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
   if (flow->action.kind == FlowAction::Kind::kPeer) {
-    result->outgoing = Outgoing{&flow->action.tuple, payload, payload_bytes};
+    result->outgoing =
+        Outgoing{&flow->action.tuple, payload, payload_bytes, false, flow->action.relayed_number};
     return Verdict::kClientToPeer;
   }
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);

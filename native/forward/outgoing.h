@@ -14,6 +14,9 @@ struct Outgoing {
   uint32_t length;
   // Sends from the trunk socket instead of the worker's own source port.
   bool from_trunk_port = false;
+  // kClientToPeer: the number of the peer's IP address among the relayed addresses of this data
+  // plane, or 0.
+  uint8_t relayed_number = 0;
 };
 
 }  // namespace turnpike

@@ -78,9 +78,11 @@ StatusCode Controller::CheckAction(uint32_t worker, const FlowKey& key, FlowActi
       const bool as_data = action->channel == static_cast<uint16_t>(FlowChannel::kNone);
       const bool of_peer = key.channel == static_cast<uint16_t>(FlowChannel::kNone);
       if (!IsChannel(action->channel) && !(as_data && of_peer)) return StatusCode::kInvalid;
+      if (of_peer) action->relayed_number = RelayedNumberOf(key.tuple);
       return AddressFits(Side::kClient, action->tuple) ? StatusCode::kOk : StatusCode::kAddress;
     }
     case FlowAction::Kind::kPeer:
+      action->relayed_number = RelayedNumberOf(action->tuple);
       return AddressFits(Side::kRelayed, action->tuple) ? StatusCode::kOk : StatusCode::kAddress;
     case FlowAction::Kind::kAllocation: {
       const TransportHandle relayed = action->tuple.handle;
@@ -94,6 +96,10 @@ StatusCode Controller::CheckAction(uint32_t worker, const FlowKey& key, FlowActi
       break;
   }
   return StatusCode::kInvalid;
+}
+
+uint8_t Controller::RelayedNumberOf(const FiveTuple& peer) const {
+  return pool_.relayed_addresses().NumberOf(peer.remote.ip);
 }
 
 StatusCode Controller::RefreshClientFlow(uint32_t worker, const FlowKey& key,

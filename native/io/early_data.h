@@ -39,8 +39,8 @@ class EarlyData {
   bool idle() const { return clients_end_ == 0; }
   // Whether nothing is held.
   bool empty() const { return held_count_ == 0; }
-  // Whether something of peers is held.
-  bool holds_of_peers() const { return held_of_peers_ > 0; }
+  // Whether something of peers is held that Serve may give away now.
+  bool holds_of_peers() const { return held_of_peers_ > 0 && !serving_; }
 
   // Notes that a request of a client for a permission or a channel was handed up.
   void Await(const FiveTuple& client, const Relayed& relayed, uint64_t now_ns);
@@ -63,11 +63,13 @@ class EarlyData {
   // if one still meets no entry. What remains is dropped and counted once the requests before it
   // are answered, or its time is over. A peer's datagram waits for the answer, so that its client
   // learns of the permission first, unless it came through `newer`: the endpoint of a datagram that
-  // is about to be forwarded. `forward` does not call Hold.
+  // is about to be forwarded. `forward` may call Hold for what arrives at another allocation of the
+  // plane, when nothing waits to be sent; it does not call Serve.
   template <typename Forward>
   void Serve(uint64_t now_ns, CounterRow& counters, Forward&& forward,
              TransportHandle newer = TransportHandle()) {
     changed_ = false;
+    serving_ = true;
     Sift([&](const Held& held) {
       const bool answered = IsAnswered(held);
       const bool over = now_ns >= held.until_ns;
@@ -77,6 +79,7 @@ class EarlyData {
       if (answered || over) counters.Add(held.verdict);
       return answered || over;
     });
+    serving_ = false;
   }
 
  private:
@@ -144,6 +147,7 @@ class EarlyData {
   uint32_t held_count_ = 0;
   uint32_t held_of_peers_ = 0;
   bool changed_ = false;
+  bool serving_ = false;
   // Slots that have been used; those before it that are free now are in `free_slots_`.
   uint32_t slots_used_ = 0;
   uint32_t free_count_ = 0;

@@ -22,6 +22,7 @@
 #include "io/receive_coalescer.h"
 #include "io/report_ring.h"
 #include "io/send_batch.h"
+#include "table/relayed_addresses.h"
 
 namespace turnpike {
 
@@ -64,8 +65,9 @@ struct WorkerOptions {
   TrunkTraffic* traffic;
   LegTraffic* session_traffic;
   Notifier* notifier;
-  // Outlives the worker.
+  // Both outlive the worker.
   const RelayHosts* relay_hosts;
+  RelayedAddresses* relayed_addresses;
 };
 
 // Header of a control datagram in a worker's send queue; its bytes follow. The datagram is sent
@@ -74,6 +76,19 @@ struct WorkerOptions {
 struct ControlDatagram {
   std::array<uint64_t, kWorkersMax> barrier;
   FiveTuple path;
+};
+
+// What a worker does with a datagram that another one has handed over: sends it by the endpoint of
+// its path; delivers it from that endpoint to the peer, which is a relayed address of the plane; or
+// handles it as received by that endpoint from the peer.
+enum class HandOver : uint8_t { kSend, kDeliver, kArrive };
+
+// Header of a datagram that was handed over; its bytes follow.
+struct HandedOver {
+  FiveTuple path;
+  HandOver kind;
+  // kDeliver: as in Outgoing.
+  uint8_t relayed_number;
 };
 
 class Worker {
@@ -103,8 +118,8 @@ class Worker {
   void WakeIfAsleep();
   void Stop();
 
-  // Another worker, with index `worker`: queues datagrams to be sent by an endpoint of this worker,
-  // each after its 5-tuple, then notes that there are some.
+  // Another worker, with index `worker`: queues datagrams for endpoints of this worker, each after
+  // its header, then notes that there are some.
   ByteRing& handed_over_by(uint8_t worker) { return handed_over_[worker]; }
   void NoteHandedOverBy(uint8_t worker) {
     // Sequentially consistent: pairs with the check that this worker makes before it sleeps.
@@ -145,6 +160,8 @@ class Worker {
     return endpoint != nullptr && endpoint->handle == handle ? endpoint : nullptr;
   }
   void OpenEndpoint(const Command& command);
+  // Adds a relayed endpoint to the plane's relayed addresses, if its IP address is one of them.
+  void Publish(Endpoint& endpoint);
   void CloseEndpoint(const Command& command);
   // Reports ICMP errors for datagrams of an endpoint, and ends the endpoint if its socket has
   // failed.
@@ -159,12 +176,12 @@ class Worker {
   ReceiveBatch::Result ReceiveAfterError(Endpoint& endpoint);
   // Handles a datagram whose endpoint is not this worker's: passes it to the owner, or counts it if
   // the endpoint is closed.
-  void PassOn(const Outgoing& outgoing);
+  void PassOn(HandOver kind, const Outgoing& outgoing);
   void WakeHandedOver();
   Progress SendHandedOver();
   Progress SendHandedOverBy(uint8_t worker);
-  // Queues a datagram that another worker handed over.
-  void SendRecord(const ByteRing::Record& record);
+  // Queues or delivers a datagram that another worker handed over.
+  void TakeOver(const ByteRing::Record& record, const Now& now);
   void NotifyIfDue();
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
@@ -184,6 +201,14 @@ class Worker {
   void QueueFromClient(Verdict verdict, const ClientResult& result, const Now& now);
   // Forwards a Send indication with its allocation's flow, or null. Counts it only if it leaves.
   Verdict ForwardSend(const SendIndication& send, Flow* flow, const Now& now);
+  // Queues a datagram to a peer, or delivers it if the peer is a relayed address of the plane.
+  void QueueToPeer(const Outgoing& outgoing, const Now& now);
+  // Delivers a datagram from the endpoint of its path to the peer's, a relayed address of the
+  // plane. The peer's address may be the advertised one; the datagram comes from the advertised
+  // one.
+  void Deliver(const Outgoing& outgoing, const Now& now);
+  // Handles a datagram that the endpoint of its path, one of this worker, gets from its peer.
+  void Arrive(const Outgoing& arriving, const Now& now);
   void ForwardRelayedChunk(uint32_t count, const Now& now);
   // Queues a peer's datagram for its client.
   void QueueToClient(const Packet& packet, const Flow& flow);

@@ -48,6 +48,7 @@ void Worker::OpenEndpoint(const Command& command) {
     auto endpoint =
         std::make_unique<Endpoint>(handle, SideOf(command.endpoint_kind), std::move(socket));
     if (Watch(*endpoint)) {
+      if (endpoint->side == Side::kRelayed) Publish(*endpoint);
       endpoints_[handle.id()] = std::move(endpoint);
     } else {
       status = Status::System("cannot watch a socket", errno);
@@ -57,6 +58,15 @@ void Worker::OpenEndpoint(const Command& command) {
   report.error_number = static_cast<uint32_t>(status.error_number);
   reports_.PushAnswer(report);
   punted_ = true;
+}
+
+void Worker::Publish(Endpoint& endpoint) {
+  RelayedAddresses& addresses = *options_.relayed_addresses;
+  const TransportAddress bound = endpoint.socket.address();
+  endpoint.relayed_number = addresses.NumberOfBound(bound.ip);
+  if (endpoint.relayed_number == RelayedAddresses::kNone) return;
+  endpoint.relayed_address = {addresses.Advertised(endpoint.relayed_number), bound.port};
+  addresses.Add(endpoint.relayed_number, bound.port, endpoint.handle);
 }
 
 void Worker::CloseEndpoint(const Command& command) {
@@ -147,6 +157,10 @@ void Worker::ReportEnded() {
 void Worker::Forget(Endpoint& endpoint) {
   counters_.Add(Counter::kReceiveDropped, endpoint.socket.TakeDrops());
   if (!early_.idle()) early_.Forget(endpoint.handle, counters_);
+  if (endpoint.relayed_number != RelayedAddresses::kNone) {
+    options_.relayed_addresses->Remove(endpoint.relayed_number, endpoint.relayed_address.port,
+                                       endpoint.handle);
+  }
   if (endpoint.ended_with == 0) Unwatch(endpoint);
   endpoints_[endpoint.handle.id()].reset();
 }
@@ -164,22 +178,23 @@ ReceiveBatch::Result Worker::ReceiveAfterError(Endpoint& endpoint) {
   return result;
 }
 
-void Worker::PassOn(const Outgoing& outgoing) {
+void Worker::PassOn(HandOver kind, const Outgoing& outgoing) {
   const TransportHandle handle = outgoing.path->handle;
   const uint8_t owner = handle.worker();
   if (owner == options_.index || owner >= options_.workers) {
     counters_.Add(Counter::kEndpointGone);
     return;
   }
-  const uint32_t length = static_cast<uint32_t>(sizeof(FiveTuple)) + outgoing.length;
+  const HandedOver header{*outgoing.path, kind, outgoing.relayed_number};
+  const uint32_t length = static_cast<uint32_t>(sizeof(header)) + outgoing.length;
   ByteRing& ring = (*workers_)[owner]->handed_over_by(options_.index);
   uint8_t* const record = ring.Reserve(length);
   if (record == nullptr) {
     counters_.Add(Counter::kHandOverFull);
     return;
   }
-  std::memcpy(record, outgoing.path, sizeof(FiveTuple));
-  std::memcpy(record + sizeof(FiveTuple), outgoing.data, outgoing.length);
+  std::memcpy(record, &header, sizeof(header));
+  std::memcpy(record + sizeof(header), outgoing.data, outgoing.length);
   ring.Commit();
   counters_.Add(Counter::kHandedOver);
   handed_over_to_ |= 1u << owner;
@@ -199,6 +214,7 @@ Worker::Progress Worker::SendHandedOver() {
     const auto worker = static_cast<uint8_t>(std::countr_zero(workers));
     if (SendHandedOverBy(worker) == Progress::kMore) left |= 1u << worker;
   }
+  WakeHandedOver();
   if (left == 0) return Progress::kDone;
   handed_over_by_.fetch_or(left, std::memory_order_relaxed);
   return Progress::kMore;
@@ -206,6 +222,7 @@ Worker::Progress Worker::SendHandedOver() {
 
 Worker::Progress Worker::SendHandedOverBy(uint8_t worker) {
   ByteRing& ring = handed_over_[worker];
+  const Now now = ReadClock();
   for (uint32_t sent = 0; sent < kHandedOverPerTurn; sent += kHandedOverAtOnce) {
     for (uint32_t i = 0; i < kHandedOverAtOnce; ++i) {
       const ByteRing::Record record = ring.Peek();
@@ -214,7 +231,7 @@ Worker::Progress Worker::SendHandedOverBy(uint8_t worker) {
         ring.Pop();
         return Progress::kDone;
       }
-      SendRecord(record);
+      TakeOver(record, now);
       ring.Skip();
     }
     FlushSends();
@@ -223,13 +240,26 @@ Worker::Progress Worker::SendHandedOverBy(uint8_t worker) {
   return Progress::kMore;
 }
 
-void Worker::SendRecord(const ByteRing::Record& record) {
-  const auto* path = reinterpret_cast<const FiveTuple*>(record.data);
-  if (Endpoint* const endpoint = EndpointOf(path->handle)) {
-    Queue(endpoint->sends, Outgoing{path, record.data + sizeof(FiveTuple),
-                                    record.length - static_cast<uint32_t>(sizeof(FiveTuple))});
-  } else {
+void Worker::TakeOver(const ByteRing::Record& record, const Now& now) {
+  const auto* header = reinterpret_cast<const HandedOver*>(record.data);
+  const Outgoing outgoing{&header->path, record.data + sizeof(*header),
+                          record.length - static_cast<uint32_t>(sizeof(*header)), false,
+                          header->relayed_number};
+  Endpoint* const endpoint = EndpointOf(header->path.handle);
+  if (endpoint == nullptr) {
     counters_.Add(Counter::kEndpointGone);
+    return;
+  }
+  switch (header->kind) {
+    case HandOver::kSend:
+      Queue(endpoint->sends, outgoing);
+      break;
+    case HandOver::kDeliver:
+      Deliver(outgoing, now);
+      break;
+    case HandOver::kArrive:
+      Arrive(outgoing, now);
+      break;
   }
 }
 

@@ -104,25 +104,30 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
 void Worker::QueueFromClient(Verdict verdict, const ClientResult& result, const Now& now) {
   counters_.Add(verdict);
   if (verdict == Verdict::kClientToTrunk) QueueRecord(result.record, now);
-  if (verdict == Verdict::kClientToClient || verdict == Verdict::kClientToPeer) {
-    QueueData(result.outgoing);
-  }
+  if (verdict == Verdict::kClientToClient) QueueData(result.outgoing);
+  if (verdict == Verdict::kClientToPeer) QueueToPeer(result.outgoing, now);
 }
 
 Verdict Worker::ForwardSend(const SendIndication& send, Flow* flow, const Now& now) {
   if (sends_.full()) sends_.Flush(counters_);
-  FiveTuple* const path = sends_.NextPath();
-  const Verdict verdict = allocation_forwarder_.ForwardSend(send, flow, now, path);
+  Outgoing out;
+  const Verdict verdict =
+      allocation_forwarder_.ForwardSend(send, flow, now, sends_.NextPath(), &out);
   if (verdict != Verdict::kClientToPeer) return verdict;
   counters_.Add(verdict);
-  const Outgoing out{path, send.payload, send.payload_bytes};
-  Endpoint* const relayed = send.dont_fragment ? EndpointOf(path->handle) : nullptr;
+  const bool unfragmented = send.dont_fragment && out.relayed_number == RelayedAddresses::kNone;
+  Endpoint* const relayed = unfragmented ? EndpointOf(out.path->handle) : nullptr;
   if (relayed == nullptr) {
-    QueueData(out);
+    QueueToPeer(out, now);
   } else {
     SendDataUnfragmented(*relayed, out);
   }
   return verdict;
+}
+
+void Worker::QueueToPeer(const Outgoing& outgoing, const Now& now) {
+  if (outgoing.relayed_number != RelayedAddresses::kNone) return Deliver(outgoing, now);
+  QueueData(outgoing);
 }
 
 void Worker::ForwardRelayedChunk(uint32_t count, const Now& now) {
@@ -334,7 +339,7 @@ void Worker::Queue(SendSocket& through, const Outgoing& outgoing) {
 void Worker::QueueData(const Outgoing& outgoing) {
   Endpoint* const endpoint = EndpointOf(outgoing.path->handle);
   if (endpoint == nullptr) [[unlikely]] {
-    PassOn(outgoing);
+    PassOn(HandOver::kSend, outgoing);
     return;
   }
   Queue(endpoint->data_sends(outgoing.from_trunk_port), outgoing);

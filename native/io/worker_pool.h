@@ -15,6 +15,8 @@ namespace turnpike {
 struct PlaneOptions {
   std::vector<TransportAddress> client_addresses;
   std::vector<TransportAddress> trunk_addresses;
+  // IP addresses of relayed endpoints between which datagrams are delivered without the kernel.
+  std::vector<RelayedIp> relayed_ips;
   uint32_t workers = 1;
   uint32_t client_flows_max = 0;
   uint32_t sessions_max = 0;
@@ -57,6 +59,7 @@ class WorkerPool {
 
   // Written by the controlling thread, read by workers.
   RelayHosts& relay_hosts() { return relay_hosts_; }
+  const RelayedAddresses& relayed_addresses() const { return relayed_addresses_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   // The bound addresses of a side, with the actual ports.
   const std::vector<TransportAddress>& addresses(Side side) const {
@@ -74,6 +77,7 @@ class WorkerPool {
   Status StartThreads(const std::vector<uint32_t>& cpus);
 
   RelayHosts relay_hosts_;
+  RelayedAddresses relayed_addresses_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<TransportAddress> addresses_[2];
   std::vector<std::vector<uint16_t>> lane_ports_;

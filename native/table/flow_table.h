@@ -43,6 +43,9 @@ struct FlowAction {
   enum class Kind : uint8_t { kNone, kTrunk, kClient, kPeer, kAllocation };
 
   Kind kind = Kind::kNone;
+  // kPeer, and a permission or channel of a peer: the number of the peer's IP address if it is one
+  // of this data plane's relayed addresses (RelayedAddresses), else kNone.
+  uint8_t relayed_number = 0;
   // kClient: the client's channel, or FlowChannel::kNone for Data indications.
   uint16_t channel = 0;
   // A permission: the peer's ports that it holds for.

@@ -21,6 +21,8 @@ export interface NativeOptions {
   /** TRANSPORT_ADDRESS for each address. */
   readonly clientAddresses: Uint8Array;
   readonly trunkAddresses: Uint8Array;
+  /** Pairs of addresses of relayed endpoints: as bound, as advertised. */
+  readonly relayedIps: Uint8Array;
   readonly workers: number;
   readonly clientFlowsMax: number;
   readonly sessionsMax: number;

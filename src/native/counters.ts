@@ -259,7 +259,7 @@ export const IO_COUNTERS = {
   },
   handed_over: {
     unit: 'datagrams',
-    means: 'passed to the worker whose endpoint they leave by',
+    means: 'passed to the worker whose endpoint they leave by, or arrive at',
   },
   hand_over_full: {
     unit: 'datagrams',
@@ -269,6 +269,15 @@ export const IO_COUNTERS = {
   early_data: {
     unit: 'datagrams',
     means: 'data of an allocation held for the answer to a request, then counted again',
+  },
+  delivered: {
+    unit: 'datagrams',
+    means: 'from one relayed address of this data plane to another, without the kernel',
+  },
+  relayed_port_closed: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'to a port of one of its relayed addresses that no endpoint has',
   },
   icmp_errors: {
     unit: 'operations',

@@ -90,6 +90,12 @@ export class NativeDataPlane implements DataPlane {
       ...checked,
       clientAddresses: encodeAddresses(checked.clientAddresses),
       trunkAddresses: encodeAddresses(checked.trunkAddresses),
+      relayedIps: encodeAddresses(
+        checked.relayedAddresses.flatMap(({ address, advertised = address }) => [
+          { address, port: 0 },
+          { address: advertised, port: 0 },
+        ]),
+      ),
       counters: this.#counters.counters,
       traffic: this.#counters.traffic,
       legFlows: this.#legs.flows,

@@ -97,6 +97,12 @@ export const FORWARDING_SPECS = {
 export const DATA_PLANE_SPECS = {
   clientAddresses: { ...FORWARDING_SPECS.addresses, required: true },
   trunkAddresses: { ...FORWARDING_SPECS.addresses, itemsMin: 0 },
+  relayedAddresses: {
+    kind: 'options',
+    repeat: true,
+    itemsMax: addressesPerSideMax,
+    options: { address: { kind: 'ip', required: true }, advertised: { kind: 'ip' } },
+  },
   workers: FORWARDING_SPECS.workers,
   clientFlowsMax: {
     kind: 'integer',

@@ -78,12 +78,26 @@ export interface DataPlaneBatch {
   readonly events: readonly DataPlaneEvent[];
 }
 
+/** An IP address of relayed endpoints. */
+export interface RelayedIp {
+  /** The address that they are bound to. */
+  readonly address: string;
+  /** The address that clients and peers see; default `address`. */
+  readonly advertised?: string | undefined;
+}
+
 /** Options of `openDataPlane`. */
 export interface DataPlaneOptions {
   /** Addresses for peers, 1 to 16; port 0 selects a free one. */
   readonly clientAddresses: OneOrMore<AddressInput>;
   /** Addresses for other relays, at most 16; default none. */
   readonly trunkAddresses?: OneOrMore<AddressInput> | undefined;
+  /**
+   * IP addresses of endpoints of kind `relayed`, at most 16; default none. What one such endpoint
+   * sends to another one's address is delivered without the kernel, also to the address that a
+   * one-to-one NAT shows, and comes from `advertised`. A port without an endpoint gets nothing.
+   */
+  readonly relayedAddresses?: OneOrMore<RelayedIp> | undefined;
   /** Number of forwarding threads, 1 to 16; default one per CPU, up to 4. */
   readonly workers?: number | undefined;
   /** Maximum client flows of each worker; default 262,144. */

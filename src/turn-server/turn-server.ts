@@ -76,6 +76,7 @@ export class TurnServer {
     let receive: (batch: DataPlaneBatch) => void = () => {};
     const plane = openPlane({
       clientAddresses: plan.listen,
+      relayedAddresses: plan.relayAddresses,
       workers: plan.workers,
       clientFlowsMax: flowsOf(plan),
       sessionsMax: 1,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "forwarder_fixture.h"
+#include "table/relayed_addresses.h"
 #include "wire/channel_data.h"
 
 namespace turnpike {
@@ -75,6 +76,18 @@ TEST(AllocationForwarder, AChannelPermitsItsPeerAlone) {
   scene.Bind("192.0.2.1:32853");
   EXPECT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
   EXPECT_EQ(scene.FromPeer("192.0.2.1:32854", "x"), Verdict::kPeerNoPermission);
+}
+
+TEST(AllocationForwarder, ThePermissionOrChannelTellsWhetherThePeerIsARelayedAddress) {
+  for (const bool is_channel : {false, true}) {
+    Scene scene;
+    Flow& flow = is_channel ? scene.Bind("192.0.2.1:32853") : scene.Permit("192.0.2.1");
+    ASSERT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
+    EXPECT_EQ(scene.out.relayed_number, RelayedAddresses::kNone);
+    flow.action.relayed_number = 3;
+    ASSERT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
+    EXPECT_EQ(scene.out.relayed_number, 3);
+  }
 }
 
 TEST(AllocationForwarder, ExpiredEntriesForwardNothing) {

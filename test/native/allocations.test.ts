@@ -3,14 +3,10 @@ import { type AddressFamily, familyOf, type TransportAddress } from '../../src/a
 import type { Endpoint } from '../../src/native/endpoints.js';
 import type { Allocation, FiveTuple } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
-import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
-import { MessageWriter } from '../../src/stun/writer.js';
+import { dataOf, sendIndication } from './indications.js';
 import { Remote, TestPlane, until, V4, V6 } from './planes.js';
 
-const XOR_PEER_ADDRESS = 0x0012;
-const DATA = 0x0013;
-const DONT_FRAGMENT = 0x001a;
 const CHANNEL = 0x7abc;
 const SECONDS = 600;
 
@@ -53,23 +49,6 @@ function bind({ plane, relayed, peer, tuple, worker }: Scene): void {
   plane.plane.putClientFlow({ worker, tuple, channel: CHANNEL }, to, SECONDS);
   const flow = { relayed: handle, peer: peer.address };
   plane.plane.putPeerFlow(flow, { tuple, channel: CHANNEL }, SECONDS);
-}
-
-function sendIndication(peer: TransportAddress, payload: Uint8Array, isWhole = false): Uint8Array {
-  const writer = new MessageWriter('indication', Method.Send, new Uint8Array(12).fill(3));
-  writer.address(XOR_PEER_ADDRESS, peer);
-  if (isWhole) writer.bytes(DONT_FRAGMENT, new Uint8Array(0));
-  return writer.bytes(DATA, payload).finish();
-}
-
-/** Returns the content of a Data indication. */
-function dataOf(bytes: Uint8Array) {
-  const decoded = decodeMessage(bytes);
-  if (!decoded.ok) return decoded;
-  const { message } = decoded;
-  const { messageClass, method } = message;
-  const [peer, payload] = [message.address(XOR_PEER_ADDRESS), message.get(DATA)];
-  return { messageClass, method, peer, payload: Buffer.from(payload ?? []).toString() };
 }
 
 for (const family of [V4, V6]) {

@@ -116,11 +116,7 @@ struct ForwarderFixture {
     forwarder.PrefetchFlow(lookup);
     Flow* const flow = forwarder.FindFlow(lookup);
     if (lookup.is_send) {
-      const SendIndication& send = lookup.send;
-      const Verdict verdict = allocation_forwarder.ForwardSend(send, flow, now, &path);
-      if (verdict == Verdict::kClientToPeer)
-        *out = Outgoing{&path, send.payload, send.payload_bytes};
-      return verdict;
+      return allocation_forwarder.ForwardSend(lookup.send, flow, now, &path, out);
     }
     ClientResult result;
     const Verdict verdict = forwarder.ForwardClient(packet, flow, now, &result);

@@ -10,6 +10,7 @@ import { AttributeType, UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { until } from '../until.js';
 import { type Content, RELAY_PORTS, TurnSocket, type TurnUser, UdpSocket } from './turn-socket.js';
 
 const ALICE: TurnUser = { username: 'alice', password: 'secret' };
@@ -46,6 +47,22 @@ async function peerAt(t: Test, ip: string): Promise<UdpSocket> {
   t.teardown(() => peer.close());
   return peer;
 }
+
+t.test('two clients reach each other by addresses that only a NAT outside knows', async (t) => {
+  const server = await serverOf(t, { relayAddresses: '127.0.0.1/192.0.2.10' });
+  const clients = [await clientOf(t, server), await clientOf(t, server)] as const;
+  const [a, b] = clients;
+  const relayed = [await a.allocate(), await b.allocate()] as const;
+  for (const { address } of relayed) t.equal(address, '192.0.2.10');
+  t.equal(await a.permit(relayed[1]), undefined);
+  t.equal(await b.permit(relayed[0]), undefined);
+  a.indicate('hello', relayed[1]);
+  t.strictSame(await b.indicated(), { peer: relayed[0], payload: 'hello' });
+  t.equal(await b.bind(0x4001, relayed[0]), undefined);
+  t.equal(await a.bind(0x4002, relayed[1]), undefined);
+  b.channelData(0x4001, 'back');
+  t.strictSame(await a.onChannel(), { channel: 0x4002, payload: 'back' });
+});
 
 for (const integrity of ['sha1', 'sha256'] as const) {
   t.test(`a client with ${integrity} has data carried both ways in every form`, async (t) => {
@@ -280,9 +297,25 @@ t.test('a draining server serves what is there, and waits for its end', async (t
   t.equal(server.allocations, 0);
 });
 
-t.test('nobody allocates through a relayed address of the server itself', async (t) => {
+t.test('no client reaches the server itself by a relay address', async (t) => {
   // The port for clients is in the range of relayed ports, which are permitted.
   const server = await serverOf(t, { listen: '127.0.0.1:0', relayPorts: '1024-65535' });
+  const [at = { address: '', port: 0 }] = server.listen;
+  const client = await clientOf(t, server);
+  await client.allocate();
+  t.equal(await client.bind(0x4000, at), undefined);
+  client.channelData(
+    0x4000,
+    Buffer.from(new MessageWriter('request', 1, randomBytes(12)).finish()),
+  );
+  await until(() => server.counters().relayed_port_closed === 1n);
+  t.equal(server.counters().relayed_tx_packets, 0n);
+});
+
+t.test('nobody allocates through a relayed address of the server itself', async (t) => {
+  // The address for clients is no relay address, and is permitted.
+  const allowPeers = ['127.0.0.0/8', '127.0.0.5'];
+  const server = await serverOf(t, { listen: '127.0.0.5:0', allowPeers });
   const [at = { address: '', port: 0 }] = server.listen;
   const outer = await clientOf(t, server);
   await outer.allocate();

@@ -1,0 +1,44 @@
+// The part of Worker that delivers what one allocation of the data plane sends to another.
+#include "io/worker.h"
+
+namespace turnpike {
+
+void Worker::Deliver(const Outgoing& outgoing, const Now& now) {
+  const Endpoint* const from = EndpointOf(outgoing.path->handle);
+  if (from == nullptr) return PassOn(HandOver::kDeliver, outgoing);
+  const TransportHandle to =
+      options_.relayed_addresses->At(outgoing.relayed_number, outgoing.path->remote.port);
+  if (to.transport() == Transport::kNone) {
+    counters_.Add(Counter::kRelayedPortClosed);
+    return;
+  }
+  counters_.Add(Counter::kDelivered);
+  const FiveTuple path{from->relayed_address, IpAddress{}, to};
+  const Outgoing arriving{&path, outgoing.data, outgoing.length};
+  if (EndpointOf(to) == nullptr) return PassOn(HandOver::kArrive, arriving);
+  Arrive(arriving, now);
+}
+
+void Worker::Arrive(const Outgoing& arriving, const Now& now) {
+  // Without headroom and tailroom, its bytes are only read.
+  const Packet packet{const_cast<uint8_t*>(arriving.data), arriving.length, arriving.path, false,
+                      false};
+  if (early_.holds_of_peers()) [[unlikely]]
+    ServeEarlyData(now, arriving.path->handle);
+  PeerLookup lookup{};
+  allocation_forwarder_.ClassifyPeer(packet, &lookup);
+  Flow* const flow = allocation_forwarder_.FindPeerFlow(lookup, now);
+  const Verdict verdict = allocation_forwarder_.ForwardPeer(packet, flow, now);
+  if (verdict == Verdict::kPeerToClient) {
+    counters_.Add(verdict);
+    return QueueToClient(packet, *flow);
+  }
+  if (!early_.idle()) {
+    // Early data that is being served may be queued from memory that this datagram would get.
+    CloseBundles();
+    FlushSends();
+  }
+  DropUnlessEarly(EarlyData::From::kPeer, packet, verdict, now);
+}
+
+}  // namespace turnpike
