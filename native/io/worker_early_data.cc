@@ -74,6 +74,7 @@ void Worker::ServeEarlyData(const Now& now, TransportHandle newer) {
   // Before another datagram is held in the same memory.
   CloseBundles();
   FlushSends();
+  WakeHandedOver();
 }
 
 bool Worker::ForwardEarly(EarlyData::From from, const Packet& packet, const Now& now) {

@@ -3,6 +3,8 @@ import type { TransportAddress } from '../../src/address.js';
 import type { Endpoint } from '../../src/native/endpoints.js';
 import type { FiveTuple } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
+import { Method } from '../../src/stun/methods.js';
+import { MessageWriter } from '../../src/stun/writer.js';
 import { dataOf, sendIndication } from './indications.js';
 import { Remote, TestPlane, until, V4 } from './planes.js';
 
@@ -102,6 +104,40 @@ for (const advertised of [undefined, ADVERTISED]) {
       t.match(plane.plane.peerFlowTraffic({ relayed, peer: a.shown }), { packets: 3 });
     });
   }
+}
+
+/** Time in ms after which a worker has dropped what it held for the answer to a request. */
+const HELD_MS = 500;
+
+for (const right of [0, 1]) {
+  t.test(`early data is held at both allocations: from worker 0 to ${right}`, async (t) => {
+    for (;;) {
+      const plane = await openPlane(t);
+      const [a, b] = [await openSide(t, plane, 0), await openSide(t, plane, right)];
+      const [handedUp, startedAt] = [plane.punted.length, performance.now()];
+      const request = new MessageWriter('request', Method.CreatePermission, new Uint8Array(12));
+      const bytes = request.finish();
+      for (const { client } of [a, b]) client.send(plane.clientAddress(), bytes);
+      await until(() => plane.punted.length === handedUp + 2);
+      a.client.send(plane.clientAddress(), sendIndication(b.shown, Buffer.from('early')));
+      const wentOn = (count: number) =>
+        plane.count('early_data') === count ||
+        plane.count('send_no_permission') + plane.count('peer_no_permission') > 0;
+      await until(() => wentOn(1));
+      permit(plane, a, b);
+      await until(() => wentOn(2));
+      permit(plane, b, a);
+      const answer = new MessageWriter('success', Method.CreatePermission, new Uint8Array(12));
+      const { worker, tuple } = b;
+      plane.plane.send([{ side: 'client', worker, tuple, data: answer.finish() }]);
+      await b.client.receive();
+      await until(() => b.client.waiting > 0 || performance.now() - startedAt > HELD_MS);
+      // A slow machine: it may have been dropped before the permission was there.
+      if (performance.now() - startedAt > 0.8 * HELD_MS) continue;
+      t.match(dataOf(await b.client.receive()), { peer: a.shown, payload: 'early' });
+      return;
+    }
+  });
 }
 
 t.test('a relayed address delivers only to a client that permits it', async (t) => {
