@@ -24,10 +24,12 @@ import { ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
 import { peerRoutes } from './http/connection-routes.js';
 import { operationsRoutes } from './http/health-routes.js';
+import { iceServersRoute } from './http/ice-servers-route.js';
 import { registrationRoutes } from './http/registration-routes.js';
 import { RelayRequestQueue } from './http/relay-request-queue.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous-sockets.js';
 import { createHttpServer, endRequest, tlsRenewal } from './http/server.js';
+import { IceServers } from './ice-servers.js';
 import { DirectoryMetrics } from './metrics.js';
 import {
   type CheckedDirectoryOptions,
@@ -121,8 +123,8 @@ export class Directory {
     const snapshots = new Snapshots(relays, reachability);
     const state = { clusterSecret, relays, snapshots, contests, metrics, clock };
     const relayMessages = new RelayMessageHandler({ ...state, reachability, logger });
-    const { localLoad } = relays;
-    const broker = new ConnectionBroker({ ...state, localLoad, random, logger });
+    const minting = { ...state, localLoad: relays.localLoad, random, logger };
+    const broker = new ConnectionBroker(minting);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
     const { connections, requestLimiter, socketsMax, tenantRequests, bounds } = shares;
     const app = await createHttpServer({ tls, logger, metrics, connections, requestLimiter });
@@ -136,6 +138,7 @@ export class Directory {
       scope.decorateRequest('tenant', '');
       scope.addHook('onRequest', requireApiKey({ ...common, keys, tenantRequests }));
       peerRoutes(scope, { broker, relays, snapshots, reachability, clock });
+      iceServersRoute(scope, new IceServers(minting));
       rendezvousRoute(scope, sockets, (request) => endRequest(requestLimiter, request));
     });
     const relayRequests = new RelayRequestQueue(clock);
@@ -145,8 +148,7 @@ export class Directory {
       registrationRoutes(scope, { ...state, ...guards, reachability, apply });
     });
     let opened: Directory | undefined;
-    const health = () => opened?.health() ?? healthOf([]);
-    operationsRoutes(app, { relays, health });
+    operationsRoutes(app, { relays, health: () => opened?.health() ?? healthOf([]) });
     metrics.observe({ ...state, reachability, rooms, sockets, relayRequests, unmade });
     await listenOn(app, listen);
     const sweep = setInterval(() => {

@@ -39,6 +39,7 @@ export class DirectoryMetrics {
     'turnpike_directory_selection_duration_seconds',
   );
   readonly connections = this.#registry.counter('turnpike_directory_connections_total');
+  readonly iceServers = this.#registry.counter('turnpike_directory_ice_servers_total');
   readonly relayRequestsRefused = this.#registry.counter(
     'turnpike_directory_relay_requests_refused_total',
   );

@@ -336,5 +336,11 @@ function sameRecord(a: RelayRecord, b: RelayRecord): boolean {
 
 /** Returns whether the change affects selection, which does not read packet rates. */
 function isOtherLoad(a: RelayLoad, b: RelayLoad): boolean {
-  return a.legs !== b.legs || a.legsMax !== b.legsMax || a.cpu !== b.cpu;
+  return (
+    a.legs !== b.legs ||
+    a.legsMax !== b.legsMax ||
+    a.cpu !== b.cpu ||
+    a.turn?.allocations !== b.turn?.allocations ||
+    a.turn?.allocationsMax !== b.turn?.allocationsMax
+  );
 }

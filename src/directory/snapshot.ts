@@ -11,7 +11,7 @@ export interface RegistryContents {
 export interface RelayState {
   readonly record: RelayRecord;
   /** As the newest beat reported it. */
-  readonly load: Pick<RelayLoad, 'legs' | 'legsMax' | 'cpu'>;
+  readonly load: Pick<RelayLoad, 'legs' | 'legsMax' | 'cpu' | 'turn'>;
   readonly draining: boolean;
   /** Whether every live relay knows it, so that it may be chosen. */
   readonly confirmed: boolean;

@@ -40,6 +40,12 @@ export const DIRECTORY_METRICS = {
     help: 'Requests for a connection, by tenant and result.',
     labels: { tenant: TENANTS, result: ['created', 'no-relay'] },
   },
+  turnpike_directory_ice_servers_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Requests for TURN servers and a credential, by tenant and result.',
+    labels: { tenant: TENANTS, result: ['created', 'no-relay'] },
+  },
   turnpike_directory_connections_unmade_total: {
     kind: 'counter',
     unit: 'count',

@@ -73,6 +73,12 @@ const RelayLoadShape = Type.Object({
   legsMax: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   cpu: Type.Number({ minimum: 0, maximum: 1 }),
   packetsPerSecond: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  turn: Type.Optional(
+    Type.Object({
+      allocations: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+      allocationsMax: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    }),
+  ),
 });
 
 const RegistryVersion = Type.String({ pattern: '^[\\w.-]{1,128}$' });

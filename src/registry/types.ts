@@ -28,6 +28,17 @@ export interface RelayLoad {
   /** Share of the host's processors in use, 0 to 1. */
   readonly cpu: number;
   readonly packetsPerSecond: number;
+  /**
+   * The standard TURN that it serves to tenants' users at its service addresses; absent from a
+   * relay that serves none.
+   */
+  readonly turn?: TurnLoad | undefined;
+}
+
+/** How busy a relay's TURN server is. */
+export interface TurnLoad {
+  readonly allocations: number;
+  readonly allocationsMax: number;
 }
 
 /** The registry, as a directory gives it to relays. */

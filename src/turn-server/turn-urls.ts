@@ -1,6 +1,8 @@
 import { familyOf, formatAddress, isWildcard, type TransportAddress } from '../address.js';
 import type { RelayedAddress } from '../turn/index.js';
 
+export { turnUrl } from '../stun/turn-url.js';
+
 /**
  * Returns the addresses at which clients reach a server. At a wildcard these are the advertised
  * relay addresses of its family; behind a one-to-one NAT it is the advertised address instead of
@@ -22,9 +24,4 @@ export function clientAddresses(
     return [outside(nat?.advertised ?? listen.address)];
   });
   return [...new Map(all.map((each) => [formatAddress(each), each])).values()];
-}
-
-/** Returns the URL of a TURN server over UDP (RFC 7065). */
-export function turnUrl(address: TransportAddress): string {
-  return `turn:${formatAddress(address)}?transport=udp`;
 }

@@ -13,6 +13,7 @@ import {
   peerLegs,
   SCORE_WEIGHTS,
 } from './score.js';
+import { lessLoadedOfTwo } from './two-choices.js';
 
 /** Number of best pairs, and of refused ones, in an explanation. */
 const EXPLAINED_PAIRS = 5;
@@ -75,10 +76,9 @@ export type Selection =
 /**
  * Selects a relay for each of two peers. The pair with the least latency over both legs and the
  * trunk wins, where load counts as latency. Of the pairs within the tolerance, two are drawn and
- * the less loaded one is taken (Mitzenmacher, "The power of two choices", 2001), so that stale
- * loads do not send a burst to one relay. Two different relays are preferred: one serves both peers
- * only if their latencies favour it by more than `SCORE_WEIGHTS.sharedMs`, or if no pair of two is
- * possible.
+ * the less loaded one is taken (`lessLoadedOfTwo`). Two different relays are preferred: one serves
+ * both peers only if their latencies favour it by more than `SCORE_WEIGHTS.sharedMs`, or if no pair
+ * of two is possible.
  *
  * The result depends on the input alone: no clock is read, and chance comes from `random`.
  *
@@ -99,7 +99,8 @@ export function selectRelays(input: SelectionInput): Selection {
       exceptionWeight === best?.exceptionWeight &&
       score.totalMs <= best.score.totalMs + SCORE_WEIGHTS.toleranceMs,
   );
-  const chosen = lessLoadedOfTwo(contenders, random);
+  const loadOf = ({ score }: Pair) => score.loadMs[0] + score.loadMs[1];
+  const chosen = lessLoadedOfTwo(contenders, loadOf, random);
   const explanation: SelectionExplanation = {
     snapshot: snapshot.number,
     excluded,
@@ -159,12 +160,4 @@ function regionKept(
 ): boolean {
   if (peers[index].region === undefined || chosen === undefined) return false;
   return !chosen.legs[index].exceptions.includes('otherRegion');
-}
-
-function lessLoadedOfTwo(pairs: readonly Pair[], random: () => number): Pair | undefined {
-  const draw = () => pairs[Math.floor(random() * pairs.length)];
-  const [one, other] = [draw(), draw()];
-  if (one === undefined || other === undefined) return undefined;
-  const load = (pair: Pair) => pair.score.loadMs[0] + pair.score.loadMs[1];
-  return load(other) < load(one) ? other : one;
 }
