@@ -5,9 +5,14 @@ import { SPECS } from '../options/shared-specs.js';
 import { opaqueString } from '../stun/integrity.js';
 import { tenantTurnKey } from './keys.js';
 import { parseTenantUsername, passwordFor } from './tenant-credentials.js';
+import { TenantSecrets } from './tenant-secrets.js';
+import type { CredentialSource, TurnCredential } from './turn-principal.js';
 
 /** Maximum characters of the user in a tenant's TURN credential. */
 export const TENANT_TURN_USER_CHARACTERS_MAX = 255;
+
+/** The subject of a tenant's TURN credential: `turn`, or `turn/` and the user. */
+const SUBJECT = /^turn(?:\/.+)?$/s;
 
 /** Input of a TURN credential. */
 export interface TurnCredentialInput {
@@ -62,4 +67,35 @@ export function mintTurnCredential(input: TurnCredentialInput): {
     throw new TurnpikeError('ERR_TURNPIKE_CREDENTIAL', message);
   }
   return { username, password: passwordFor(tenantTurnKey(tenantSecret), username) };
+}
+
+/**
+ * The users of all tenants of a cluster as users of standard TURN, by credentials that whoever has
+ * a tenant's secret mints (`mintTurnCredential`). Nothing is known of them beforehand. The password
+ * is computed from the tenant root, without a request to the directory (PROTOCOL.md section 2).
+ */
+export class TenantTurnUsers implements CredentialSource {
+  readonly usernames = undefined;
+  readonly #tenantSecrets: TenantSecrets;
+
+  /** @param root - tenant root, 32 bytes (PROTOCOL.md section 1) */
+  constructor(root: Uint8Array) {
+    this.#tenantSecrets = new TenantSecrets(root);
+  }
+
+  /**
+   * Looks a username up, as `CredentialSource.find`. The user whom quotas count is the username
+   * without its expiry.
+   * @returns undefined for another form, that of a leg's credential included
+   */
+  find(username: string): TurnCredential | undefined {
+    const parsed = parseTenantUsername(username);
+    if (parsed === undefined || !SUBJECT.test(parsed.subject)) return undefined;
+    const { tenant, subject, expiresAtSeconds } = parsed;
+    const password = () => passwordFor(tenantTurnKey(this.#tenantSecrets.peek(tenant)), username);
+    return {
+      principal: { username, user: `${tenant}/${subject}`, expiresAtSeconds },
+      secrets: [{ password }],
+    };
+  }
 }

@@ -2,8 +2,8 @@ import { type Metrics, WORK_SECONDS } from './metric.js';
 
 const COUNTER_NAMES = { bound: 'names of counters: data-plane.md' } as const;
 
-/** Metrics of a TURN server. */
-export const TURN_METRICS = {
+/** Metrics of allocations: of a TURN server, and of a relay that serves TURN. */
+export const ALLOCATION_METRICS = {
   turnpike_turn_allocations: {
     kind: 'gauge',
     unit: 'count',
@@ -63,6 +63,11 @@ export const TURN_METRICS = {
     unit: 'count',
     help: 'ICMP errors of peers that clients were told.',
   },
+} as const satisfies Metrics;
+
+/** Metrics of a TURN server. */
+export const TURN_METRICS = {
+  ...ALLOCATION_METRICS,
   turnpike_turn_batch_duration_seconds: {
     kind: 'histogram',
     unit: 'seconds',

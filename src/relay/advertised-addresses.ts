@@ -91,3 +91,14 @@ export function wildcardSources(
     return isWildcard(address) && ip !== undefined && own.has(ip) ? ip : undefined;
   });
 }
+
+/** Returns every address and port that trunk datagrams leave from, as others see them. */
+export function withLanes(
+  addresses: readonly TransportAddress[],
+  lanePorts: readonly (readonly number[])[],
+): TransportAddress[] {
+  return addresses.flatMap((address, index) => [
+    address,
+    ...(lanePorts[index] ?? []).map((port) => ({ address: address.address, port })),
+  ]);
+}

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import { type Incarnation, incarnation } from '../registry/incarnation.js';
+import type { LocalRelay } from '../trunk/local-relay.js';
 
 /** Dependencies of `LocalIncarnation`. */
 export interface LocalIncarnationOptions {
@@ -61,4 +62,19 @@ export class LocalIncarnation {
     this.#value = incarnation(value);
     this.#onChange();
   }
+}
+
+/** Returns what the trunk needs of this relay. */
+export function localRelay(
+  id: string,
+  { privateKey }: Pick<LocalRelay, 'privateKey'>,
+  own: LocalIncarnation,
+): LocalRelay {
+  return {
+    id,
+    privateKey,
+    get incarnation() {
+      return own.value;
+    },
+  };
 }

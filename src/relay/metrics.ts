@@ -3,12 +3,14 @@ import type { BoundWatch } from '../logging/bound-watch.js';
 import type { NameOf } from '../metrics/metric.js';
 import { MetricRegistry } from '../metrics/metric-registry.js';
 import { RELAY_METRICS } from '../metrics/relay-metrics.js';
+import { ALLOCATION_METRICS } from '../metrics/turn-metrics.js';
 import { counterRows } from '../native/counter-rows.js';
 import type { CounterUnit } from '../native/counters.js';
 import type { DataPlane } from '../native/types.js';
 import { XDP_FINDING_KINDS, type XdpFinding } from '../native/xdp-finding.js';
 import { REFUSALS } from '../overlay/refusals.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import { showAllocations } from '../turn-server/allocation-metrics.js';
 import type { RegistrationClient } from './registration-client.js';
 import type { RelayCore } from './relay-core.js';
 
@@ -28,15 +30,17 @@ const DROPS = {
 } as const satisfies Partial<Record<CounterUnit, NameOf<typeof RELAY_METRICS, 'counter'>>>;
 
 /**
- * What a relay measures, as `RELAY_METRICS` declares it. Labels are of bounded cardinality: never a
+ * What a relay measures, as `RELAY_METRICS` declares it and, where it serves TURN,
+ * `ALLOCATION_METRICS`. Labels are of bounded cardinality: never a
  * user, a tenant or an address.
  */
 export class RelayMetrics {
-  readonly #registry = new MetricRegistry(RELAY_METRICS, 'relay');
+  readonly #registry = new MetricRegistry({ ...RELAY_METRICS, ...ALLOCATION_METRICS }, 'relay');
   #registration: RegistrationClient | undefined;
 
   constructor(core: RelayCore, plane: DataPlane) {
     this.#showLegs(core);
+    if (core.turn !== undefined) showAllocations(this.#registry, core.turn);
     this.#showClients(core);
     this.#showDirectory();
     this.#showTrunk(core);

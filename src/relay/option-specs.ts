@@ -5,6 +5,7 @@ import { HOST_SPECS } from '../options/host.js';
 import type { Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import { OVERLAY_LIMITS } from '../overlay/overlay-limits.js';
+import { TURN_SPECS } from '../turn-server/option-specs.js';
 import type { RelayOptions } from './options.js';
 
 /** The settings of a relay without `relays`. Data only, as `options/shared-specs.ts`. */
@@ -79,5 +80,12 @@ export const RELAY_BASE_SPECS = {
     default: OVERLAY_LIMITS.legsMax,
     description: 'maximum number of legs at once',
   },
+  turn: {
+    kind: 'boolean',
+    default: false,
+    changes: 'at start',
+    description: "serve TURN to the users of the directory's tenants",
+  },
+  ...TURN_SPECS,
   ...HOST_SPECS,
 } as const satisfies Settings<Omit<RelayOptions, 'relays'>>;

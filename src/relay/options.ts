@@ -5,11 +5,12 @@ import type { Update } from '../options/update.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
+import type { TurnSettings } from '../turn-server/options.js';
 import type { ForwardingOptions } from './forwarding-options.js';
 import { RELAY_BASE_SPECS } from './option-specs.js';
 
 /** Options of `Relay.open`. */
-export interface RelayOptions extends ForwardingOptions, HostOptions {
+export interface RelayOptions extends ForwardingOptions, HostOptions, TurnSettings {
   /** The relay's id: `[a-z0-9][a-z0-9.-]{0,62}`, unique in the cluster. */
   readonly id: string;
   /** The region's name, of the same form. */
@@ -40,6 +41,11 @@ export interface RelayOptions extends ForwardingOptions, HostOptions {
   readonly relays?: readonly RelayRecord[] | undefined;
   /** Maximum legs, 1 to 8,388,608. Default 131,072. */
   readonly legsMax?: number | undefined;
+  /**
+   * Whether tenants' users are served standard TURN, by credentials of `mintTurnCredential`. It is
+   * served to users and by shared secrets wherever these are given. Default false.
+   */
+  readonly turn?: boolean | undefined;
   /** Responses to unauthenticated requests per source and second. Default 100. */
   readonly challengesPerSecond?: number | undefined;
   /** Responses to unauthenticated requests per source in a burst. Default 2,000. */

@@ -16,18 +16,18 @@ import { OverlayLog } from '../overlay/overlay-log.js';
 import type { RandomBytes } from '../random.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord } from '../registry/types.js';
-import { BindingUsage } from '../stun-server/binding-usage.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
-import { StunServer } from '../stun-server/stun-server.js';
-import type { Usage } from '../stun-server/usage.js';
-import { CLAIM_CHALLENGE_ATTRIBUTES, isClaimChallenge } from '../trunk/claim-challenge.js';
+import type { StunServer } from '../stun-server/stun-server.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
+import { type Turn, TurnLog } from '../turn/index.js';
+import { type TurnUsageSettings, turnUsage } from '../turn-server/turn-usage.js';
 import { ClaimChecker } from './claim-checker.js';
 import { ClaimResponder } from './claim-responder.js';
+import { clientServer } from './client-usages.js';
 import { ServiceAddressChecker } from './service-address-checker.js';
 
 /** Dependencies of `RelayCore`. */
@@ -57,6 +57,8 @@ export interface RelayCoreOptions {
   readonly onTrunk?: (remote: RemoteRelay, news: PathEvent) => void;
   /** Maximum length of trunk datagrams, bytes; default TRUNK_MTU_DEFAULT_BYTES. */
   readonly trunkMtuBytes?: number;
+  /** What standard TURN is made of, where it is served. */
+  readonly turn?: TurnUsageSettings | undefined;
   /** Called on an internal error in one message; processing continues. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -67,6 +69,8 @@ export interface RelayCoreOptions {
  */
 export class RelayCore {
   readonly overlay: Overlay;
+  /** Standard TURN; undefined where it is not served. */
+  readonly turn: Turn | undefined;
   /** State shared by the usages of the client port. */
   readonly server: ServerContext;
   /**
@@ -75,7 +79,7 @@ export class RelayCore {
   faults = 0;
   /** Number of relays in registries beyond the bound. */
   relaysLeftOut = 0;
-  /** Whether new legs are refused with 300 because the relay is to stop. */
+  /** Whether new legs are refused with 300, and new allocations, because the relay is to stop. */
   draining = false;
   /** Checks whether service addresses of other relays answer. */
   readonly serviceChecker: ServiceAddressChecker;
@@ -135,7 +139,7 @@ export class RelayCore {
       plane,
       trunk,
       isDraining: () => this.draining,
-      isHeldElsewhere: () => false,
+      isHeldElsewhere: (tupleKey) => this.turn?.holds(tupleKey) === true,
       tenantRoot: options.tenantRoot,
       server: this.server,
       issuer: nonceIssuer(options),
@@ -145,9 +149,25 @@ export class RelayCore {
       legsMax,
       sessionsMax: options.sessionsMax ?? 2 * legsMax,
     });
-    const binding = new BindingUsage(this.server, this.overlay);
-    const usages = [claimUsage(this.claimResponder), binding, this.overlay];
-    this.#stunServer = new StunServer(this.server, binding, usages);
+    this.turn = options.turn && this.#turnOf(options, options.turn);
+    const { overlay, turn, claimResponder: claims } = this;
+    this.#stunServer = clientServer(this.server, { overlay, turn, claims });
+  }
+
+  #turnOf(options: RelayCoreOptions, settings: TurnUsageSettings): Turn {
+    const { plane, tenantRoot, clock, random, logger } = options;
+    return turnUsage(settings, {
+      plane,
+      server: this.server,
+      // As the overlay's: a client of one relay is not challenged again at another for its nonce.
+      nonceSecret: tenantRoot,
+      isDraining: () => this.draining,
+      isHeldElsewhere: (tupleKey) => this.overlay.holds(tupleKey),
+      guarded: (action) => this.#guarded(action),
+      clock,
+      random,
+      log: new TurnLog(clock, logger),
+    });
   }
 
   /** The overlay's state. */
@@ -163,7 +183,10 @@ export class RelayCore {
       const reader = datagram.side === 'client' ? this.#stunServer : trunk;
       this.#guarded(() => reader.receive(datagram));
     }
-    for (const event of events) this.#guarded(() => trunk.event(event));
+    for (const event of events) {
+      this.#guarded(() => trunk.event(event));
+      this.#guarded(() => this.turn?.event(event));
+    }
     this.batchSeconds.observe((this.#clock.monotonic() - since) / 1_000);
   }
 
@@ -217,7 +240,7 @@ export class RelayCore {
     this.#guarded(() => {
       more = this.overlay.timers.tick();
     });
-    return more;
+    return this.#turnTick() || more;
   }
 
   /** Continues the work that `tick` left. Never throws. @returns as `tick` */
@@ -226,17 +249,16 @@ export class RelayCore {
     this.#guarded(() => {
       more = this.overlay.timers.goOn();
     });
+    return this.#turnTick() || more;
+  }
+
+  #turnTick(): boolean {
+    let more = false;
+    this.#guarded(() => {
+      more = this.turn?.tick() === true;
+    });
     return more;
   }
-}
-
-/** Takes other relays' challenges on the client port. */
-function claimUsage(responder: ClaimResponder): Usage {
-  return {
-    knownAttributes: CLAIM_CHALLENGE_ATTRIBUTES,
-    owns: isClaimChallenge,
-    receive: ({ message, origin }) => responder.receive('client', message, origin.tuple),
-  };
 }
 
 function strangerBudgets({

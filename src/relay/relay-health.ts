@@ -1,6 +1,7 @@
 import { type ForwardingFacts, forwardingReasons } from '../http/forwarding-health.js';
 import { type Health, type HealthReason, healthOf } from '../http/health.js';
 import type { RegistrationClient } from './registration-client.js';
+import type { ServedTurn } from './relay-turn.js';
 
 /** Maximum unreachable relays named in a reason; further ones are counted. */
 const NAMED_MAX = 8;
@@ -11,6 +12,8 @@ export interface RelayHealthFacts extends ForwardingFacts {
   readonly draining: boolean;
   /** Undefined without a directory. */
   readonly registration: Pick<RegistrationClient, 'state' | 'everRegistered' | 'away'> | undefined;
+  /** Undefined where TURN is not served. */
+  readonly turn?: Pick<ServedTurn, 'allocations' | 'allocationsLimit'> | undefined;
   readonly unreachable: readonly { readonly id: string; readonly reason: string }[];
 }
 
@@ -19,11 +22,15 @@ export interface RelayHealthFacts extends ForwardingFacts {
  * reported but affects neither: otherwise such an outage would take every relay out of service.
  */
 export function relayHealth(facts: RelayHealthFacts): Health {
-  const { closing, draining, registration, unreachable } = facts;
+  const { closing, draining, registration, unreachable, turn } = facts;
   const reasons = forwardingReasons(facts);
   if (closing) reasons.push(readiness('closing', 'the relay stops'));
   else if (draining) reasons.push(readiness('draining', 'the relay takes no new peers'));
   if (registration !== undefined && !closing) reasons.push(...registrationReasons(registration));
+  if (turn !== undefined && turn.allocations >= turn.allocationsLimit.allocationsMax) {
+    const detail = `TURN has all ${turn.allocationsLimit.allocationsMax} allocations`;
+    reasons.push({ code: 'turn-full', detail, stops: 'nothing' });
+  }
   const named = unreachable.slice(0, NAMED_MAX).map(({ id, reason }) => `${id} (${reason})`);
   if (named.length > 0) {
     const more = unreachable.length - named.length;

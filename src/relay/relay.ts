@@ -1,11 +1,10 @@
 import { EventEmitter } from 'node:events';
-import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import type { TransportAddress } from '../address.js';
 import { registrationKey, relayKeyPair } from '../auth/keys.js';
 import { type Clock, systemClock } from '../clock.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
-import { BoundAddresses } from '../http/forwarding-health.js';
+import type { BoundAddresses } from '../http/forwarding-health.js';
 import type { Health } from '../http/health.js';
 import { BoundWatch } from '../logging/bound-watch.js';
 import type { Counters } from '../native/counters.js';
@@ -18,11 +17,24 @@ import { type Effects, updateSettings } from '../options/update.js';
 import { pooledRandom } from '../random-pool.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RelayRecord } from '../registry/types.js';
-import type { LocalRelay } from '../trunk/local-relay.js';
-import { advertisedAddresses, checkAdvertised, wildcardSources } from './advertised-addresses.js';
+import type { TurnParts } from '../turn-server/turn-parts.js';
+import { turnUsageSettings } from '../turn-server/turn-parts.js';
+import {
+  notedIn,
+  type TurnChange,
+  TurnService,
+  tryRelayAddresses,
+} from '../turn-server/turn-service.js';
+import {
+  advertisedAddresses,
+  checkAdvertised,
+  wildcardSources,
+  withLanes,
+} from './advertised-addresses.js';
+import { sayFarewell } from './farewell.js';
 import { forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
-import { LocalIncarnation } from './local-incarnation.js';
+import { LocalIncarnation, localRelay } from './local-incarnation.js';
 import { RelayMetrics } from './metrics.js';
 import {
   type CheckedRelayOptions,
@@ -35,22 +47,22 @@ import { relayBounds } from './relay-bounds.js';
 import { RelayCore } from './relay-core.js';
 import { relayHealth } from './relay-health.js';
 import { relayHosts } from './relay-hosts.js';
+import {
+  boundAddresses,
+  clientFlowsMax,
+  prepareTurn,
+  relayIps,
+  relayTurnParts,
+  type ServedTurn,
+} from './relay-turn.js';
 import { TrunkLog } from './trunk-log.js';
 import { WildcardSourceWatch } from './wildcard-source-watch.js';
 import { XdpLog } from './xdp-log.js';
-
-/** Maximum time in which a closing relay notifies its peers and the other relays. */
-export const FAREWELL_MS_MAX = 3_000;
-/** Maximum time for which a closing relay waits for the other relays' responses. */
-export const FAREWELL_ANSWERS_MS_MAX = 1_000;
 
 /** Interval of `RelayCore.tick`, ms. */
 const TICK_MS = 100;
 /** Closed indications without a leg that a relay sends per second, in all. */
 export const CLOSED_INDICATIONS_PER_SECOND = 2_000;
-
-/** Interval at which a closing relay checks for the other relays' responses, ms. */
-const FAREWELL_POLL_MS = 10;
 
 /** Maximum records that this relay accepts in a trunk datagram: as many as fit into one. */
 export const RECORDS_MAX = 8_185;
@@ -70,6 +82,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly serviceAddresses: readonly TransportAddress[];
   /** Advertised addresses for other relays. */
   readonly trunkAddresses: readonly TransportAddress[];
+  readonly #turn: TurnService | undefined;
   readonly #plane: DataPlane;
   readonly #core: RelayCore;
   readonly #incarnation: LocalIncarnation;
@@ -80,7 +93,7 @@ export class Relay extends EventEmitter<RelayEvents> {
   readonly #workers: WorkerWatchdog;
   readonly #addresses: BoundAddresses;
   /** Applies a change of a setting, by setting. */
-  readonly #effects: Effects<RelayOptions, typeof RELAY_SPECS> = {
+  readonly #effects: Omit<Effects<RelayOptions, typeof RELAY_SPECS>, keyof TurnChange> = {
     relays: (relays) => this.#prepareRelays(relays),
     challengesPerSecond: (perSecond) => () => this.#core.budgets.limit({ perSecond }),
     challengesBurst: (burst) => () => this.#core.budgets.limit({ burst }),
@@ -108,12 +121,13 @@ export class Relay extends EventEmitter<RelayEvents> {
     checkAdvertised(listen, options.advertise, { bound: 'listen', advertised: 'advertise' });
     const trunkNames = { bound: 'trunk', advertised: 'advertiseTrunk' };
     checkAdvertised(trunk, options.advertiseTrunk, trunkNames);
+    const turn = await relayTurnParts(options);
     // Datagrams that arrive before the core exists are dropped; clients retransmit.
     let receive: (batch: DataPlaneBatch) => void = () => {};
     const plane = openPlane({
       clientAddresses: listen,
       trunkAddresses: trunk,
-      clientFlowsMax: legsMax,
+      clientFlowsMax: clientFlowsMax(legsMax, turn),
       sessionsMax: 2 * legsMax,
       remoteRelaysMax: REGISTRATION_LIMITS.relaysMax,
       closedIndicationsPerSecond: CLOSED_INDICATIONS_PER_SECOND,
@@ -121,7 +135,8 @@ export class Relay extends EventEmitter<RelayEvents> {
       onBatch: (batch) => receive(batch),
     });
     try {
-      const relay = new Relay(options, plane);
+      if (turn !== undefined) await tryRelayAddresses(plane, turn.plan);
+      const relay = new Relay(options, plane, turn);
       receive = (batch) => relay.#core.receive(batch);
       return relay;
     } catch (error) {
@@ -130,7 +145,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     }
   }
 
-  private constructor(options: CheckedRelayOptions, plane: DataPlane) {
+  private constructor(options: CheckedRelayOptions, plane: DataPlane, parts?: TurnParts) {
     super();
     const {
       clock = systemClock,
@@ -159,6 +174,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     const trunkNotices = new TrunkLog(clock, logger);
     this.#core = new RelayCore({
       ...options,
+      turn: parts && turnUsageSettings(parts, options),
       local: localRelay(id, keys, this.#incarnation),
       serviceAddresses: this.serviceAddresses,
       trunkLocals: ownSources.locals,
@@ -172,6 +188,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       onTrunk: (remote, news) => trunkNotices.say(remote, news),
       onFault: (error) => logger.error({ err: error }, 'a fault of the relay itself'),
     });
+    this.#turn = parts && this.#serveTurn(options, parts);
     const trunkSources = withLanes(this.trunkAddresses, plane.trunkLanePorts);
     this.#record = () => ({
       id,
@@ -188,13 +205,21 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#prepareRelays(options.relays)();
     this.#registration = this.#register(options, clock);
     this.#workers = new WorkerWatchdog(plane, clock, logger);
-    this.#addresses = new BoundAddresses([...plane.clientAddresses, ...plane.trunkAddresses]);
+    this.#addresses = boundAddresses(plane, parts);
     const notices = [ForwardingLog, XdpLog].map((each) => new each(plane, clock, logger));
     const watches = [this.#workers, ownSources, trunkNotices, this.#watchBounds(clock)];
     this.#timer = setInterval(() => {
       this.#after(this.#core.tick());
       for (const each of [...watches, ...notices]) each.check();
     }, TICK_MS);
+  }
+
+  #serveTurn({ alternateServers }: CheckedRelayOptions, parts: TurnParts): TurnService | undefined {
+    const { turn } = this.#core;
+    const { serviceAddresses: advertised } = this;
+    const { clientAddresses: listen } = this.#plane;
+    const logger = this.#logger;
+    return turn && new TurnService({ turn, parts, listen, advertised, alternateServers, logger });
   }
 
   #watchBounds(clock: Clock): BoundWatch {
@@ -257,6 +282,11 @@ export class Relay extends EventEmitter<RelayEvents> {
     return this.#record();
   }
 
+  /** The standard TURN that it serves; undefined without a source of credentials. */
+  get turn(): ServedTurn | undefined {
+    return this.#turn;
+  }
+
   /** Number of legs. */
   get legs(): number {
     return this.#core.context.legs.size;
@@ -280,6 +310,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       lostAddresses: this.#addresses.lost(),
       registration: this.#registration,
       unreachable: [...trunk.relays.unreachable()],
+      turn: this.turn,
     });
   }
 
@@ -290,17 +321,21 @@ export class Relay extends EventEmitter<RelayEvents> {
 
   /**
    * Changes settings of a running relay: all given ones, or none. `relays` replaces the relays
-   * known without a directory.
+   * known without a directory. Users and peers of TURN that are not allowed any more lose their
+   * allocations and permissions.
    * @param settings - the settings to change
    * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CONFIG for a setting that cannot change
-   *   at run time; ERR_TURNPIKE_SECRET, with its id, for a relay whose public key is not usable
+   *   at run time, or one of TURN where that is not served; ERR_TURNPIKE_SECRET, with its id, for a
+   *   relay whose public key is not usable
    */
   update(settings: RelayUpdate): void {
+    const change: TurnChange = {};
     updateSettings<RelayOptions, typeof RELAY_SPECS>(
       'Relay#update',
       RELAY_SPECS,
-      this.#effects,
+      { ...this.#effects, ...notedIn(change) },
       settings,
+      () => prepareTurn(this.#turn, change),
     );
   }
 
@@ -309,7 +344,9 @@ export class Relay extends EventEmitter<RelayEvents> {
     const take = this.#core.prepareRelays(relays);
     return () => {
       take();
-      this.#plane.setRelayHosts(relayHosts([...relays, this.#record()]));
+      const all = [...relays, this.#record()];
+      this.#plane.setRelayHosts(relayHosts(all));
+      this.#turn?.takeRelays(relayIps(all));
     };
   }
 
@@ -322,10 +359,17 @@ export class Relay extends EventEmitter<RelayEvents> {
     }
   }
 
-  /** Refuses new legs with 300 and an alternate relay. Existing legs continue. */
-  drain(): void {
+  /**
+   * Refuses new legs with 300 and an alternate relay, and new allocations of TURN with 508, or 300
+   * where an alternate server is set. Existing ones continue.
+   * @param seconds - time to wait for the end of the allocations, since nothing tells TURN clients
+   *   to leave
+   * @returns resolves when no allocation is left, or after `seconds`
+   */
+  async drain(seconds = 0): Promise<void> {
     this.#core.draining = true;
     this.#registration?.beatSoon();
+    await this.#turn?.drained(seconds);
   }
 
   /**
@@ -339,46 +383,10 @@ export class Relay extends EventEmitter<RelayEvents> {
   }
 
   async #close(): Promise<void> {
-    this.drain();
-    const { closes } = this.#core.context;
-    const silentAt = performance.now() + FAREWELL_MS_MAX;
-    for (const left of this.#core.overlay.closeAll()) {
-      if (performance.now() > silentAt) {
-        this.#logger.warn({ left }, 'no time to tell the rest of the peers that the relay stops');
-        break;
-      }
-      await nextTurn();
-    }
-    const answered = performance.now() + FAREWELL_ANSWERS_MS_MAX;
-    await this.#registration?.stop();
-    while (closes.pending > 0 && performance.now() < answered) await setTimeout(FAREWELL_POLL_MS);
+    await this.drain();
+    await sayFarewell(this.#core, this.#registration, this.#logger);
     clearInterval(this.#timer);
     clearImmediate(this.#goingOn);
     await this.#plane.close();
   }
-}
-
-function localRelay(
-  id: string,
-  { privateKey }: Pick<LocalRelay, 'privateKey'>,
-  own: LocalIncarnation,
-): LocalRelay {
-  return {
-    id,
-    privateKey,
-    get incarnation() {
-      return own.value;
-    },
-  };
-}
-
-/** Returns every address and port that trunk datagrams leave from, as others see them. */
-function withLanes(
-  addresses: readonly TransportAddress[],
-  lanePorts: readonly (readonly number[])[],
-): TransportAddress[] {
-  return addresses.flatMap((address, index) => [
-    address,
-    ...(lanePorts[index] ?? []).map((port) => ({ address: address.address, port })),
-  ]);
 }

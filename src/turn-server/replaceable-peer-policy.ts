@@ -1,6 +1,7 @@
-import type { PeerRules, RelayedAddress } from '../turn/index.js';
+import type { PeerRules, PortRange, RelayedAddress } from '../turn/index.js';
 import { PeerPolicy } from '../turn/peer-policy.js';
 import { ownAddresses } from './own-addresses.js';
+import type { ServingPlan } from './serving-plan.js';
 
 /** Which peers are allowed, as in `TurnServerOptions`. */
 export interface PeerLists {
@@ -12,15 +13,19 @@ export interface PeerLists {
 /** The peer policy of a server, whose lists can be replaced. */
 export class ReplaceablePeerPolicy implements PeerRules {
   readonly #relayAddresses: readonly RelayedAddress[];
+  readonly #ports: PortRange;
+  /** IP addresses of relays, with services of their own. */
+  #relayIps: ReadonlySet<string> = new Set();
   #lists: PeerLists;
   #policy: PeerPolicy;
 
   /** @throws TurnpikeError ERR_TURNPIKE_CONFIG as `PeerPolicy` */
   constructor(
     { allowPeers, denyPeers, allowPrivatePeers }: PeerLists,
-    relayAddresses: readonly RelayedAddress[],
+    { relayAddresses, ports }: Pick<ServingPlan, 'relayAddresses' | 'ports'>,
   ) {
     this.#relayAddresses = relayAddresses;
+    this.#ports = ports;
     this.#lists = { allowPeers, denyPeers, allowPrivatePeers };
     this.#policy = this.#policyOf(this.#lists);
   }
@@ -28,6 +33,25 @@ export class ReplaceablePeerPolicy implements PeerRules {
   /** Judges a peer, as `PeerPolicy.check`. */
   check(address: string): 'allowed' | 'denied' {
     return this.#policy.check(address);
+  }
+
+  /**
+   * Returns the ports of relayed transport addresses for an address of a relay: another client may
+   * be there, and else only services. Undefined for any other address.
+   */
+  portsOf(address: string): PortRange | undefined {
+    return this.#relayIps.has(address) ? this.#ports : undefined;
+  }
+
+  /**
+   * Takes the addresses of the cluster's relays in place of those before.
+   * @param ips - canonical IP addresses
+   * @returns whether any has changed
+   */
+  takeRelays(ips: readonly string[]): boolean {
+    const before = this.#relayIps;
+    this.#relayIps = new Set(ips);
+    return before.size !== this.#relayIps.size || ips.some((ip) => !before.has(ip));
   }
 
   /**

@@ -45,7 +45,7 @@ export async function turnParts(
 ): Promise<TurnParts> {
   const credentials = new Credentials(settings.realm, settings, { tenants, hasLookups });
   const plan = await servingPlan({ ...settings, ...input });
-  return { plan, credentials, peers: new ReplaceablePeerPolicy(settings, plan.relayAddresses) };
+  return { plan, credentials, peers: new ReplaceablePeerPolicy(settings, plan) };
 }
 
 /** Returns the number of entries that allocations may take in each worker's table. */

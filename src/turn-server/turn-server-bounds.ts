@@ -1,29 +1,31 @@
 import type { Bound } from '../logging/bound-watch.js';
 import type { DataPlane } from '../native/types.js';
 import { planeBounds, strangerBounds } from '../stun-server/server-bounds.js';
-import type { ServerStats } from '../stun-server/server-context.js';
 import {
   LOOKUPS_MAX,
   LOOKUPS_OF_SOURCE_MAX,
   type LookupStats,
   REQUESTS_OF_LOOKUP_MAX,
 } from '../stun-server/user-lookups.js';
-import type { TurnLimits, TurnStats } from '../turn/index.js';
+import type { Turn } from '../turn/index.js';
 import type { RefusalReason } from '../turn/refusals.js';
+import type { TurnCore } from './turn-core.js';
 
-/** What clients of a TURN server can use up. */
-export interface BoundedTurnServer {
-  readonly limits: TurnLimits;
-  readonly stats: TurnStats;
-  readonly server: ServerStats;
-  /** Undefined without `authenticate`. */
-  readonly lookups: LookupStats | undefined;
-  readonly plane: Pick<DataPlane, 'counters'>;
+/** Returns every bound that clients of a TURN server can meet (table in docs/turn.md). */
+export function turnServerBounds(
+  { turn, server, lookups }: Pick<TurnCore, 'turn' | 'server' | 'lookups'>,
+  plane: Pick<DataPlane, 'counters'>,
+): Bound[] {
+  return [
+    ...allocationBounds(turn),
+    ...(lookups === undefined ? [] : lookupBounds(lookups.stats)),
+    ...strangerBounds(server.stats),
+    ...planeBounds(plane),
+  ];
 }
 
-/** Returns every bound that clients can meet (table in docs/turn.md). */
-export function turnServerBounds(bounded: BoundedTurnServer): Bound[] {
-  const { limits, stats, server, lookups, plane } = bounded;
+/** Returns the bounds of allocations. */
+export function allocationBounds({ limits, stats }: Turn): Bound[] {
   const refused = (reason: RefusalReason) => () => stats.refusals.of(reason);
   return [
     {
@@ -63,9 +65,6 @@ export function turnServerBounds(bounded: BoundedTurnServer): Bound[] {
       detail: 'clients are refused with 508: a table or queue of the data plane is full',
       met: refused('data-plane-full'),
     },
-    ...(lookups === undefined ? [] : lookupBounds(lookups)),
-    ...strangerBounds(server),
-    ...planeBounds(plane),
   ];
 }
 

@@ -4,7 +4,7 @@ import { TURN_METRICS } from '../metrics/turn-metrics.js';
 import { counterRows } from '../native/counter-rows.js';
 import type { DataPlane } from '../native/types.js';
 import { LookupStats } from '../stun-server/user-lookups.js';
-import { REFUSALS } from '../turn/refusals.js';
+import { showAllocations } from './allocation-metrics.js';
 import type { TurnCore } from './turn-core.js';
 
 /** What is measured of a TURN server. */
@@ -12,7 +12,6 @@ export interface MeasuredTurnServer {
   readonly core: TurnCore;
   readonly plane: Pick<DataPlane, 'counters' | 'workers'>;
   readonly bounds: BoundWatch;
-  readonly allocationsMax: number;
 }
 
 /**
@@ -24,7 +23,7 @@ export class TurnServerMetrics {
 
   constructor(measured: MeasuredTurnServer) {
     const { core, bounds } = measured;
-    this.#showAllocations(measured);
+    showAllocations(this.#registry, core.turn);
     this.#showClients(core);
     this.#showLookups(core);
     this.#showDataPlane(measured);
@@ -37,31 +36,6 @@ export class TurnServerMetrics {
   /** All metrics in Prometheus' text format. */
   text(): Promise<string> {
     return this.#registry.text();
-  }
-
-  #showAllocations({ core: { turn }, allocationsMax }: MeasuredTurnServer): void {
-    const registry = this.#registry;
-    const { stats } = turn;
-    registry.value('turnpike_turn_allocations', () => turn.allocations);
-    registry.value('turnpike_turn_allocations_limit', () => allocationsMax);
-    registry.byLabel('turnpike_turn_allocations_ended_total', () => stats.ended.entries());
-    registry.byLabel('turnpike_turn_requests_total', () => stats.requests);
-    registry.byLabels('turnpike_turn_refusals_total', () =>
-      Array.from(stats.refusals.entries(), ([reason, count]) => [
-        { code: String(REFUSALS[reason]), reason },
-        count,
-      ]),
-    );
-    registry.value('turnpike_turn_redirected_total', () => stats.redirected);
-    registry.byLabel('turnpike_turn_ended_packets_total', () => ({
-      from_clients: stats.traffic.packets_from_clients,
-      to_clients: stats.traffic.packets_to_clients,
-    }));
-    registry.byLabel('turnpike_turn_ended_bytes_total', () => ({
-      from_clients: stats.traffic.bytes_from_clients,
-      to_clients: stats.traffic.bytes_to_clients,
-    }));
-    registry.value('turnpike_turn_icmp_errors_total', () => stats.icmp_errors);
   }
 
   #showClients({ server, log }: TurnCore): void {

@@ -102,7 +102,6 @@ export class TurnServer {
       logger = pino({ enabled: false }),
       alternateServers,
     } = options;
-    const { allocationsMax } = parts.plan;
     const settings = turnUsageSettings(parts, options);
     const core = new TurnCore({
       plane,
@@ -129,16 +128,8 @@ export class TurnServer {
       ...listen,
       ...this.relayAddresses.map(({ address }) => ({ address, port: 0 })),
     ]);
-    const { limits } = settings;
-    const bounded = turnServerBounds({
-      limits,
-      stats: turn.stats,
-      server: core.server.stats,
-      lookups: core.lookups?.stats,
-      plane,
-    });
-    const bounds = new BoundWatch(bounded, clock, logger);
-    this.#metrics = new TurnServerMetrics({ core, plane, bounds, allocationsMax });
+    const bounds = new BoundWatch(turnServerBounds(core, plane), clock, logger);
+    this.#metrics = new TurnServerMetrics({ core, plane, bounds });
     const watches = [this.#workers, bounds, new ForwardingLog(plane, clock, logger)];
     this.#timer = setInterval(() => {
       this.#after(core.tick());

@@ -112,6 +112,15 @@ export class TurnService {
     };
   }
 
+  /**
+   * Takes the IP addresses of the cluster's relays: peers there may have the ports of relayed
+   * transport addresses alone.
+   */
+  takeRelays(ips: readonly string[]): void {
+    const { peers } = this.#parts;
+    if (peers.takeRelays(ips)) this.turn.setPolicy(peers);
+  }
+
   /** Waits until no allocation is left, at most `seconds`. */
   async drained(seconds: number): Promise<void> {
     const until = performance.now() + seconds * 1_000;

@@ -5,7 +5,7 @@ import type { StunMessage } from '../stun/message.js';
 import { type Allocation, Channel, type RelayedTransportAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
 import { refusalOf } from './forwarding.js';
-import { checkedPeer } from './peer-checks.js';
+import { checkedPeer, isInRange, peerPorts } from './peer-checks.js';
 import type { Permissions } from './permissions.js';
 import type { RefusalReason } from './refusals.js';
 import { replyTarget } from './responses.js';
@@ -46,7 +46,7 @@ export class ChannelBind {
 
   /** Returns the binding that a request asks for, or why it is refused. */
   #bindingOf(message: StunMessage, allocation: Allocation): Binding | RefusalReason {
-    const { addresses, limits } = this.#context;
+    const { limits } = this.#context;
     const peer = message.address(AttributeType.XorPeerAddress);
     const attribute = message.u32(AttributeType.ChannelNumber);
     if (peer === undefined || attribute === undefined) return 'attribute-missing';
@@ -63,9 +63,8 @@ export class ChannelBind {
       return 'peer-on-another-channel';
     const relayed = checkedPeer(this.#context, allocation, peer);
     if (typeof relayed === 'string') return relayed;
-    if (addresses.isOwn(peer.address) && !addresses.isRelayedPort(peer.port)) {
-      return 'peer-is-server';
-    }
+    const ports = peerPorts(this.#context, peer.address);
+    if (ports !== undefined && !isInRange(peer.port, ports)) return 'peer-is-server';
     const isRoom = channel !== undefined || allocation.channels.size < limits.channelsMax;
     return isRoom ? { relayed, number, peer } : 'channels-used-up';
   }

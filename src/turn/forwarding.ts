@@ -9,9 +9,8 @@ import type {
 } from './allocation.js';
 import type { AllocationTraffic } from './allocation-events.js';
 import type { RefusalReason } from './refusals.js';
-import type { RelayedAddresses } from './relayed-addresses.js';
 import { TURN_LIMITS } from './turn-limits.js';
-import type { TurnPlane } from './turn-options.js';
+import type { PortRange, TurnPlane } from './turn-options.js';
 
 /**
  * Whether the data plane has an entry. `busy`: a queue is full, so the same call may succeed soon.
@@ -37,11 +36,12 @@ export function refusalOf(result: Exclude<PutResult, 'done'>): RefusalReason {
  */
 export class Forwarding {
   readonly #plane: TurnPlane;
-  readonly #addresses: Pick<RelayedAddresses, 'portsOf'>;
+  readonly #portsOf: (address: string) => PortRange | undefined;
 
-  constructor(plane: TurnPlane, addresses: Pick<RelayedAddresses, 'portsOf'>) {
+  /** @param portsOf - returns the only ports of an IP address that peers may have, if not all */
+  constructor(plane: TurnPlane, portsOf: (address: string) => PortRange | undefined) {
     this.#plane = plane;
-    this.#addresses = addresses;
+    this.#portsOf = portsOf;
   }
 
   /** Puts or prolongs the entry for Send indications by a relayed transport address. */
@@ -58,8 +58,8 @@ export class Forwarding {
   /** Puts or prolongs the entry of a permission. */
   putPermission(permission: Permission): PutResult {
     const { tuple } = permission.relayed.allocation.origin;
-    // Nobody reaches other services of this host by way of its relayed addresses.
-    const ports = this.#addresses.portsOf(permission.address);
+    // Nobody reaches services of this host, or of another relay, by way of a relayed address.
+    const ports = this.#portsOf(permission.address);
     const action = { tuple, ...(ports && { ports }) };
     const flow = permissionEntry(permission);
     return attempt(() => this.#plane.putPeerFlow(flow, action, TURN_LIMITS.permissionSeconds));

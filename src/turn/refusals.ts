@@ -17,7 +17,10 @@ export const REFUSALS = {
   /** The peer has another channel, or one that rests. */
   'peer-on-another-channel': ErrorCode.BadRequest,
   'peer-denied': ErrorCode.Forbidden,
-  /** The peer is this server itself, outside the ports of relayed transport addresses. */
+  /**
+   * The peer is this server itself, or another relay of its cluster, outside the ports of relayed
+   * transport addresses.
+   */
   'peer-is-server': ErrorCode.Forbidden,
   /** An Allocate through a relayed transport address of this server: data could go in circles. */
   'client-is-relayed': ErrorCode.Forbidden,

@@ -82,13 +82,13 @@ export class RelayedAddresses {
   }
 
   /** Returns whether a port can be that of a relayed transport address. */
-  isRelayedPort(port: number): boolean {
+  #isRelayedPort(port: number): boolean {
     return port >= this.#range.min && port <= this.#range.max;
   }
 
   /** Returns whether an address is a held relayed transport address, as bound or as advertised. */
   isHeld({ address, port }: TransportAddress): boolean {
-    if (!this.isRelayedPort(port)) return false;
+    if (!this.#isRelayedPort(port)) return false;
     return this.#all.some(
       (each) => [each.address, each.advertised].includes(address) && each.isHeld(port),
     );

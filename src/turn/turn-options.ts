@@ -44,6 +44,12 @@ export interface PortRange {
 export interface PeerRules {
   /** @param address - canonical IP address */
   check(address: string): 'allowed' | 'denied';
+  /**
+   * Returns the only ports that peers at an allowed address may have; undefined for all. Default:
+   * all of every address.
+   * @param address - canonical IP address
+   */
+  portsOf?(address: string): PortRange | undefined;
 }
 
 /** Bounds of allocations. */

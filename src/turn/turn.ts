@@ -21,6 +21,7 @@ import type { TurnContext } from './context.js';
 import { CreatePermission } from './create-permission.js';
 import { DataIndications } from './data-indication.js';
 import { Forwarding } from './forwarding.js';
+import { isInRange, peerPorts } from './peer-checks.js';
 import { Permissions } from './permissions.js';
 import { Refresh } from './refresh.js';
 import type { RefusalReason } from './refusals.js';
@@ -94,6 +95,10 @@ export class Turn implements Usage, SignsOfLife {
 
   get stats(): TurnStats {
     return this.#context.stats;
+  }
+
+  get limits(): TurnLimits {
+    return this.#context.limits;
   }
 
   /** Number of allocations. */
@@ -227,18 +232,28 @@ export class Turn implements Usage, SignsOfLife {
     this.#alternates.servers = servers;
   }
 
-  /** Replaces the peer policy, and ends permissions and channels of peers that it denies. */
+  /**
+   * Replaces the peer policy, and ends permissions and channels of peers that it denies.
+   * Permissions of addresses of which it allows only some ports hold for those from now on.
+   */
   setPolicy(policy: PeerRules): void {
     const { table, addresses } = this.#context;
     this.#context.policy = policy;
+    const { forwarding } = this.#context;
     const isDenied = (address: string) =>
       !addresses.isOwn(address) && policy.check(address) === 'denied';
+    const isOutside = ({ address, port }: TransportAddress) => {
+      const ports = peerPorts(this.#context, address);
+      return ports !== undefined && !isInRange(port, ports);
+    };
     for (const { permissions, channels } of table.all()) {
       for (const permission of permissions.values()) {
         if (isDenied(permission.address)) this.#ends.endPermission(permission);
+        else if (policy.portsOf?.(permission.address)) forwarding.putPermission(permission);
       }
       for (const channel of channels.values()) {
-        if (channel.state === 'bound' && isDenied(channel.peer.address)) {
+        if (channel.state !== 'bound') continue;
+        if (isDenied(channel.peer.address) || isOutside(channel.peer)) {
           this.#ends.endChannel(channel);
         }
       }
@@ -297,13 +312,14 @@ function contextOf(options: TurnOptions): TurnContext {
   const { plane, server, policy, limits, clock, random, log } = options;
   const stats = new TurnStats();
   const addresses = new RelayedAddresses(options, limits.allocationsMax);
-  return {
+  const context: TurnContext = {
     clock,
     random,
     table: new AllocationTable(clock.monotonic(), server.proven),
     addresses,
     reservations: new Reservations(),
-    forwarding: new Forwarding(plane, addresses),
+    // The policy is replaced at a reload.
+    forwarding: new Forwarding(plane, (address) => peerPorts(context, address)),
     memory: new ResponseMemory(clock),
     responses: new Responses(plane, stats, log),
     stats,
@@ -312,4 +328,5 @@ function contextOf(options: TurnOptions): TurnContext {
     policy,
     limits,
   };
+  return context;
 }

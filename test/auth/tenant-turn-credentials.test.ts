@@ -1,7 +1,7 @@
 import t from 'tap';
 import { tenantRoot, tenantSecret, tenantTurnKey } from '../../src/auth/keys.js';
 import { passwordFor } from '../../src/auth/tenant-credentials.js';
-import { mintTurnCredential } from '../../src/auth/tenant-turn-credentials.js';
+import { mintTurnCredential, TenantTurnUsers } from '../../src/auth/tenant-turn-credentials.js';
 import { isTurnpikeError } from '../../src/errors.js';
 import { parseUsername } from '../../src/overlay/leg-credentials.js';
 
@@ -51,3 +51,30 @@ t.test('a credential with a wrong tenant, user or expiry is not minted', async (
     t.ok(isTurnpikeError(error, code), `${code} for ${Object.keys(wrong)}`);
   }
 });
+
+t.test(
+  "tenants' users are found by their form alone, with the password that is minted",
+  async (t) => {
+    const users = new TenantTurnUsers(ROOT);
+    t.equal(users.usernames, undefined);
+    for (const user of ['alice', 'a/b:c', undefined]) {
+      const { username, password } = mintTurnCredential({ ...INPUT, user });
+      const found = users.find(username);
+      t.strictSame(found?.principal, {
+        username,
+        user: user === undefined ? 'default/turn' : `default/turn/${user}`,
+        expiresAtSeconds: 1_800_000_000,
+      });
+      const [secret] = found?.secrets ?? [];
+      t.equal(secret !== undefined && 'password' in secret && secret.password(), password);
+    }
+    for (const other of [
+      ...['', 'alice', '1800000000:alice', '1800000000:default', '1800000000:default/'],
+      ...['1800000000:default/turn/', '1800000000:default/turnip', '1800000000:Default/turn/a'],
+      ...['1800000000:default/x/turn/a', `1800000000:default/${'0'.repeat(32)}/0`],
+      `1800000000:default/turn/${'a'.repeat(508)}`,
+    ]) {
+      t.equal(users.find(other), undefined, other);
+    }
+  },
+);

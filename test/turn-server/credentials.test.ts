@@ -54,7 +54,9 @@ t.test('a message about a credential does not show it', async (t) => {
 
 t.test('lists of peers are replaced, and this host is refused', async (t) => {
   const lists = { allowPeers: ['10.1.0.0/16'], denyPeers: [], allowPrivatePeers: false };
-  const policy = new ReplaceablePeerPolicy(lists, [parseRelayAddress('198.41.0.4')]);
+  const relayAddresses = [parseRelayAddress('198.41.0.4')];
+  const ports = { min: 50_000, max: 50_999 };
+  const policy = new ReplaceablePeerPolicy(lists, { relayAddresses, ports });
   const verdicts = (...ips: string[]) => ips.map((ip) => policy.check(ip));
   t.strictSame(verdicts('10.1.2.3', '10.2.2.3', '198.41.0.4'), ['allowed', 'denied', 'allowed']);
   t.throws(() => policy.prepare({ denyPeers: ['10.0.0.0/33'] }), { code: 'ERR_TURNPIKE_CONFIG' });
@@ -64,4 +66,16 @@ t.test('lists of peers are replaced, and this host is refused', async (t) => {
   t.strictSame(verdicts('10.2.2.3', '198.41.0.5', '127.0.0.1'), ['allowed', 'allowed', 'denied']);
   const own = [...hostIps()].find((ip) => !ip.startsWith('127.') && ip !== '::1');
   if (own !== undefined) t.equal(policy.check(own), 'denied', 'this host, although it is private');
+});
+
+t.test('at addresses of relays only relayed ports are left to peers', async (t) => {
+  const lists = { allowPeers: [], denyPeers: [], allowPrivatePeers: false };
+  const ports = { min: 50_000, max: 50_999 };
+  const policy = new ReplaceablePeerPolicy(lists, { relayAddresses: [], ports });
+  t.equal(policy.portsOf('198.41.0.4'), undefined);
+  t.ok(policy.takeRelays(['198.41.0.4', '198.41.0.5']));
+  t.strictSame(policy.portsOf('198.41.0.4'), ports);
+  t.notOk(policy.takeRelays(['198.41.0.5', '198.41.0.4']), 'the same');
+  t.ok(policy.takeRelays(['198.41.0.6', '198.41.0.5']));
+  t.equal(policy.portsOf('198.41.0.4'), undefined);
 });

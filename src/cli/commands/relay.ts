@@ -1,11 +1,15 @@
 import { formatAddress } from '../../address.js';
+import { TurnpikeError } from '../../errors.js';
 import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../../files/secret-file.js';
+import type { Relay, RelayUpdate } from '../../relay/index.js';
 import { RELAY_BASE_SPECS } from '../../relay/option-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, optionKey, setting, settingFile, settingsOf } from '../config/option.js';
 import { FORWARDING_TABLE, forwardingOf } from '../relay-forwarding.js';
 import { readSecret } from '../secret-files.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
+import type { CredentialTexts } from '../turn/credential-texts.js';
+import { CREDENTIAL_WORDS, TURN_TABLE } from '../turn/turn-options.js';
 
 const RELAY_OPTIONS = {
   id: setting(RELAY_BASE_SPECS, 'id'),
@@ -28,6 +32,8 @@ const RELAY_OPTIONS = {
   challengesBurst: setting(RELAY_BASE_SPECS, 'challengesBurst', { item: 'challenge-budget' }),
   advertise: setting(RELAY_BASE_SPECS, 'advertise'),
   advertiseTrunk: setting(RELAY_BASE_SPECS, 'advertiseTrunk'),
+  turn: setting(RELAY_BASE_SPECS, 'turn'),
+  ...TURN_TABLE,
   ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -39,7 +45,8 @@ export const relayCommand = defineCommand({
   summary: 'run a relay: it forwards between peers and other relays',
   description:
     'Runs a relay. Peers reach it at --listen, other relays at --trunk. It registers with the ' +
-    'directory by itself, again and again if need be, and goes on forwarding without it.',
+    'directory by itself, again and again if need be, and goes on forwarding without it. With ' +
+    '--turn, --user, --users-file or --auth-secret-file it also serves standard TURN at --listen.',
   options: RELAY_OPTIONS,
   rules: [{ type: 'one', options: ['relaySecretFile', 'clusterSecretFile'] }],
   examples: [
@@ -56,11 +63,20 @@ export const relayCommand = defineCommand({
         'turnpike relay --config fra-1.yaml --listen 0.0.0.0:3478 --trunk 0.0.0.0:3480 \\\n' +
         '  --advertise 192.0.2.10:3478 --advertise-trunk 192.0.2.10:3480 --http 127.0.0.1:9100',
     },
+    {
+      purpose: "the same, with standard TURN for users of the directory's tenants and for alice",
+      line:
+        'turnpike relay --config fra-1.yaml --turn --user alice:secret \\\n' +
+        '  --relay-address 10.0.0.5/192.0.2.10',
+    },
   ],
   notes: [
     'An advertise option is given for every --listen (or --trunk), in the same order, or for ' +
       'none; a wildcard address (0.0.0.0, ::) needs one. SIGTERM tells every peer that the relay ' +
-      'goes away (Closed 300) and ends within 5 s; a second signal ends it at once.',
+      'goes away (Closed 300) and ends within 5 s; a second signal ends it at once. Where it ' +
+      'serves TURN, it first waits for the end of allocations, up to --drain-seconds.',
+    'Options from --user to --drain-seconds mean what they mean for `turnpike turn`, and count ' +
+      'only where TURN is served: docs/turn.md has more.',
   ],
   run: async (context) => runServer(context, await openRelay(context)),
 });
@@ -70,26 +86,70 @@ async function openRelay(context: RelayContext): Promise<Server> {
   await checkAddresses(context);
   const forwarding = forwardingOf(context);
   const { Relay } = await import('../../relay/index.js');
+  const { CredentialTexts } = await import('../turn/credential-texts.js');
   const secrets = await readSecrets(context);
   const settings = { ...settingsOf(RELAY_OPTIONS, options), ...forwarding, ...secrets };
-  const relay = await Relay.open({ ...settings, logger });
+  const texts = await CredentialTexts.read(context);
+  const { users, authSecrets } = texts.all;
+  checkCredentials(context, texts.all);
+  const relay = await Relay.open({ ...settings, users, authSecrets, logger });
   const { id } = options;
   const listen = relay.serviceAddresses.map(formatAddress);
   const trunk = relay.trunkAddresses.map(formatAddress);
   return {
-    service: relay,
+    service: {
+      health: () => relay.health(),
+      metrics: () => relay.metrics(),
+      close: () => relay.close(),
+      update: texts.updating((settings: RelayUpdate) => relay.update(settings)),
+    },
     listening: [
       `relay ${id}: peers at ${listen.join(', ')}, relays at ${trunk.join(', ')}`,
       { id, listen, trunk },
     ],
+    ...(await servedTurn(context, relay, texts)),
     stopping: 'draining: peers are told to leave',
     // Another process has taken the relay's id.
     failed: () => new Promise((_, reject) => relay.once('superseded', reject)),
     words: {
+      ...CREDENTIAL_WORDS,
       'challenge-budget': ({ challengesPerSecond, challengesBurst }) =>
         `a stranger's address gets ${challengesPerSecond} responses a second, ` +
         `${challengesBurst} at once`,
     },
+  };
+}
+
+/** A file without any line would serve nobody, and say nothing of it. */
+function checkCredentials(
+  { options: { usersFile, authSecretFile, turn }, sourceOf }: RelayContext,
+  { users, authSecrets }: CredentialTexts['all'],
+): void {
+  if (turn || users.length + authSecrets.length > 0) return;
+  const file = usersFile === undefined ? 'authSecretFile' : 'usersFile';
+  if (usersFile === undefined && authSecretFile === undefined) return;
+  const message = `${sourceOf(file)}: there is no credential in it, so that TURN is not served`;
+  throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
+}
+
+/** Returns what a relay that serves TURN says, reads again and waits for. */
+async function servedTurn(
+  { options }: RelayContext,
+  relay: Relay,
+  texts: CredentialTexts,
+): Promise<Pick<Server, 'notes' | 'files' | 'drain'>> {
+  const files = texts.files(relay);
+  const { turn } = relay;
+  if (turn === undefined) return { files };
+  const { startLines } = await import('../turn/start-lines.js');
+  const { urls, relayAddresses } = turn;
+  const { users, authSecrets } = texts.all;
+  const onlyTenants = users.length + authSecrets.length === 0;
+  const lines = startLines(turn, { ...options, users, onlyTenants });
+  return {
+    files,
+    notes: [[`TURN server at ${urls.join(', ')}`, { urls, relayAddresses }], ...lines],
+    drain: { ms: options.drainSeconds * 1_000, run: (ms) => relay.drain(ms / 1_000) },
   };
 }
 

@@ -4,7 +4,7 @@ import type { TurnServerUpdate } from '../../turn-server/options.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, option, setting, settingsOf } from '../config/option.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
-import { TURN_TABLE } from '../turn/turn-options.js';
+import { CREDENTIAL_WORDS, TURN_TABLE } from '../turn/turn-options.js';
 
 const TURN_OPTIONS = {
   coturnConfig: option(
@@ -20,12 +20,6 @@ const TURN_OPTIONS = {
 } as const satisfies OptionTable;
 
 type TurnContext = CommandContext<typeof TURN_OPTIONS>;
-
-/** Settings of a reload: those of options that have lists of texts are lists. */
-type Update = Omit<TurnServerUpdate, 'users' | 'authSecrets'> & {
-  readonly users?: readonly string[];
-  readonly authSecrets?: readonly string[];
-};
 
 /** `turnpike turn` */
 export const turnCommand = defineCommand({
@@ -98,24 +92,13 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
       health: () => server.health(),
       metrics: () => server.metrics(),
       close: () => server.close(),
-      update: ({ users: user, authSecrets: authSecret, ...others }: Update) => {
-        const given = { ...(user && { user }), ...(authSecret && { authSecret }) };
-        server.update({ ...others, ...texts.withGiven(given) });
-        texts.takeGiven(given);
-      },
+      update: texts.updating((settings: TurnServerUpdate) => server.update(settings)),
     },
     listening: [`TURN server at ${urls.join(', ')}`, { urls, listen, relayAddresses }],
     notes: startLines(server, { ...options, users }),
     stopping: 'draining: new clients are refused',
     drain: { ms: options.drainSeconds * 1_000, run: (ms) => server.drain(ms / 1_000) },
     files: texts.files(server),
-    words: {
-      user: ({ user }) => `${countOf(user)} users of --user`,
-      'auth-secret': ({ authSecret }) => `${countOf(authSecret)} shared secrets of --auth-secret`,
-    },
+    words: CREDENTIAL_WORDS,
   };
-}
-
-function countOf(list: unknown): number {
-  return (list as readonly string[]).length;
 }

@@ -2,7 +2,7 @@ import { RestSecrets } from '../../auth/rest-secrets.js';
 import { type CredentialText, credentialLines, StaticUsers } from '../../auth/static-users.js';
 import { systemClock } from '../../clock.js';
 import { readSmallFile } from '../../files/small-file.js';
-import type { TurnServer } from '../../turn-server/index.js';
+import type { OneOrMore } from '../../options/option-spec.js';
 import type { CommandContext } from '../command.js';
 import type { OptionTable } from '../config/option.js';
 import type { ReloadedFile } from '../reload/reload.js';
@@ -11,7 +11,7 @@ import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
 import { warnIfReadable } from '../secret-files.js';
 
 type Context = Pick<CommandContext<OptionTable>, 'logger'> & {
-  readonly sourceOf: (name: keyof Context['options']) => string;
+  readonly sourceOf: (name: Exclude<keyof Context['options'], 'coturnConfig'>) => string;
   readonly options: {
     readonly user: readonly string[];
     readonly authSecret: readonly string[];
@@ -20,6 +20,17 @@ type Context = Pick<CommandContext<OptionTable>, 'logger'> & {
     readonly authSecretFile?: string | undefined;
   };
 };
+
+/** A server whose credentials change while it runs. */
+interface Updated {
+  update(settings: Partial<CredentialTexts['all']>): void;
+}
+
+/** Settings of an update that has the credentials of options, if they change. */
+interface GivenSettings {
+  readonly users?: OneOrMore<string> | undefined;
+  readonly authSecrets?: OneOrMore<string> | undefined;
+}
 
 /** A file of credentials, one a line. */
 interface CredentialFile {
@@ -45,13 +56,13 @@ const SECRET_FILE: CredentialFile = {
 };
 
 /** The credentials that options have, not those of files. */
-export interface GivenCredentials {
+interface GivenCredentials {
   readonly user: readonly string[];
   readonly authSecret: readonly string[];
 }
 
 /**
- * The credentials of `turnpike turn`: those of `--user` and `--auth-secret`, and the lines of the
+ * The credentials of a TURN server: those of `--user` and `--auth-secret`, and the lines of the
  * files. All may change while the server runs.
  */
 export class CredentialTexts {
@@ -92,21 +103,29 @@ export class CredentialTexts {
     };
   }
 
-  /** Returns the settings of a server with other credentials of options. */
-  withGiven({ user, authSecret }: Partial<GivenCredentials>): Partial<CredentialTexts['all']> {
-    return {
-      ...(user && { users: [...user, ...this.#usersInFile] }),
-      ...(authSecret && { authSecrets: [...authSecret, ...this.#secretsInFile] }),
+  /**
+   * Returns an update of a server for settings with the credentials of options alone: those of the
+   * files stay.
+   * @param update - the server's own
+   */
+  updating<S extends GivenSettings>(update: (settings: S) => void): (settings: S) => void {
+    return (settings) => {
+      const { users, authSecrets } = settings;
+      const user = users === undefined ? this.#given.user : [users].flat();
+      const authSecret = authSecrets === undefined ? this.#given.authSecret : [authSecrets].flat();
+      update({
+        ...settings,
+        ...(users !== undefined && { users: [...user, ...this.#usersInFile] }),
+        ...(authSecrets !== undefined && {
+          authSecrets: [...authSecret, ...this.#secretsInFile],
+        }),
+      });
+      this.#given = { user, authSecret };
     };
   }
 
-  /** Notes other credentials of options, which the server has taken. */
-  takeGiven(given: Partial<GivenCredentials>): void {
-    this.#given = { ...this.#given, ...given };
-  }
-
   /** Returns the files, to be read again. */
-  files(server: TurnServer): ReloadedFile[] {
+  files(server: Updated): ReloadedFile[] {
     const users = this.#watched(USERS_FILE, this.#usersInFile, (lines) => {
       server.update({ users: [...this.#given.user, ...lines] });
       this.#usersInFile = lines;

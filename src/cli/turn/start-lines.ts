@@ -12,6 +12,8 @@ export interface StartFacts {
   readonly allowPrivatePeers: boolean;
   /** All users as `NAME:PASSWORD`. */
   readonly users: readonly string[];
+  /** Whether nobody but the users of the directory's tenants is served. */
+  readonly onlyTenants?: boolean;
 }
 
 type Shown = Pick<TurnServer, 'addresses' | 'relayAddresses' | 'allocationsLimit'>;
@@ -46,10 +48,11 @@ function peersLine({ allowPeer, denyPeer, allowPrivatePeers }: StartFacts): Line
   return [`refuses peers: ${refused}${more}${except}`, { allowPeer, denyPeer, allowPrivatePeers }];
 }
 
-function testLines({ addresses }: Shown, { users }: StartFacts): Line[] {
+function testLines({ addresses }: Shown, { users, onlyTenants }: StartFacts): Line[] {
   const [at] = addresses;
   if (at === undefined) return [];
-  const command = testCommand(at, users[0]?.split(':')[0]);
+  const name = onlyTenants ? 'USERNAME' : users[0]?.split(':')[0];
+  const command = testCommand(at, name);
   return [[`test it with coturn's client: ${command}`, { test: command }]];
 }
 

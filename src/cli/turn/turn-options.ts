@@ -31,3 +31,16 @@ export const TURN_TABLE = {
     { changes: 'at start' },
   ),
 } as const satisfies OptionTable;
+
+/** What is logged of credentials that a reload has changed, in place of them. */
+export const CREDENTIAL_WORDS = {
+  user: ({ user }: Options) => `${countOf(user)} users of --user`,
+  'auth-secret': ({ authSecret }: Options) =>
+    `${countOf(authSecret)} shared secrets of --auth-secret`,
+} as const;
+
+type Options = Readonly<Record<string, unknown>>;
+
+function countOf(list: unknown): number {
+  return (list as readonly string[]).length;
+}

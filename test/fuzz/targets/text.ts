@@ -11,6 +11,7 @@ import { featuresOf } from '../../../src/auth/realm.js';
 import { RestSecrets } from '../../../src/auth/rest-secrets.js';
 import { StaticUsers } from '../../../src/auth/static-users.js';
 import { parseTenantUsername } from '../../../src/auth/tenant-credentials.js';
+import { TenantTurnUsers } from '../../../src/auth/tenant-turn-credentials.js';
 import type { CredentialSource } from '../../../src/auth/turn-principal.js';
 import { TurnVerifier } from '../../../src/auth/turn-verifier.js';
 import { parseConfig } from '../../../src/cli/config/config-file.js';
@@ -173,20 +174,31 @@ const proxies: FuzzTarget = {
   },
 };
 
+const TENANT_USERS = new TenantTurnUsers(new Uint8Array(32));
+
 const username: FuzzTarget = {
   name: 'username',
-  about: "peers' usernames, which are their credentials",
-  seeds: () => [bytesOf(`1800000000:default/${'00'.repeat(16)}/0`)],
+  about: "usernames of peers and of tenants' users of TURN, which are their credentials",
+  seeds: () =>
+    [`1800000000:default/${'00'.repeat(16)}/0`, '1800000000:default/turn/alice'].map(bytesOf),
   words: [':', '/', '/name=value', '-', '0', '00000000000000000000'],
   run: (input) => {
     const text = textOf(input);
     const credential = parseUsername(text);
     const parsed = parseTenantUsername(text);
+    const turnUser = TENANT_USERS.find(text)?.principal;
     if (parsed === undefined) {
       assertThat(credential === undefined, 'a leg without a tenant');
+      assertThat(turnUser === undefined, 'a user of TURN without a tenant');
       return 'none';
     }
     assertThat(text.endsWith(`:${parsed.tenant}/${parsed.subject}`), 'a subject of its own');
+    if (turnUser !== undefined) {
+      assertThat(credential === undefined, 'a credential of both usages');
+      assertThat(text.endsWith(`:${turnUser.user}`), 'another user');
+      assertThat(turnUser.expiresAtSeconds === parsed.expiresAtSeconds, 'another expiry');
+      return 'turn';
+    }
     if (credential === undefined) return 'no leg';
     assertThat(credential.tenant === parsed.tenant, 'two tenants');
     assertThat(/^[a-z0-9][a-z0-9.-]{0,62}$/.test(credential.tenant), 'no tenant');

@@ -1,6 +1,7 @@
 import type { TransportAddress } from '../../../src/address.js';
 import { TurnpikeError } from '../../../src/errors.js';
 import { COUNTERS, type Counters } from '../../../src/native/counters.js';
+import type { Endpoint, EndpointSpec } from '../../../src/native/endpoints.js';
 import type {
   ClientAction,
   ClientFlow,
@@ -123,8 +124,13 @@ export class FakePlane implements DataPlane {
 
   readonly endpoints = new Map();
 
-  async openEndpoint(): Promise<never> {
+  /** Opens endpoints; set by tests of TURN. */
+  onOpen: (spec: EndpointSpec) => Promise<Endpoint> = async () => {
     throw new TurnpikeError('ERR_TURNPIKE_LIMIT', 'this plane has no endpoints');
+  };
+
+  openEndpoint(spec: EndpointSpec): Promise<Endpoint> {
+    return this.onOpen(spec);
   }
 
   async closeEndpoint(): Promise<void> {}
