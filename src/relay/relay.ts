@@ -127,6 +127,7 @@ export class Relay extends EventEmitter<RelayEvents> {
     const plane = openPlane({
       clientAddresses: listen,
       trunkAddresses: trunk,
+      relayedAddresses: turn?.plan.relayAddresses,
       clientFlowsMax: clientFlowsMax(legsMax, turn),
       sessionsMax: 2 * legsMax,
       remoteRelaysMax: REGISTRATION_LIMITS.relaysMax,

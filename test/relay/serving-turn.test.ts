@@ -99,6 +99,17 @@ t.test('a pair of peers and a standard client use one relay, on one port', async
   t.equal(relay.legs, 2);
 });
 
+t.test('two clients of a relay reach each other by addresses that only a NAT knows', async (t) => {
+  const relay = await relayOf(t, { users: 'alice:secret', relayAddresses: '127.0.0.1/192.0.2.9' });
+  const [a, b] = [await clientOf(t, relay, ALICE), await clientOf(t, relay, ALICE)];
+  const [atA, atB] = [await a.allocate(), await b.allocate()];
+  t.equal(atB.address, '192.0.2.9');
+  t.equal(await a.permit(atB), undefined);
+  t.equal(await b.permit(atA), undefined);
+  a.indicate('hello', atB);
+  t.strictSame(await b.indicated(), { peer: atA, payload: 'hello' });
+});
+
 t.test('TURN is served only where a source of credentials is given', async (t) => {
   const relay = await relayOf(t);
   t.equal(relay.turn, undefined);
