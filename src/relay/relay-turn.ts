@@ -4,7 +4,7 @@ import { TurnpikeError } from '../errors.js';
 import { BoundAddresses } from '../http/forwarding-health.js';
 import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import type { DataPlane } from '../native/types.js';
-import type { RelayRecord } from '../registry/types.js';
+import type { RelayLoad, RelayRecord } from '../registry/types.js';
 import type { AllocationsLimit } from '../turn-server/allocations-limit.js';
 import { flowsOf, type TurnParts, turnParts } from '../turn-server/turn-parts.js';
 import type { TurnChange, TurnService } from '../turn-server/turn-service.js';
@@ -80,4 +80,14 @@ export function relayIps(records: readonly RelayRecord[]): string[] {
     ...trunkSources,
   ]);
   return [...new Set(all.map(({ address }) => address))];
+}
+
+/** Returns how busy the TURN is that tenants' users get here; nothing where they get none. */
+export function turnLoad(
+  served: ServedTurn | undefined,
+  { turn }: Pick<CheckedRelayOptions, 'turn'>,
+): Pick<RelayLoad, 'turn'> {
+  if (served === undefined || !turn) return {};
+  const { allocations, allocationsLimit } = served;
+  return { turn: { allocations, allocationsMax: allocationsLimit.allocationsMax } };
 }

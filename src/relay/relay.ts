@@ -54,6 +54,7 @@ import {
   relayIps,
   relayTurnParts,
   type ServedTurn,
+  turnLoad,
 } from './relay-turn.js';
 import { TrunkLog } from './trunk-log.js';
 import { WildcardSourceWatch } from './wildcard-source-watch.js';
@@ -241,7 +242,7 @@ export class Relay extends EventEmitter<RelayEvents> {
         this.#incarnation.toRegister();
         return this.#record();
       },
-      load: () => meter.read(),
+      load: () => ({ ...meter.read(), ...turnLoad(this.turn, options) }),
       draining: () => this.#core.draining,
       reachability: () => this.#core.reachability(),
       onChecks: (checks) => this.#core.serviceChecker.appoint(checks),
