@@ -15,6 +15,8 @@ import { RELAY_PORTS, TurnSocket, type TurnUser, UdpSocket } from './turn-socket
 
 const REALM = 'example.net';
 
+t.setTimeout(120_000);
+
 async function serverOf(t: Test, options: Partial<TurnServerOptions>): Promise<TurnServer> {
   const server = await TurnServer.open({
     listen: '127.0.0.1:0',
