@@ -8,7 +8,14 @@ import t from 'tap';
 t.setTimeout(180_000);
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const SCRIPTS = ['test:sanitize', 'test:fuzz', 'prebuild', 'bench:micro', 'build:native'];
+const SCRIPTS = [
+  'test:sanitize',
+  'test:interop',
+  'test:fuzz',
+  'prebuild',
+  'bench:micro',
+  'build:native',
+];
 const CHECKED = ['format:cpp', 'build:bpf'];
 
 function run(script: string, ...args: readonly string[]) {

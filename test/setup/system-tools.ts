@@ -58,6 +58,39 @@ export const AIOICE: SystemTool = {
   isThere: () => existsSync('/usr/lib/python3/dist-packages/aioice'),
 };
 
+/** WebRTC in Python. */
+export const AIORTC: SystemTool = {
+  name: 'aiortc',
+  debianPackage: 'python3-aiortc',
+  isThere: () => existsSync('/usr/lib/python3/dist-packages/aiortc'),
+};
+
+/** An ICE agent in C. */
+export const LIBNICE: SystemTool = {
+  name: 'libnice',
+  debianPackage: 'libnice10',
+  isThere: () => hasLibrary('libnice.so.10'),
+};
+
+export const GO: SystemTool = { name: 'go', debianPackage: 'golang-go' };
+
+/** WebRTC in Go, as sources. */
+export const PION_WEBRTC: SystemTool = {
+  name: 'pion',
+  debianPackage: 'golang-github-pion-webrtc.v3-dev',
+  isThere: () => existsSync('/usr/share/gocode/src/github.com/pion/webrtc'),
+};
+
+export const CHROMIUM: SystemTool = { name: 'chromium', debianPackage: 'chromium' };
+export const FIREFOX: SystemTool = { name: 'firefox-esr', debianPackage: 'firefox-esr' };
+
+/** Captures packets and dissects them. */
+export const TSHARK: SystemTool = {
+  name: 'tshark',
+  debianPackage: 'tshark',
+  isThere: () => ['tshark', 'dumpcap'].every((name) => findCommand(name) !== undefined),
+};
+
 function hasLibrary(file: string): boolean {
   const folders = ['/usr/lib', '/lib'].filter((folder) => existsSync(folder));
   return folders.some((folder) =>
@@ -88,8 +121,14 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   ...COTURN_LIBRARIES,
   ...TURN_CLIENT_TOOLS,
   AIOICE,
+  AIORTC,
+  LIBNICE,
+  TSHARK,
   ...CPP_TEST_TOOLS,
 ];
+
+/** Tools of `npm run test:interop`, which are too large for every run of the tests. */
+export const INTEROP_TOOLS: readonly SystemTool[] = [GO, PION_WEBRTC, CHROMIUM, FIREFOX];
 
 /** Tools that build and start the bench's own programs. */
 export const RIG_TOOLS: readonly SystemTool[] = [

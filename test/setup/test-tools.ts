@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { provideNodeStacks } from './node-stacks.js';
 import {
   downloadPackage,
   findCommand,
@@ -102,5 +103,7 @@ export function provideTestTools(): boolean {
   if (missing.length > 0) {
     console.error(`Tests that need them are skipped: ${missingText(missing)}`);
   }
-  return missing.length === 0;
+  const hasStacks = provideNodeStacks();
+  if (!hasStacks) console.error('Tests that need WebRTC stacks of npm are skipped');
+  return missing.length === 0 && hasStacks;
 }

@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AddressFamily } from '../../src/address.js';
+import { type LabHost, LoggedProcess } from '../../src/lab/index.js';
+import { run } from '../../src/lab/tools.js';
+import { TURNPIKE } from '../e2e/world.js';
+import type { TestLab } from '../lab/test-lab.js';
+import { AgentProcess, type Description } from './agent-process.js';
+import { Capture, type Judgement } from './capture.js';
+import type { Stack } from './stack-catalogue.js';
+
+/** Bytes that one agent of a pair sends to the other. */
+export const SENT_BYTES = 10_000_000;
+/** Time for a pair on a machine that is busy with other tests. */
+const PAIR_MS = 120_000;
+/** The lab's addresses are those of documentation, which are no peers by default. */
+const LAB_RANGES = ['192.0.2.0/24', '203.0.113.0/24', '2001:db8::/32'];
+
+/** The ways in which a pair is tested. */
+export const WAYS = ['one server', 'two servers'] as const;
+
+/** On how many servers the two agents of a pair have their allocations. */
+export type Servers = (typeof WAYS)[number];
+
+/** What came of a pair. */
+export interface PairResult {
+  readonly seconds: number;
+  /** What tshark has found at the agent that sends and at the one that receives. */
+  readonly judgements: readonly [Judgement, Judgement];
+}
+
+/** A lab with two TURN servers and two hosts, each behind a symmetric NAT of its own. */
+export class Arena {
+  readonly lab: TestLab;
+  readonly #servers: readonly [LabHost, LabHost];
+  readonly hosts: readonly [LabHost, LabHost];
+  #folder = '';
+
+  constructor(lab: TestLab) {
+    this.lab = lab;
+    const behind = (name: string) =>
+      lab.host(name, { behind: lab.nat(`nat-${name}`, { behaviour: 'symmetric' }) });
+    this.#servers = [lab.host('turn-1'), lab.host('turn-2')];
+    this.hosts = [behind('first'), behind('second')];
+  }
+
+  /** Makes the networks and starts the servers. Close the lab and then the arena. */
+  async open(): Promise<void> {
+    this.#folder = await mkdtemp(join(tmpdir(), 'turnpike-capture-'));
+    await this.lab.up();
+    const ready = this.#servers.map(async (host) => {
+      // Otherwise captures have several datagrams as one packet.
+      await run(['ip', '-n', host.namespace, 'link', 'set', host.uplink, 'gso_max_segs', '1']);
+      const server = this.lab.spawn(host, [
+        ...[process.execPath, TURNPIKE, 'turn', '--user', 'alice:secret'],
+        ...LAB_RANGES.flatMap((range) => ['--allow-peer', range]),
+      ]);
+      const log = new LoggedProcess(host.name, server);
+      await Promise.race([log.listening, log.ended]);
+    });
+    await Promise.all(ready);
+  }
+
+  /** The address of a server that clients reach. */
+  serverAddress(index: 0 | 1, family: AddressFamily = 4): string {
+    return this.#servers[index].addresses[family] ?? '';
+  }
+
+  /**
+   * Captures and judges what passes both hosts while something is done.
+   * @returns the value of `action`, and what tshark has found at each host
+   */
+  async captured<T>(action: () => Promise<T>): Promise<[T, readonly [Judgement, Judgement]]> {
+    const [first, second] = this.hosts;
+    const start = (host: LabHost) =>
+      Capture.start(this.lab, host, join(this.#folder, `${host.name}.pcapng`));
+    const [one, two] = await Promise.all([start(first), start(second)]);
+    try {
+      const value = await action();
+      return [value, await Promise.all([one.judge(), two.judge()])];
+    } finally {
+      await Promise.all([one.stop(), two.stop()]);
+    }
+  }
+
+  /**
+   * Runs an agent of each stack. The first sends `SENT_BYTES` to the second, by relays alone.
+   * @throws if they do not arrive unchanged, or an agent offers another way than its server's relay
+   */
+  async pair(stacks: readonly [Stack, Stack], servers: Servers): Promise<PairResult> {
+    const seconds = { value: 0 };
+    const [, judgements] = await this.captured(async () => {
+      const begin = performance.now();
+      await this.#exchange(stacks, servers);
+      seconds.value = (performance.now() - begin) / 1_000;
+    });
+    return { seconds: seconds.value, judgements };
+  }
+
+  async #exchange(stacks: readonly [Stack, Stack], servers: Servers): Promise<void> {
+    const addresses = [this.serverAddress(0), this.serverAddress(servers === 'one server' ? 0 : 1)];
+    const agents = (['offer', 'answer'] as const).map((role, index) => {
+      const server = {
+        urls: `turn:${addresses[index]}:3478?transport=udp`,
+        username: 'alice',
+        credential: 'secret',
+      };
+      const host = this.hosts[index] as LabHost;
+      const task = { role, server, bytes: SENT_BYTES };
+      return new AgentProcess(this.lab, host, stacks[index] as Stack, task);
+    });
+    const [first, second] = agents as [AgentProcess, AgentProcess];
+    const timer = setTimeout(() => {
+      for (const agent of agents) agent.giveUp(`not done after ${PAIR_MS / 1_000} s`);
+    }, PAIR_MS);
+    try {
+      const offer = await first.hear('description');
+      second.say({ description: onlyRelayed(offer, addresses[0]) });
+      const answer = await second.hear('description');
+      first.say({ description: onlyRelayed(answer, addresses[1]) });
+      await Promise.race([first.hear('done'), second.hear('error')]);
+      await Promise.all(agents.map((agent) => agent.close()));
+    } finally {
+      clearTimeout(timer);
+      await Promise.all(agents.map((agent) => agent.kill()));
+    }
+  }
+
+  async close(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Checks that a description has candidates of a server's relay and no others.
+ * @returns the description
+ */
+function onlyRelayed(description: Description, address: string | undefined): Description {
+  const lines = description.candidates ?? description.sdp?.match(/candidate:.*/g) ?? [];
+  const others = lines.filter((line) => !line.includes(` ${address} `) || !/ typ relay/.test(line));
+  if (lines.length === 0) throw new Error('an agent has no candidates');
+  if (others.length > 0) throw new Error(`an agent has other candidates: ${others.join(', ')}`);
+  return description;
+}

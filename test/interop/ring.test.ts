@@ -1,0 +1,50 @@
+import t from 'tap';
+import { skipReason } from '../e2e/world.js';
+import { closeAfter, setPatience } from '../lab/keep-on-failure.js';
+import { TestLab } from '../lab/test-lab.js';
+import { missingText, missingTools } from '../setup/system-packages.js';
+import { TSHARK } from '../setup/system-tools.js';
+import { turnClient } from '../setup/test-tools.js';
+import { Arena, WAYS } from './arena.js';
+import { ringOf, STACKS } from './stack-catalogue.js';
+import { runUclient, UCLIENT_WAYS } from './uclient.js';
+
+/** Those whose installation takes seconds. `npm run test:interop` has the others too. */
+const NAMES = ['aiortc', 'werift', 'wrtc', 'node-datachannel', 'aioice', 'libnice'];
+
+setPatience(t, 600_000);
+
+async function ring(): Promise<void> {
+  const lab = new TestLab();
+  closeAfter(t, lab);
+  const arena = new Arena(lab);
+  t.teardown(() => arena.close());
+  await arena.open();
+  const client = turnClient();
+  for (const [way, options] of Object.entries(UCLIENT_WAYS)) {
+    const skip = client === undefined && "coturn's client is not there";
+    t.test(`turnutils_uclient: ${way}`, { skip }, async (t) => {
+      const { faults } = await runUclient(arena, client ?? '', options);
+      t.strictSame(faults, [], 'tshark finds no fault');
+    });
+  }
+  const stacks = STACKS.filter(({ name }) => NAMES.includes(name));
+  for (const [first, second] of ringOf(stacks)) {
+    const reason = first.obstacle() || second.obstacle();
+    for (const servers of WAYS) {
+      const title = `${first.name} to ${second.name} over ${servers}`;
+      t.test(title, { skip: reason === '' ? false : reason }, async (t) => {
+        const { judgements } = await arena.pair([first, second], servers);
+        for (const { faults, channelData, indications } of judgements) {
+          t.strictSame(faults, [], 'tshark finds no fault');
+          t.ok(channelData + indications > 0, 'data has gone through the server');
+        }
+      });
+    }
+  }
+}
+
+const missing = missingTools([TSHARK]);
+const reason = skipReason() || (missing.length === 0 ? '' : missingText(missing));
+if (reason === '') await ring();
+else t.pass('stacks of ICE and WebRTC', { skip: reason });
