@@ -91,9 +91,10 @@ const PION_STACK: Stack = {
 export const STACKS: readonly Stack[] = [
   python('aiortc', 'data channel', AIORTC),
   ofNode('werift'),
+  // Not beside node-datachannel, which it cannot reach.
+  PION_STACK,
   ofNode('wrtc', '@roamhq/wrtc'),
   ofNode('node-datachannel'),
-  PION_STACK,
   browser('chromium', CHROMIUM),
   browser('firefox', FIREFOX),
   python('aioice', 'datagrams', AIOICE),
