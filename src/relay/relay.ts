@@ -233,7 +233,9 @@ export class Relay extends EventEmitter<RelayEvents> {
   #register(options: CheckedRelayOptions, clock: Clock): RegistrationClient | undefined {
     const { directoryUrl, id, relaySecret } = options;
     if (directoryUrl === undefined) return undefined;
-    const meter = new LoadMeter(this.#plane, this.#core.context.legs, clock);
+    const { turn, context } = this.#core;
+    const forTenants = options.turn ? turn : undefined;
+    const meter = new LoadMeter(this.#plane, context.legs, clock, forTenants);
     const client = new RegistrationClient({
       directoryUrl,
       id,

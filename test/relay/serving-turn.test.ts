@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { transportAddress } from '../../src/address.js';
 import { relaySecret, tenantRoot, tenantSecret } from '../../src/auth/keys.js';
@@ -108,6 +109,35 @@ t.test('two clients of a relay reach each other by addresses that only a NAT kno
   t.equal(await b.permit(atA), undefined);
   a.indicate('hello', atB);
   t.strictSame(await b.indicated(), { peer: atA, payload: 'hello' });
+});
+
+t.test('the directory gives credentials for it, if it serves tenants', async (t) => {
+  for (const turn of [true, false]) {
+    const directory = await openDirectory(t);
+    const options = { directoryUrl: directory.url, turn, users: 'alice:secret' };
+    const relay = await relayOf(t, options);
+    const ask = async () => {
+      const answer = await fetch(`${directory.url}/v1/ice-servers`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ user: 'bob' }),
+      });
+      return { status: answer.status, body: JSON.parse(await answer.text()) };
+    };
+    let last = await ask();
+    const isSettled = () => (turn ? last.status === 200 : last.body.reason === 'no-turn');
+    while (!isSettled() || !relay.health().ready) {
+      await delay(50);
+      last = await ask();
+    }
+    if (!turn) {
+      t.equal(last.body.reason, 'no-turn', 'its users are no tenants');
+      continue;
+    }
+    const [{ urls, username, credential: password }] = last.body.iceServers;
+    t.strictSame(urls, relay.turn?.urls);
+    t.equal(await codeOf(await clientOf(t, relay, { username, password })), undefined);
+  }
 });
 
 t.test('TURN is served only where a source of credentials is given', async (t) => {
