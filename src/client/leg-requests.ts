@@ -1,6 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import { AttributeType, UDP_PROTOCOL } from '../stun/attribute-types.js';
 import { Method } from '../stun/methods.js';
+import { standardWaitsMs } from '../stun/transmission-limits.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { LIVENESS_MS } from './data-liveness.js';
@@ -10,7 +11,6 @@ import {
   closeWaitsMs,
   connectWaitsMs,
   livenessCheckWaitsMs,
-  standardWaitsMs,
 } from './request-waits.js';
 import type { RequestOptions } from './requests.js';
 
@@ -82,7 +82,7 @@ export class LegRequests {
 
   /** Returns a Refresh request that extends the lifetime. */
   refresh(): RequestOptions {
-    return this.#refresh(this.#lifetimeSeconds, standardWaitsMs);
+    return this.#refresh(this.#lifetimeSeconds, (rtoMs) => standardWaitsMs(rtoMs));
   }
 
   /**

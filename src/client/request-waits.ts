@@ -1,6 +1,6 @@
 import { RoundTrip } from '../round-trip.js';
 import { LEG_LIMITS } from '../stun/leg-limits.js';
-import { LAST_WAIT_RTOS, RTO_MS, TRANSMISSIONS_MAX } from '../stun/transmission-limits.js';
+import { RTO_MS } from '../stun/transmission-limits.js';
 import { RELAY_UNRESPONSIVE_MS } from './relay-check.js';
 
 /** Time that a peer waits beyond a Connect's 30 s, for the relay's own 447. */
@@ -11,18 +11,6 @@ export const CHECK_REPEAT_MS = 500;
 
 /** Number of a Connect's waits that are as long as the first. */
 const CONNECTS_SOON = 3;
-
-/**
- * Returns the waits of RFC 8489 section 6.2.1: the timeout doubles after each of the Rc
- * transmissions, and the wait after the last one is Rm times the first timeout.
- * @param rtoMs - the first timeout, ms
- * @returns the wait after each transmission, ms; after the last wait the request has failed
- */
-export function standardWaitsMs(rtoMs: number): number[] {
-  return Array.from({ length: TRANSMISSIONS_MAX }, (_, sent) =>
-    sent === TRANSMISSIONS_MAX - 1 ? rtoMs * LAST_WAIT_RTOS : rtoMs * 2 ** sent,
-  );
-}
 
 /**
  * Returns the waits of an Allocate: a relay that is not there is given up within seconds, so that

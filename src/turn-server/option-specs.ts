@@ -50,18 +50,30 @@ const PEERS = {
 export const TURN_SPECS = {
   relayAddresses: {
     kind: 'text',
-    pattern: '^[0-9A-Fa-f.:]+(/[0-9A-Fa-f.:]+)?$',
+    pattern: '^(auto|[0-9A-Fa-f.:]+)(/(auto|[0-9A-Fa-f.:]+))?$',
     lengthMin: 2,
     lengthMax: 93,
     repeat: true,
     itemsMax: RELAY_ADDRESSES_MAX,
-    words: 'an IP address, or two with a slash between, such as 10.0.0.5/192.0.2.10',
+    words: 'an IP address, two with a slash between, such as 10.0.0.5/192.0.2.10, or auto',
     changes: 'at start',
     description:
       'IP of this host to relay from; behind a one-to-one NAT, after a slash, the one that ' +
-      'others see',
+      'others see; auto: both are found out, the latter by asking --stun-server',
     placeholder: 'IP[/ADVERTISED]',
     defaultText: "this host's address by the default route of each family",
+  },
+  stunServer: {
+    kind: 'text',
+    pattern: '^[0-9A-Za-z.:[\\]-]+$',
+    lengthMin: 1,
+    lengthMax: 261,
+    words: 'HOST, HOST:PORT or [IPv6]:PORT, where HOST is a name or an IPv4 address',
+    changes: 'at start',
+    description:
+      'STUN server outside the NAT that --relay-address auto asks; no server is asked unless it ' +
+      'is named here, and a SIGHUP asks it again',
+    placeholder: 'HOST[:PORT]',
   },
   relayPorts: {
     kind: 'text',

@@ -13,19 +13,29 @@ import { addressByDefaultRoute } from './local-addresses.js';
 
 const FAMILIES: readonly AddressFamily[] = [4, 6];
 
+/** Stands for an address that is found out. */
+export const AUTO = 'auto';
+
+/** A relay address as it is given; each part may be `AUTO`. */
+export interface RelayAddressText {
+  readonly address: string;
+  readonly advertised: string;
+}
+
 /**
  * Parses a relay address: the IP that relayed transport addresses are bound to and, behind a
- * one-to-one NAT, the IP that clients and peers see.
- * @param text - `IP` or `IP/ADVERTISED`
+ * one-to-one NAT, the IP that clients and peers see. `auto` alone stands for both.
+ * @param text - `IP`, `IP/ADVERTISED` or `auto`; each part of the second form may be `auto` too
  * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for text that is no such address, a wildcard, or two
  *   addresses of different families
  */
-export function parseRelayAddress(text: string): RelayedAddress {
+export function parseRelayAddress(text: string): RelayAddressText {
   const [bound = '', advertised = bound, ...more] = text.split('/');
   if (more.length > 0) throw noRelayAddress(text, 'give one address, or two with a slash between');
-  const address = ipOf(text, bound);
-  const outside = ipOf(text, advertised);
-  if (family(address) !== family(outside)) {
+  const address = bound === AUTO ? AUTO : ipOf(text, bound);
+  const outside = advertised === AUTO ? AUTO : ipOf(text, advertised);
+  const isFound = address === AUTO || outside === AUTO;
+  if (!isFound && family(address) !== family(outside)) {
     throw noRelayAddress(text, 'both must be of one family');
   }
   return { address, advertised: outside };

@@ -1,40 +1,48 @@
+import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { TransportAddress } from '../address.js';
 import { readDescriptors } from '../http/file-descriptors.js';
 import { WORKERS_DEFAULT_MAX } from '../native/option-specs.js';
-import type { PortRange, RelayedAddress } from '../turn/index.js';
+import type { RandomBytes } from '../random.js';
+import type { PortRange } from '../turn/index.js';
 import { type AllocationsLimit, allocationsLimit } from './allocations-limit.js';
 import { hasIpv6 } from './local-addresses.js';
 import { TURN_PORT } from './option-specs.js';
 import type { CheckedTurnSettings } from './options.js';
 import { parsePortRange, portCount } from './port-range.js';
-import { defaultRelayAddresses, parseRelayAddress } from './relay-addresses.js';
+import { type FoundRelayAddress, resolveRelayAddresses } from './resolve-relay-addresses.js';
 
 /** What a plan is made of. */
 export interface PlanInput
-  extends Pick<CheckedTurnSettings, 'relayPorts' | 'relayAddresses' | 'allocationsMax'> {
+  extends Pick<
+    CheckedTurnSettings,
+    'relayPorts' | 'relayAddresses' | 'stunServer' | 'allocationsMax'
+  > {
   readonly listen: readonly TransportAddress[];
   readonly workers: number | undefined;
+  readonly random?: RandomBytes | undefined;
 }
 
 /** What a server opens: its options, with what this host gives in place of those left out. */
 export interface ServingPlan extends AllocationsLimit {
   readonly listen: readonly TransportAddress[];
-  readonly relayAddresses: readonly RelayedAddress[];
+  readonly relayAddresses: readonly FoundRelayAddress[];
   readonly ports: PortRange;
   readonly workers: number;
 }
 
 /**
  * Completes the options of a server from this host: its IPv6, default routes, CPUs and limit of
- * open files.
- * @throws TurnpikeError as `parsePortRange`, `parseRelayAddress` and `defaultRelayAddresses`
+ * open files; and from a STUN server, if it is to be asked.
+ * @throws TurnpikeError as `parsePortRange` and `resolveRelayAddresses`
  */
 export async function servingPlan(options: PlanInput): Promise<ServingPlan> {
   const ports = parsePortRange(options.relayPorts);
-  const given = options.relayAddresses.map(parseRelayAddress);
   const listen = options.listen.length > 0 ? options.listen : await defaultListen();
-  const relayAddresses = given.length > 0 ? given : await defaultRelayAddresses(listen);
+  const { relayAddresses: texts, stunServer, random = randomBytes } = options;
+  const relayAddresses = await resolveRelayAddresses({
+    ...{ relayAddresses: texts, stunServer, listen, ports, random },
+  });
   const workers = options.workers ?? Math.min(WORKERS_DEFAULT_MAX, availableParallelism());
   const resources = {
     ports: relayAddresses.length * portCount(ports),

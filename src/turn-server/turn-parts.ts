@@ -1,6 +1,7 @@
 import type { TransportAddress } from '../address.js';
 import type { CredentialSource } from '../auth/turn-principal.js';
 import { DATA_PLANE_LIMITS } from '../native/interface.js';
+import type { RandomBytes } from '../random.js';
 import type { TurnLimits } from '../turn/index.js';
 import { Credentials } from './credentials.js';
 import type { CheckedTurnSettings } from './options.js';
@@ -29,6 +30,8 @@ export interface PartsInput {
   /** Addresses for clients; empty for those of `turnpike turn`. */
   readonly listen: readonly TransportAddress[];
   readonly workers: number | undefined;
+  /** Default: `randomBytes` of node:crypto. */
+  readonly random?: RandomBytes | undefined;
   /** The users of tenants, where they count. */
   readonly tenants?: CredentialSource | undefined;
   /** Whether further users are looked up. */

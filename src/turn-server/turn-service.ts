@@ -146,6 +146,15 @@ function sayDoubts({ plan, credentials: { md5Only } }: TurnParts, logger: Logger
         `one-to-one NAT give the public one too: ${address}/PUBLIC-IP`,
     );
   }
+  for (const { address, advertised, portSeen } of plan.relayAddresses) {
+    if (portSeen === undefined) continue;
+    const { local, mapped } = portSeen;
+    logger.warn(
+      { event: 'relay-ports-changed', address, advertised, local, mapped },
+      `the NAT of ${address} shows port ${local} as ${mapped}: peers reach no relayed port ` +
+        'unless it forwards all of --relay-ports one to one',
+    );
+  }
   if (md5Only.length === 0) return;
   logger.info(
     { event: 'md5-only', users: md5Only.length },

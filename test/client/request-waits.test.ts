@@ -4,15 +4,10 @@ import {
   closeWaitsMs,
   connectWaitsMs,
   RelayRoundTrip,
-  standardWaitsMs,
 } from '../../src/client/request-waits.js';
 import { LEG_LIMITS } from '../../src/stun/leg-limits.js';
 
 const sum = (waits: readonly number[]) => waits.reduce((total, wait) => total + wait, 0);
-
-t.test('standardWaitsMs has the waits of RFC 8489 section 6.2.1', async (t) => {
-  t.strictSame(standardWaitsMs(500), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 8_000]);
-});
 
 t.test('the waits of Connect are at most 1 s and end after 30 s and a grace', async (t) => {
   for (const [rtoMs, elapsedMs] of [

@@ -14,6 +14,9 @@ t.test('a relay address is one IP, or the bound and the advertised one', async (
     ['2001:DB8:0::1', { address: '2001:db8::1', advertised: '2001:db8::1' }],
     ['fd00::5/2001:db8::1', { address: 'fd00::5', advertised: '2001:db8::1' }],
     ['::ffff:10.0.0.5', { address: '10.0.0.5', advertised: '10.0.0.5' }],
+    ['auto', { address: 'auto', advertised: 'auto' }],
+    ['10.0.0.5/auto', { address: '10.0.0.5', advertised: 'auto' }],
+    ['auto/2001:db8::1', { address: 'auto', advertised: '2001:db8::1' }],
   ];
   for (const [text, address] of table) t.strictSame(parseRelayAddress(text), address, text);
 });
@@ -27,7 +30,18 @@ t.test('a wildcard, two families, more than two and no addresses are refused', a
     '10.0.0.5/2001:db8::1',
     '10.0.0.5/10.0.0.6/10.0.0.7',
   ];
-  for (const text of [...wrong, '', '/', 'eth0', '10.0.0.5/', '/10.0.0.5', '10.0.0.5:3478']) {
+  for (const text of [
+    ...wrong,
+    '',
+    '/',
+    'auto/',
+    'auto/auto/auto',
+    'AUTO',
+    'eth0',
+    '10.0.0.5/',
+    '/10.0.0.5',
+    '10.0.0.5:3478',
+  ]) {
     t.throws(() => parseRelayAddress(text), { code, message: /^relay address/ }, text);
   }
 });

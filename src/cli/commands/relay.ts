@@ -134,20 +134,22 @@ function checkCredentials(
 
 /** Returns what a relay that serves TURN says, reads again and waits for. */
 async function servedTurn(
-  { options }: RelayContext,
+  { options, logger }: RelayContext,
   relay: Relay,
   texts: CredentialTexts,
 ): Promise<Pick<Server, 'notes' | 'files' | 'drain'>> {
   const files = texts.files(relay);
   const { turn } = relay;
   if (turn === undefined) return { files };
+  const { relayAddressCheck } = await import('../turn/relay-address-check.js');
   const { startLines } = await import('../turn/start-lines.js');
   const { urls, relayAddresses } = turn;
+  const server = { listen: relay.serviceAddresses, relayAddresses };
   const { users, authSecrets } = texts.all;
   const onlyTenants = users.length + authSecrets.length === 0;
   const lines = startLines(turn, { ...options, users, onlyTenants });
   return {
-    files,
+    files: [...files, relayAddressCheck({ options, server, logger })],
     notes: [[`TURN server at ${urls.join(', ')}`, { urls, relayAddresses }], ...lines],
     drain: { ms: options.drainSeconds * 1_000, run: (ms) => relay.drain(ms / 1_000) },
   };

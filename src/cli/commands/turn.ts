@@ -53,6 +53,12 @@ export const turnCommand = defineCommand({
         '  --users-file users.txt --http 127.0.0.1:9100',
     },
     {
+      purpose: 'behind a NAT whose outer address a STUN server tells, as in Docker',
+      line:
+        'turnpike turn --relay-address auto --stun-server stun.example.net \\\n' +
+        '  --users-file users.txt',
+    },
+    {
       purpose: 'time-limited credentials that a web service mints; peers in one private network',
       line:
         'turnpike turn --auth-secret-file turn.secret --user-quota 10 \\\n' +
@@ -81,6 +87,7 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
   const { options, logger } = context;
   const { TurnServer } = await import('../../turn-server/index.js');
   const { CredentialTexts } = await import('../turn/credential-texts.js');
+  const { relayAddressCheck } = await import('../turn/relay-address-check.js');
   const { startLines } = await import('../turn/start-lines.js');
   const texts = await CredentialTexts.read(context);
   const { users, authSecrets } = texts.all;
@@ -98,7 +105,7 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
     notes: startLines(server, { ...options, users }),
     stopping: 'draining: new clients are refused',
     drain: { ms: options.drainSeconds * 1_000, run: (ms) => server.drain(ms / 1_000) },
-    files: texts.files(server),
+    files: [...texts.files(server), relayAddressCheck({ options, server, logger })],
     words: CREDENTIAL_WORDS,
   };
 }

@@ -17,6 +17,7 @@ export const TURN_TABLE = {
     "shared secrets of time-limited credentials, one a line; coturn's static-auth-secret",
   ),
   relayAddress: setting(TURN_SPECS, 'relayAddresses'),
+  stunServer: setting(TURN_SPECS, 'stunServer'),
   relayPorts: setting(TURN_SPECS, 'relayPorts'),
   realm: setting(TURN_SPECS, 'realm'),
   allowPeer: setting(TURN_SPECS, 'allowPeers'),

@@ -3,14 +3,32 @@ import { parseCoturnFile } from '../../../src/cli/coturn/coturn-file.js';
 import { coturnOptions } from '../../../src/cli/coturn/coturn-options.js';
 import { parsePeerRange } from '../../../src/turn/peer-ranges.js';
 import { parsePortRange } from '../../../src/turn-server/port-range.js';
-import { parseRelayAddress } from '../../../src/turn-server/relay-addresses.js';
+import { AUTO, parseRelayAddress } from '../../../src/turn-server/relay-addresses.js';
+import { parseStunServer } from '../../../src/turn-server/stun-server-name.js';
 import { assertThat, bytesOf, type FuzzTarget, outcomeOf, textOf } from '../target.js';
 
 const relayAddresses: FuzzTarget = {
   name: 'relay-address',
-  about: 'relay addresses of a TURN server, and the range of their ports',
-  seeds: () => ['10.0.0.5/192.0.2.10', '2001:db8::1', '49152-65535'].map(bytesOf),
-  words: ['/', '-', '::', '0.0.0.0', '65536', '1023', '1024-1025', ' '],
+  about: 'relay addresses of a TURN server, the range of their ports, and STUN servers',
+  seeds: () =>
+    ['10.0.0.5/192.0.2.10', '2001:db8::1', '49152-65535', 'auto', 'stun.example.org:3478'].map(
+      bytesOf,
+    ),
+  words: [
+    'auto',
+    '[',
+    ']',
+    ':3478',
+    '.',
+    '/',
+    '-',
+    '::',
+    '0.0.0.0',
+    '65536',
+    '1023',
+    '1024-1025',
+    ' ',
+  ],
   run: (input) => {
     const text = textOf(input);
     const range = outcomeOf(() => {
@@ -20,10 +38,15 @@ const relayAddresses: FuzzTarget = {
     const address = outcomeOf(() => {
       const relay = parseRelayAddress(text);
       for (const each of [relay.address, relay.advertised]) {
-        assertThat(canonicalIp(each) === each, 'an address that is not canonical');
+        assertThat(each === AUTO || canonicalIp(each) === each, 'an address that is not canonical');
       }
     });
-    return `${range} ${address}`;
+    const stun = outcomeOf(() => {
+      const { host, port } = parseStunServer(text);
+      assertThat(port >= 1 && port <= 65_535, 'no port');
+      assertThat(host !== '' && !/[\s/%[\]]/.test(host), 'no host');
+    });
+    return `${range} ${address} ${stun}`;
   },
 };
 
