@@ -4,7 +4,7 @@ import type { TransportAddress } from '../address.js';
 import { readDescriptors } from '../http/file-descriptors.js';
 import { WORKERS_DEFAULT_MAX } from '../native/option-specs.js';
 import type { RandomBytes } from '../random.js';
-import type { PortRange } from '../turn/index.js';
+import type { PortRange, RelayedAddress } from '../turn/index.js';
 import { type AllocationsLimit, allocationsLimit } from './allocations-limit.js';
 import { hasIpv6 } from './local-addresses.js';
 import { TURN_PORT } from './option-specs.js';
@@ -26,7 +26,9 @@ export interface PlanInput
 /** What a server opens: its options, with what this host gives in place of those left out. */
 export interface ServingPlan extends AllocationsLimit {
   readonly listen: readonly TransportAddress[];
-  readonly relayAddresses: readonly FoundRelayAddress[];
+  readonly relayAddresses: readonly RelayedAddress[];
+  /** Those behind a NAT that changes ports. */
+  readonly portsChanged: readonly FoundRelayAddress[];
   readonly ports: PortRange;
   readonly workers: number;
 }
@@ -40,9 +42,11 @@ export async function servingPlan(options: PlanInput): Promise<ServingPlan> {
   const ports = parsePortRange(options.relayPorts);
   const listen = options.listen.length > 0 ? options.listen : await defaultListen();
   const { relayAddresses: texts, stunServer, random = randomBytes } = options;
-  const relayAddresses = await resolveRelayAddresses({
+  const found = await resolveRelayAddresses({
     ...{ relayAddresses: texts, stunServer, listen, ports, random },
   });
+  const relayAddresses = found.map(({ address, advertised }) => ({ address, advertised }));
+  const portsChanged = found.filter(({ portSeen }) => portSeen !== undefined);
   const workers = options.workers ?? Math.min(WORKERS_DEFAULT_MAX, availableParallelism());
   const resources = {
     ports: relayAddresses.length * portCount(ports),
@@ -50,7 +54,7 @@ export async function servingPlan(options: PlanInput): Promise<ServingPlan> {
     descriptors: readDescriptors(),
   };
   const limit = allocationsLimit(resources, options.allocationsMax);
-  return { listen, relayAddresses, ports, workers, ...limit };
+  return { listen, relayAddresses, portsChanged, ports, workers, ...limit };
 }
 
 async function defaultListen(): Promise<TransportAddress[]> {

@@ -146,7 +146,7 @@ function sayDoubts({ plan, credentials: { md5Only } }: TurnParts, logger: Logger
         `one-to-one NAT give the public one too: ${address}/PUBLIC-IP`,
     );
   }
-  for (const { address, advertised, portSeen } of plan.relayAddresses) {
+  for (const { address, advertised, portSeen } of plan.portsChanged) {
     if (portSeen === undefined) continue;
     const { local, mapped } = portSeen;
     logger.warn(
