@@ -12,7 +12,6 @@ const PROGRAMS = [
   'bench/abuse/directory-process.ts',
   'bench/abuse/victim-process.ts',
   'bench/load/contestants/turnpike-relay.ts',
-  'bench/load/contestants/turnpike-turn-main.ts',
   'bench/setup/relay-process.ts',
   'test/cli/programs/chatty.ts',
   'test/e2e/programs/peer-agent.ts',

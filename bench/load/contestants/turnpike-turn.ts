@@ -1,23 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { programArguments } from '../../../test/setup/test-programs.js';
+import { SERVER_PORT } from '../addresses.js';
+import { tellingLine } from '../program-output.js';
 import { ROOT } from '../programs.js';
-import { COLLECTING, type TurnAddresses, type TurnProgram } from './turn-spec.js';
+import { COLLECTING, RELAY_PORTS, TURN_USER, type TurnProgram } from './turn-spec.js';
 
 /**
- * Returns Turnpike's TURN server with one worker.
+ * Returns Turnpike's TURN server with one worker, as compiled for users: what runs TypeScript
+ * directly makes closures slower.
  * @param name - of its contestant
  * @param checkout - folder of another compiled checkout whose server is measured
  */
-export function turnpikeTurn(name: string, checkout: string = ROOT): TurnProgram {
-  const program = join(checkout, 'bench/load/contestants/turnpike-turn-main.ts');
+export function turnpikeTurn(name: string, checkout?: string): TurnProgram {
+  const program = join(ROOT, 'bench/load/contestants/turnpike-turn-main.mjs');
+  const { username, password, realm } = TURN_USER;
   return {
     name,
     collectsGarbage: true,
-    command: (addresses: TurnAddresses) => [
-      process.execPath,
-      ...COLLECTING,
-      ...programArguments(program),
-      JSON.stringify(addresses),
-    ],
+    command: ({ address, relayAddresses }) => {
+      if (checkout === undefined) compile();
+      const entry = join(checkout ?? ROOT, 'dist', 'turn-server', 'index.js');
+      if (!existsSync(entry)) throw new Error(`${entry} is not there: compile that checkout`);
+      const options = {
+        listen: `${address}:${SERVER_PORT}`,
+        relayAddresses,
+        relayPorts: `${RELAY_PORTS.first}-${RELAY_PORTS.last}`,
+        realm,
+        users: [`${username}:${password}`],
+        allowPrivatePeers: true,
+        workers: 1,
+      };
+      return [process.execPath, ...COLLECTING, program, JSON.stringify({ entry, options })];
+    },
   };
+}
+
+let isCompiled = process.env.TURNPIKE_TESTS_COMPILED !== undefined;
+
+/** Compiles the TypeScript once, if `npm test` has not. @throws Error with the first error */
+function compile(): void {
+  if (isCompiled) return;
+  const options = { cwd: ROOT, encoding: 'utf8' } as const;
+  const { status, stdout } = spawnSync('npm', ['run', '--silent', 'build:ts'], options);
+  if (status !== 0) throw new Error(`it does not compile: ${tellingLine(stdout ?? '')}`);
+  isCompiled = true;
 }
