@@ -9,7 +9,8 @@ const PREFIX_GROUPS = 4;
  * have no source, because it carries many indistinguishable ones.
  */
 export class ClientSources {
-  #proxies = new BlockList();
+  /** Undefined without any: a look into a list of Node's makes objects outside of the heap. */
+  #proxies: BlockList | undefined;
 
   /** @throws TurnpikeError as `renewal` */
   constructor(trustedProxies: readonly string[] = []) {
@@ -26,7 +27,7 @@ export class ClientSources {
     const proxies = new BlockList();
     for (const proxy of trustedProxies) addProxy(proxies, proxy);
     return () => {
-      this.#proxies = proxies;
+      this.#proxies = trustedProxies.length > 0 ? proxies : undefined;
     };
   }
 
@@ -38,7 +39,7 @@ export class ClientSources {
     if (ip === undefined) return '';
     const plain = ip.startsWith('::ffff:') && ip.includes('.') ? ip.slice('::ffff:'.length) : ip;
     const isV6 = plain.includes(':');
-    if (this.#proxies.check(plain, isV6 ? 'ipv6' : 'ipv4')) return undefined;
+    if (this.#proxies?.check(plain, isV6 ? 'ipv6' : 'ipv4')) return undefined;
     return isV6 ? prefixOf(plain) : plain;
   }
 }

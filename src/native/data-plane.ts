@@ -381,13 +381,16 @@ export class NativeDataPlane implements DataPlane {
       // More records may wait. They are drained after timers and I/O.
       this.#nextTurn = setImmediate(() => this.#drain());
     }
-    const events = [...batch.events, ...this.#endpoints.take(reports)];
-    if (batch.datagrams.length === 0 && events.length === 0) return;
     this.#native.hold();
     try {
-      this.#onBatch({ datagrams: batch.datagrams, events });
+      const events = [...batch.events, ...this.#endpoints.take(reports)];
+      if (batch.datagrams.length > 0 || events.length > 0) {
+        this.#onBatch({ datagrams: batch.datagrams, events });
+      }
     } finally {
-      this.#native.release();
+      // What waited for reports goes on in microtasks. It wakes workers once, not at each step.
+      if (reports.length === 0) this.#native.release();
+      else queueMicrotask(() => process.nextTick(() => this.#native.release()));
     }
   }
 }

@@ -116,9 +116,11 @@ export class Authenticator<Proved extends Principal> {
 
   #check({ message, origin }: Received, verifier: Verifier<Proved>): AuthenticationResult<Proved> {
     const { remote } = origin.tuple;
+    const { realm, nonces } = this.#options;
     return authenticate(message, {
-      ...this.#options,
+      realm,
       verifier,
+      nonces,
       ip: remote.address,
       mayTry: () => this.#context.budgets.mayTry(remote),
     });
@@ -139,7 +141,9 @@ export class Authenticator<Proved extends Principal> {
     }
     const { principal, signer, nonceSeconds } = result;
     return {
-      ...received,
+      message,
+      origin,
+      unknownAttributes: received.unknownAttributes,
       method: message.method,
       transactionId: message.transactionId,
       tupleKey: tupleKey(origin.tuple),

@@ -2,12 +2,7 @@ import type { AddressFamily } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 import { type AllocateWish, allocateWish } from './allocate-request.js';
-import {
-  Allocation,
-  type AllocationHolder,
-  type OpenedAddress,
-  RelayedTransportAddress,
-} from './allocation.js';
+import { Allocation, type AllocationHolder, type OpenedAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
 import { refusalOf } from './forwarding.js';
 import type { RefusalReason } from './refusals.js';
@@ -215,11 +210,7 @@ export class Allocate {
     const { to, tupleKey, holder, tellsIcmpErrors } = pending;
     const { origin } = to;
     const since = this.#context.clock.monotonic();
-    const allocation = new Allocation({ origin, tupleKey, holder, since, tellsIcmpErrors });
-    for (const each of opened) {
-      allocation.relayed.push(new RelayedTransportAddress(allocation, each));
-    }
-    return allocation;
+    return new Allocation({ origin, tupleKey, holder, since, tellsIcmpErrors, opened });
   }
 
   /** Puts the allocation into the data plane. @returns why that fails; undefined if it succeeds */

@@ -121,7 +121,7 @@ export class Allocation implements AllocationHolder {
   readonly since: number;
   readonly tellsIcmpErrors: boolean;
   /** One, or one of each family (RFC 8656 section 7.2). */
-  readonly relayed: RelayedTransportAddress[] = [];
+  readonly relayed: RelayedTransportAddress[];
   /** By IP address of the peer. */
   readonly permissions = new Map<string, Permission>();
   /** By number. */
@@ -139,6 +139,7 @@ export class Allocation implements AllocationHolder {
     readonly holder: AllocationHolder;
     readonly since: number;
     readonly tellsIcmpErrors: boolean;
+    readonly opened: readonly OpenedAddress[];
   }) {
     this.origin = options.origin;
     this.tupleKey = options.tupleKey;
@@ -148,6 +149,8 @@ export class Allocation implements AllocationHolder {
     this.lookedUp = options.holder.lookedUp;
     this.since = options.since;
     this.tellsIcmpErrors = options.tellsIcmpErrors;
+    // An array that is filled later would have room for 17.
+    this.relayed = options.opened.map((each) => new RelayedTransportAddress(this, each));
   }
 
   /** Returns its relayed transport address of a family; undefined if it has none. */
