@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { coturn } from './contestants/coturn.js';
+import { coturn, newerCoturn } from './contestants/coturn.js';
 import { kernelForwarding } from './contestants/kernel-forwarding.js';
 import { npmTurnServer } from './contestants/npm-turn-server.js';
 import { pion } from './contestants/pion.js';
@@ -15,10 +15,13 @@ export interface CatalogueOptions {
   readonly variants: readonly TurnpikeVariant[];
   /** Folder in which the npm package `turn-server` is installed. */
   readonly turnServerFolder?: string;
+  /** Path of a newer coturn's `turnserver`. */
+  readonly coturnPath?: string;
 }
 
 /** Returns all contestants, including those that cannot run here. */
-export function catalogue({ variants, turnServerFolder }: CatalogueOptions): Contestant[] {
+export function catalogue(options: CatalogueOptions): Contestant[] {
+  const { variants, turnServerFolder, coturnPath } = options;
   return [
     turnpike({ name: 'turnpike', title: 'Turnpike mmsg' }),
     turnpike({ name: 'turnpike-xdp', title: 'Turnpike xdp', xdp: true }),
@@ -28,6 +31,7 @@ export function catalogue({ variants, turnServerFolder }: CatalogueOptions): Con
     xdpRedirect,
     kernelForwarding,
     coturn,
+    ...(coturnPath === undefined ? [] : [newerCoturn(coturnPath)]),
     pion,
     npmTurnServer(turnServerFolder),
   ];

@@ -35,6 +35,7 @@ import {
 } from './setups.js';
 import { judge } from './targets.js';
 import { measureTurnSetups, TURN_ALLOCATIONS, type TurnSetups } from './turn-setups.js';
+import type { Contestant } from './types.js';
 import { WORKLOADS } from './workloads.js';
 
 interface Flags {
@@ -47,6 +48,7 @@ interface Flags {
   readonly loopback?: boolean;
   readonly variant: readonly TurnpikeVariant[];
   readonly turnServer?: string;
+  readonly coturn?: string;
   readonly setup?: number;
   readonly allocations?: number;
   readonly load: boolean;
@@ -96,7 +98,14 @@ const program = new Command('bench')
     variant,
     [],
   )
-  .option('--turn-server <folder>', 'folder in which `npm install turn-server` was run')
+  .option(
+    '--turn-server <folder>',
+    'folder in which `npm install turn-server` was run; by default it is installed if it is chosen',
+  )
+  .option(
+    '--coturn <path>',
+    'also measure this newer turnserver, with --multiplex-peer and --udp-gso',
+  )
   .option(
     '--setup <connections>',
     'also measure set-up rate and memory with so many connections; a run with neither --quick ' +
@@ -126,17 +135,29 @@ async function list({ workloads, contestants }: Choice): Promise<void> {
 
 const write = (line: string) => console.error(line);
 
+/** Returns whether the run needs namespaces, which only root can make. */
+function inNamespaces({ loopback }: Flags): boolean {
+  return process.getuid?.() === 0 && loopback !== true;
+}
+
+/** Installs the chosen TURN servers of other projects, if anything chosen measures them. */
+async function provideRivals(flags: Flags, { workloads, contestants }: Choice): Promise<void> {
+  const fits = (one: Contestant) =>
+    turnAllocations(flags) !== undefined ||
+    (flags.load && workloads.some((each) => one.unfit(each, 'namespaces') === undefined));
+  for (const one of contestants) if (one.kind === 'rival' && fits(one)) await one.provide?.();
+}
+
 /**
  * Installs the tools that the run needs if that is allowed, prints which are missing, and builds
  * the addon and the rig's programs. The report lists what is left out for a missing tool.
  * @returns why no workload can be measured; undefined if they can
  */
 function prepare(flags: Flags): string | undefined {
-  const isRoot = process.getuid?.() === 0;
   const ofScene = [...SCENE_TOOLS, ...BPF_TOOLS, ...TURN_CLIENT_TOOLS];
-  const inNamespaces = isRoot && flags.loopback !== true ? ofScene : [];
+  const forScene = inNamespaces(flags) ? ofScene : [];
   const forAddon = hasCurrentAddon() ? [] : ADDON_TOOLS;
-  const wanted = new Set([...RIG_TOOLS, ...forAddon, ...inNamespaces]);
+  const wanted = new Set([...RIG_TOOLS, ...forAddon, ...forScene]);
   const missing = provideTools([...wanted], 'the bench');
   const forRig = missing.filter((tool) => RIG_TOOLS.includes(tool));
   if (missing.length > 0 && forRig.length === 0) write(missingText(missing));
@@ -187,8 +208,7 @@ function planCpus(): CpuPlan {
 }
 
 /** Measures, and saves the results after each workload. @param obstacle - why none can run */
-async function measure(flags: Flags, all: Choice, obstacle?: string): Promise<BenchResult> {
-  const choice = choose(all, { quick: flags.quick === true, words: flags.only });
+async function measure(flags: Flags, choice: Choice, obstacle?: string): Promise<BenchResult> {
   const none = { workloads: [], contestants: [] };
   const chosen = obstacle !== undefined ? none : flags.load ? choice : { ...choice, workloads: [] };
   const effort: Effort =
@@ -251,13 +271,16 @@ async function main(flags: Flags): Promise<void> {
   const contestants = catalogue({
     variants: flags.variant,
     ...(flags.turnServer !== undefined && { turnServerFolder: flags.turnServer }),
+    ...(flags.coturn !== undefined && { coturnPath: flags.coturn }),
   });
   const all: Choice = { workloads: WORKLOADS, contestants };
   if (flags.list === true) return list(all);
+  const choice = choose(all, { quick: flags.quick === true, words: flags.only });
   const obstacle = prepare(flags);
+  if (inNamespaces(flags)) await provideRivals(flags, choice);
   // Set-ups need none of the rig's programs.
   if (obstacle !== undefined && setupConnections(flags) === undefined) throw new Error(obstacle);
-  const result = await measure(flags, all, obstacle);
+  const result = await measure(flags, choice, obstacle);
   const files = save(flags.out, result);
   console.log(textSummary(result));
   for (const file of files) console.log(relative(process.cwd(), file));

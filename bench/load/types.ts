@@ -106,6 +106,8 @@ export interface Contestant {
   readonly turn?: TurnProgram;
   /** Returns why it cannot run here; undefined if it can. */
   missing(): Promise<string | undefined>;
+  /** Installs another project's program, where that is allowed. */
+  provide?(): Promise<void>;
   /** Returns the version of another project's program; undefined if it is unknown. */
   version?(): Promise<string | undefined>;
   /** Returns why it is not measured in a workload; undefined if it is. */

@@ -51,6 +51,37 @@ t.test('contestants that cannot run are listed with the reason', async (t) => {
   t.strictSame(omissions, [{ what: 'Absent', why: 'not installed' }]);
 });
 
+t.test('a newer coturn is a contestant of its own if its path is given', async (t) => {
+  t.notOk(all.contestants.some(({ name }) => name === 'coturn-newer'));
+  const newer = catalogue({ variants: [], coturnPath: '/nowhere/turnserver' }).find(
+    ({ name }) => name === 'coturn-newer',
+  );
+  t.match(await newer?.missing(), /^\/nowhere\/turnserver is not there$/);
+  const addresses = { address: '192.0.2.1', relayAddresses: ['192.0.2.2', '192.0.2.3'] };
+  const words = newer?.turn?.command(addresses) ?? [];
+  t.equal(words[0], '/nowhere/turnserver');
+  for (const word of ['--multiplex-peer', '--udp-gso', '--relay-ip=192.0.2.3']) {
+    t.ok(words.includes(word), word);
+  }
+});
+
+t.test('variants with options of the data plane have no TURN server of their own', async (t) => {
+  const variants = [
+    { name: 'turnpike-nowait', title: 'a', options: { coalescingUs: 0 } },
+    { name: 'turnpike-before', title: 'b', checkout: '/nowhere' },
+  ];
+  const turn = WORKLOADS.find(({ name }) => name === 'turn-in-10k-100B');
+  if (turn === undefined) throw new Error('no workload');
+  const unfit = new Map(
+    catalogue({ variants }).map((one) => [one.name, one.unfit(turn, 'namespaces')]),
+  );
+  t.match(unfit.get('turnpike-nowait'), /no option coalescingUs/);
+  for (const name of ['turnpike', 'turnpike-before', 'reflector', 'coturn', 'pion']) {
+    t.equal(unfit.get(name), undefined, name);
+  }
+  t.ok(unfit.get('turnpike-xdp') && unfit.get('xdp-redirect') && unfit.get('kernel-forwarding'));
+});
+
 t.test('XDP contestants take part only in workloads that they can forward', async (t) => {
   const unfit = (name: string, flow: string) => {
     const contestant = all.contestants.find((one) => one.name === name);

@@ -141,6 +141,16 @@ export const RIG_TOOLS: readonly SystemTool[] = [
 /** Tools that the bench's network namespaces need. */
 export const SCENE_TOOLS: readonly SystemTool[] = [IP, NFT, ETHTOOL];
 
+/** Tools that build the bench's server of pion. */
+export const PION_TOOLS: readonly SystemTool[] = [
+  { name: 'go', debianPackage: 'golang-go' },
+  {
+    name: 'pion',
+    debianPackage: 'golang-github-pion-turn.v2-dev',
+    isThere: () => existsSync('/usr/share/gocode/src/github.com/pion/turn/v2'),
+  },
+];
+
 /** Tools that build the bench's BPF programs. */
 export const BPF_TOOLS: readonly SystemTool[] = [
   { name: 'clang', debianPackage: 'clang' },

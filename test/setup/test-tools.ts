@@ -85,6 +85,12 @@ export function coturnObstacle(): string | undefined {
   return missing.length === 0 ? undefined : missingText(missing);
 }
 
+/** Unpacks coturn and installs the libraries of its server, where that is allowed. */
+export function provideCoturn(): void {
+  provideTools(COTURN_LIBRARIES, 'the bench');
+  provideTools([COTURN_SERVER], 'the bench', COTURN_SERVER.unpack);
+}
+
 /** Finds coturn's peer, which echoes what it receives, as `promtool`. */
 export function turnPeer(): string | undefined {
   return COTURN.find('turnutils_peer');

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findTool } from '../../../src/lab/tools.js';
+import { missingText, missingTools, provideTools } from '../../../test/setup/system-packages.js';
+import { PION_TOOLS } from '../../../test/setup/system-tools.js';
 import { SERVER_PORT } from '../addresses.js';
 import { outputOf } from '../program-output.js';
 import { ROOT, TOOLS_FOLDER, toolPath } from '../programs.js';
@@ -11,24 +13,21 @@ import { TURN_USER } from './turn-spec.js';
 
 /** Folder of Debian's Go packages. */
 const GO_PATH = '/usr/share/gocode';
-const SOURCES = join(GO_PATH, 'src/github.com/pion/turn/v2');
 const DEBIAN_PACKAGE = 'golang-github-pion-turn.v2-dev';
 const PROGRAM = toolPath('pion-turn');
 
 const execute = promisify(execFile);
 
 async function build(): Promise<string | undefined> {
-  const go = findTool('go');
-  if (go === undefined || !existsSync(SOURCES)) {
-    return `no Go or no pion: apt-get install golang-go ${DEBIAN_PACKAGE}`;
-  }
+  const missing = missingTools(PION_TOOLS);
+  if (missing.length > 0) return missingText(missing);
   if (existsSync(PROGRAM)) return undefined;
   const source = join(ROOT, 'bench/load/contestants/pion/main.go');
   // Debian's packages are built without modules, so nothing is fetched.
   const env = { ...process.env, GO111MODULE: 'off', GOPATH: GO_PATH, GOFLAGS: '' };
   try {
     mkdirSync(TOOLS_FOLDER, { recursive: true });
-    await execute(go, ['build', '-o', PROGRAM, source], { env });
+    await execute(findTool('go') ?? 'go', ['build', '-o', PROGRAM, source], { env });
     return undefined;
   } catch (error) {
     return `it does not build: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}`;
@@ -45,6 +44,7 @@ export const pion = turnRival({
   name: 'pion',
   title: 'pion/turn',
   missing: build,
+  provide: async () => void provideTools(PION_TOOLS, 'the bench'),
   collectsGarbage: true,
   version,
   command: ({ address, relayAddresses }) => [

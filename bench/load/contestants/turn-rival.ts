@@ -9,6 +9,8 @@ export interface RivalServer extends TurnProgram {
   readonly title: string;
   /** Returns why it cannot run here; undefined if it can. */
   missing(): Promise<string | undefined>;
+  /** Installs it, where that is allowed. */
+  provide?(): Promise<void>;
   /** Returns its version; undefined if it is unknown. */
   version(): Promise<string | undefined>;
 }
@@ -26,6 +28,7 @@ export function turnRival(server: RivalServer): Contestant {
     title: server.title,
     kind: 'rival',
     turn: server,
+    provide: async () => server.provide?.(),
     missing: async () => (await server.missing()) ?? turnClientObstacle(),
     version: () => server.version(),
     unfit: unfitForTurn,
