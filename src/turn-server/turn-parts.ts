@@ -15,8 +15,14 @@ export const PERMISSIONS_OF_ALLOCATION_MAX = 256;
 /** Maximum channels of one allocation; a further one is refused with 508. */
 export const CHANNELS_OF_ALLOCATION_MAX = 256;
 
-/** Entries of a worker's table per allocation: its own, and those of two peers with a channel. */
+/**
+ * Entries of a worker's table per allocation, on average: its own, and those of two peers with a
+ * channel.
+ */
 export const FLOWS_PER_ALLOCATION = 8;
+
+/** Further entries of a worker's table, so that a small server has room for a large allocation. */
+export const FLOWS_SPARE = 4_096;
 
 /** What TURN is made of, checked and completed from this host before a data plane is open. */
 export interface TurnParts {
@@ -53,7 +59,8 @@ export async function turnParts(
 
 /** Returns the number of entries that allocations may take in each worker's table. */
 export function flowsOf({ allocationsMax }: ServingPlan): number {
-  return Math.min(FLOWS_PER_ALLOCATION * allocationsMax, DATA_PLANE_LIMITS.clientFlowsLimit);
+  const wanted = FLOWS_PER_ALLOCATION * allocationsMax + FLOWS_SPARE;
+  return Math.min(wanted, DATA_PLANE_LIMITS.clientFlowsLimit);
 }
 
 /** Returns the settings of the usage that the parts make. */
@@ -73,11 +80,12 @@ export function turnUsageSettings(
 }
 
 /** Returns the bounds of allocations. @param userQuota - 0 for none */
-export function turnLimits({ allocationsMax }: ServingPlan, userQuota: number): TurnLimits {
+export function turnLimits(plan: ServingPlan, userQuota: number): TurnLimits {
   return {
-    allocationsMax,
+    allocationsMax: plan.allocationsMax,
     userQuota: userQuota === 0 ? Number.POSITIVE_INFINITY : userQuota,
     permissionsMax: PERMISSIONS_OF_ALLOCATION_MAX,
     channelsMax: CHANNELS_OF_ALLOCATION_MAX,
+    entriesMax: flowsOf(plan),
   };
 }

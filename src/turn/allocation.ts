@@ -23,6 +23,8 @@ export class RelayedTransportAddress implements Timed {
   readonly handle: TransportHandle;
   readonly ports: RelayedPorts;
   readonly port: number;
+  /** Whether the data plane has its entry; so too below. */
+  isStored = false;
   wheelBucket?: number | undefined;
 
   constructor(allocation: Allocation, { handle, ports, port }: OpenedAddress) {
@@ -54,6 +56,7 @@ export class Permission implements Timed {
   readonly address: string;
   /** Monotonic ms. */
   expiresAt = 0;
+  isStored = false;
   wheelBucket?: number | undefined;
 
   constructor(relayed: RelayedTransportAddress, address: string) {
@@ -76,6 +79,7 @@ export class Channel implements Timed {
   state: 'bound' | 'resting' = 'bound';
   /** Monotonic ms. */
   expiresAt = 0;
+  isStored = false;
   wheelBucket?: number | undefined;
 
   constructor(relayed: RelayedTransportAddress, number: number, peer: TransportAddress) {
@@ -126,6 +130,8 @@ export class Allocation implements AllocationHolder {
   readonly permissions = new Map<string, Permission>();
   /** By number. */
   readonly channels = new Map<number, Channel>();
+  /** Number of its entries in the data plane; `EntryRoom` counts them. */
+  entries = 0;
   readonly sums: TrafficSums = {
     packetsFromClient: 0,
     bytesFromClient: 0,

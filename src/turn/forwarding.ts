@@ -8,6 +8,7 @@ import type {
   TrafficSums,
 } from './allocation.js';
 import type { AllocationTraffic } from './allocation-events.js';
+import { type EntryBounds, EntryRoom } from './entry-room.js';
 import type { RefusalReason } from './refusals.js';
 import { TURN_LIMITS } from './turn-limits.js';
 import type { PortRange, TurnPlane } from './turn-options.js';
@@ -17,6 +18,9 @@ import type { PortRange, TurnPlane } from './turn-options.js';
  * `full`: a table is full. `unsendable`: its sockets cannot send to the peer.
  */
 type PutResult = 'done' | 'busy' | 'full' | 'unsendable';
+
+/** What has entries in the data plane. */
+type Stored = RelayedTransportAddress | Permission | Channel;
 
 /** Returns the refusal for an entry that the data plane has not taken. */
 export function refusalOf(result: Exclude<PutResult, 'done'>): RefusalReason {
@@ -37,22 +41,34 @@ export function refusalOf(result: Exclude<PutResult, 'done'>): RefusalReason {
 export class Forwarding {
   readonly #plane: TurnPlane;
   readonly #portsOf: (address: string) => PortRange | undefined;
+  readonly #room: EntryRoom;
 
-  /** @param portsOf - returns the only ports of an IP address that peers may have, if not all */
-  constructor(plane: TurnPlane, portsOf: (address: string) => PortRange | undefined) {
+  /**
+   * @param portsOf - returns the only ports of an IP address that peers may have, if not all
+   * @param bounds - of the entries that it puts
+   */
+  constructor(
+    plane: TurnPlane,
+    portsOf: (address: string) => PortRange | undefined,
+    bounds: EntryBounds,
+  ) {
     this.#plane = plane;
     this.#portsOf = portsOf;
+    this.#room = new EntryRoom(bounds);
   }
 
   /** Puts or prolongs the entry for Send indications by a relayed transport address. */
   putRelayed(relayed: RelayedTransportAddress, lifetimeSeconds: number): PutResult {
-    return attempt(() => this.#plane.putAllocation(sendEntry(relayed), lifetimeSeconds));
+    return this.#store(relayed, () =>
+      attempt(() => this.#plane.putAllocation(sendEntry(relayed), lifetimeSeconds)),
+    );
   }
 
   /** Removes the entry for Send indications. */
   removeRelayed(relayed: RelayedTransportAddress): void {
     addFromClient(relayed.allocation.sums, this.#plane.allocationTraffic(sendEntry(relayed)));
     this.#plane.removeAllocation(sendEntry(relayed));
+    this.#removed(relayed);
   }
 
   /** Puts or prolongs the entry of a permission. */
@@ -62,7 +78,9 @@ export class Forwarding {
     const ports = this.#portsOf(permission.address);
     const action = { tuple, ...(ports && { ports }) };
     const flow = permissionEntry(permission);
-    return attempt(() => this.#plane.putPeerFlow(flow, action, TURN_LIMITS.permissionSeconds));
+    return this.#store(permission, () =>
+      attempt(() => this.#plane.putPeerFlow(flow, action, TURN_LIMITS.permissionSeconds)),
+    );
   }
 
   /** Removes the entry of a permission. */
@@ -70,10 +88,15 @@ export class Forwarding {
     const { sums } = permission.relayed.allocation;
     addToClient(sums, this.#plane.peerFlowTraffic(permissionEntry(permission)));
     this.#plane.removePeerFlow(permissionEntry(permission));
+    this.#removed(permission);
   }
 
   /** Puts both entries of a new channel, or none. */
   putChannel(channel: Channel): PutResult {
+    return this.#store(channel, () => this.#putChannel(channel));
+  }
+
+  #putChannel(channel: Channel): PutResult {
     const { relayed, number, peer } = channel;
     const { tuple } = relayed.allocation.origin;
     const { channelSeconds } = TURN_LIMITS;
@@ -107,6 +130,22 @@ export class Forwarding {
     addToClient(sums, this.#plane.peerFlowTraffic(peerEntry(channel)));
     this.#plane.removeClientFlow(clientEntry(channel));
     this.#plane.removePeerFlow(peerEntry(channel));
+    this.#removed(channel);
+  }
+
+  /** Puts entries. Those that are not there yet need room, which a failure gives back. */
+  #store(item: Stored, put: () => PutResult): PutResult {
+    if (item.isStored) return put();
+    if (!this.#room.take(allocationOf(item), entriesOf(item))) return 'full';
+    const result = put();
+    item.isStored = result === 'done';
+    if (!item.isStored) this.#room.give(allocationOf(item), entriesOf(item));
+    return result;
+  }
+
+  #removed(item: Stored): void {
+    if (item.isStored) this.#room.give(allocationOf(item), entriesOf(item));
+    item.isStored = false;
   }
 
   /** Returns the traffic of an allocation until now. */
@@ -124,6 +163,15 @@ export class Forwarding {
     }
     return total;
   }
+}
+
+function allocationOf(item: Stored): Allocation {
+  return item.kind === 'relayed' ? item.allocation : item.relayed.allocation;
+}
+
+/** Returns the number of an item's entries. */
+function entriesOf({ kind }: Stored): number {
+  return kind === 'channel' ? 2 : 1;
 }
 
 function sendEntry({ allocation: { origin }, handle, ports }: RelayedTransportAddress) {

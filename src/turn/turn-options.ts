@@ -62,6 +62,8 @@ export interface TurnLimits {
   readonly permissionsMax: number;
   /** Maximum channels of one allocation, those that rest after their expiry included. */
   readonly channelsMax: number;
+  /** Maximum entries of allocations in the table of each worker; default no bound. */
+  readonly entriesMax?: number;
 }
 
 /** What a client has said of itself in its Allocate request. */

@@ -319,7 +319,7 @@ function contextOf(options: TurnOptions): TurnContext {
     addresses,
     reservations: new Reservations(),
     // The policy is replaced at a reload.
-    forwarding: new Forwarding(plane, (address) => peerPorts(context, address)),
+    forwarding: new Forwarding(plane, (address) => peerPorts(context, address), limits),
     memory: new ResponseMemory(clock),
     responses: new Responses(plane, stats, log),
     stats,

@@ -148,3 +148,31 @@ t.test('channel flood: an allocation has a bound, and what it holds goes on', as
   await alice.allocate();
   t.equal(await alice.bind(0x4000, peer.address), undefined, 'others have their own');
 });
+
+t.test('channel flood: one user does not fill the table that all share', async (t) => {
+  const server = await serverOf(t, { allocationsMax: 16, userQuota: 8, workers: 1 });
+  let refused: number | undefined;
+  for (let count = 1; refused === undefined && count <= 8; count += 1) {
+    const mallory = await clientOf(t, server, MALLORY);
+    await mallory.allocate();
+    for (let index = 0; refused === undefined && index < 256; index += 16) {
+      const codes = Array.from({ length: 16 }, (_, extra) =>
+        mallory.bind(0x4000 + index + extra, {
+          address: `127.${count}.0.${index + extra}`,
+          port: 1,
+        }),
+      );
+      refused = (await Promise.all(codes)).find((code) => code !== undefined);
+    }
+  }
+  t.equal(refused, 508, 'before the quota is used up');
+  const peer = await peerAt(t, '127.0.0.2');
+  for (let count = 0; count < 8; count += 1) {
+    const alice = await clientOf(t, server);
+    await alice.allocate();
+    t.equal(await alice.bind(0x4000, peer.address), undefined);
+    t.equal(await alice.bind(0x4001, { address: '127.0.0.3', port: 1 }), undefined);
+    alice.channelData(0x4000, `of client ${count}`);
+    t.equal((await peer.next()).data.toString(), `of client ${count}`);
+  }
+});
