@@ -50,7 +50,8 @@ t.test(
 );
 
 t.test('loops: two servers that relay to each other pass a datagram on once', async (t) => {
-  const [one, two] = [await serverOf(t), await serverOf(t)];
+  const other = { relayAddresses: '127.0.0.99' };
+  const [one, two] = [await serverOf(t), await serverOf(t, other)];
   const [a, b] = [await clientOf(t, one), await clientOf(t, two)];
   const [atA, atB] = [await a.allocate(), await b.allocate()];
   t.equal(await a.bind(0x4000, atB), undefined);
