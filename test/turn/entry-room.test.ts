@@ -40,7 +40,7 @@ t.test(
       await allocated(world, 2, 'mallory'),
     ];
     const held = (await flood(first)) + (await flood(second));
-    // Of each allocation's own four, three are permissions. 30 are three times the 10 that are left.
+    // Three of the own four are permissions. 30 are three times the 10 that are left.
     t.equal(held, 2 * (ENTRIES_GUARANTEED - 1) + 30);
     for (let port = 3; port <= 10; port += 1) {
       const client = await allocated(world, port, `user${port}`);
