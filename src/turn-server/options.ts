@@ -10,8 +10,8 @@ import type { TURN_SETTINGS, TURN_SPECS } from './option-specs.js';
 export interface TurnSettings {
   /**
    * IPs of this host that relayed transport addresses are bound to, as `IP` or, behind a one-to-one
-   * NAT, `IP/ADVERTISED`; `auto` in place of either is found out. Default: the host's address by the
-   * default route of each family.
+   * NAT, `IP/ADVERTISED`; `auto` in place of either is found out. Default: the host's address by
+   * the default route of each family.
    */
   readonly relayAddresses?: OneOrMore<string> | undefined;
   /** STUN server, `HOST[:PORT]`, that the relay address `auto` asks; only for that. */
