@@ -232,6 +232,8 @@ class Worker {
   // time.
   void CloseBundlesIfDue(const Now& now);
   void CloseBundles();
+  // Whether a client has an allocation, also one that has just expired.
+  bool HasAllocation(const FiveTuple& client);
   // Sends a Closed indication for data without a flow, if that is allowed.
   void SendClosedIndication(const Packet& packet, const Now& now);
   void Punt(Side side, const Packet& packet, Verdict verdict);

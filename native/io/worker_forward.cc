@@ -238,7 +238,14 @@ void Worker::CloseBundles() {
   for (Outgoing out; bundler_.CloseOldest(&out);) QueueBundle(out);
 }
 
+bool Worker::HasAllocation(const FiveTuple& client) {
+  return tables_.flows.Find(SendKey(client, true)) != nullptr ||
+         tables_.flows.Find(SendKey(client, false)) != nullptr;
+}
+
 void Worker::SendClosedIndication(const Packet& packet, const Now& now) {
+  // Clients of TURN do not know the indication.
+  if (HasAllocation(*packet.tuple)) return;
   Outgoing out;
   switch (closed_indications_.Answer(packet, now, &out)) {
     case BareClosedIndications::Result::kSent:

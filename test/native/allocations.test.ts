@@ -181,6 +181,27 @@ t.test('a permission may hold for some ports only', async (t) => {
   t.throws(() => plane.plane.putPeerFlow(flow, backwards, 1), { code: 'ERR_TURNPIKE_ARGUMENT' });
 });
 
+t.test('data on an unbound channel of an allocation is dropped without an answer', async (t) => {
+  const plane = new TestPlane({ closedIndicationsPerSecond: 1_000 });
+  t.teardown(() => plane.plane.close());
+  const client = await Remote.open();
+  t.teardown(() => client.close());
+  const { tuple, worker } = await plane.meet(client);
+  const relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: V4, worker });
+  const allocation = { worker, tuple, relayed: relayed.handle, family: 4 } as const;
+  plane.plane.putAllocation(allocation, SECONDS);
+  await plane.settle(client);
+  const data = encodeChannelData(CHANNEL, Buffer.from('data'));
+  client.send(plane.clientAddress(), data);
+  await until(() => plane.count('channel_unknown') === 1);
+  await plane.settle(client);
+  t.equal(plane.count('closed_indications_sent'), 0);
+  plane.plane.removeAllocation(allocation);
+  await plane.settle(client);
+  client.send(plane.clientAddress(), data);
+  await until(() => plane.count('closed_indications_sent') === 1);
+});
+
 t.test('a client without an allocation sends nothing', async (t) => {
   const scene = await openScene(t);
   const { plane, client, peer } = scene;
