@@ -120,7 +120,7 @@ const OPTIONS = {
     },
     ...{ users: 'a:b', authSecrets: [], nonceSecret: undefined, allowPeers: [], denyPeers: [] },
     ...{ allowPrivatePeers: false, userQuota: 1, allocationsMax: 1, workers: 1 },
-    ...{ alternateServers: [], onEvent: undefined },
+    ...{ alternateServers: [], onEvent: undefined, userBandwidth: 1 },
     ...{ logger: undefined, clock: undefined, random: undefined },
   },
   plane: {

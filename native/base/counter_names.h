@@ -56,6 +56,8 @@ enum class Verdict : uint8_t {
   // Dropped datagrams: a datagram of a peer that no Data indication can hold: longer than 65,504
   // bytes.
   kPeerTooLong,
+  // Dropped datagrams: data of an allocation whose user has used up the bandwidth.
+  kOverBandwidth,
   // Dropped records: the relay of the entry is gone, or another one has its index.
   kTrunkNoRelay,
   // Dropped records: no send key for today or a day before; a probe without one counts too.
@@ -108,6 +110,7 @@ enum class Counter : uint8_t {
   kSendNoPermission,
   kPeerNoPermission,
   kPeerTooLong,
+  kOverBandwidth,
   kTrunkNoRelay,
   kTrunkNoKey,
   kTrunkMalformed,
@@ -228,6 +231,7 @@ inline constexpr const char* kCounterNames[] = {
     "send_no_permission",
     "peer_no_permission",
     "peer_too_long",
+    "over_bandwidth",
     "trunk_no_relay",
     "trunk_no_key",
     "trunk_malformed",
@@ -282,7 +286,7 @@ inline constexpr const char* kCounterNames[] = {
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 76;
+inline constexpr size_t kCounterCount = 77;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

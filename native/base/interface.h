@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 3410544224;
+inline constexpr uint32_t kBindingContract = 4136663862;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -21,6 +21,8 @@ inline constexpr uint32_t kClientFlowsLimit = 16'777'216;
 inline constexpr uint32_t kSessionsLimit = 16'777'216;
 // Largest table of other relays that an option may ask for.
 inline constexpr uint32_t kRemoteRelaysLimit = 65'536;
+// Buckets of bandwidth of a data plane, numbered from 1. Those in use alone take memory.
+inline constexpr uint32_t kBandwidthBucketsMax = 1'048'576;
 // Maximum source addresses of one relay, as in a registration (PROTOCOL.md section 4).
 inline constexpr uint32_t kTrunkSourcesMax = 64;
 // Maximum paths to one relay for which probe replies report whether this relay's probes are
@@ -159,6 +161,7 @@ enum class LegField : uint8_t {
   kPackets = 0,
   kPayloadBytes = 1,
   kLastSecond = 2,
+  kOverBandwidth = 3,
 };
 
 }  // namespace turnpike

@@ -60,6 +60,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
                       Plane::InstanceMethod("flowNumber", &Plane::FlowNumber),
                       Plane::InstanceMethod("flowCounter", &Plane::FlowCounter),
+                      Plane::InstanceMethod("setBandwidth", &Plane::SetBandwidth),
                       Plane::InstanceMethod("putSession", &Plane::PutSession),
                       Plane::InstanceMethod("refreshSession", &Plane::RefreshSession),
                       Plane::InstanceMethod("removeSession", &Plane::RemoveSession),

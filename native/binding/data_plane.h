@@ -43,6 +43,7 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value RefreshClientFlow(const Napi::CallbackInfo& info);
   Napi::Value RemoveClientFlow(const Napi::CallbackInfo& info);
   Napi::Value FlowCounter(const Napi::CallbackInfo& info);
+  Napi::Value SetBandwidth(const Napi::CallbackInfo& info);
   Napi::Value FlowNumber(const Napi::CallbackInfo& info);
   Napi::Value PutSession(const Napi::CallbackInfo& info);
   Napi::Value RefreshSession(const Napi::CallbackInfo& info);

@@ -33,19 +33,21 @@ Napi::Value DataPlaneObject::PutClientFlowToPeer(const Napi::CallbackInfo& info)
   const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   FlowAction action;
   action.kind = FlowAction::Kind::kPeer;
+  action.bucket = Argument(info, 2);
   action.tuple = Read<FlowCommand>(scratch_).to;
   return ToValue(info,
-                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 2)));
+                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 3)));
 }
 
 Napi::Value DataPlaneObject::PutAllocation(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   FlowAction action;
   action.kind = FlowAction::Kind::kAllocation;
+  action.bucket = Argument(info, 2);
   action.tuple = Read<FlowCommand>(scratch_).to;
   const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};
   return ToValue(info,
-                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 2)));
+                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 3)));
 }
 
 Napi::Value DataPlaneObject::PutPeerFlow(const Napi::CallbackInfo& info) {
@@ -55,10 +57,11 @@ Napi::Value DataPlaneObject::PutPeerFlow(const Napi::CallbackInfo& info) {
   action.channel = static_cast<uint16_t>(Argument(info, 1));
   action.port_min = static_cast<uint16_t>(Argument(info, 2));
   action.port_max = static_cast<uint16_t>(Argument(info, 3));
+  action.bucket = Argument(info, 4);
   action.tuple = Read<FlowCommand>(scratch_).to;
   return ToValue(info,
                  controller_->PutClientFlow(Argument(info, 0), PeerKey(Read<FiveTuple>(scratch_)),
-                                            action, Argument(info, 4)));
+                                            action, Argument(info, 5)));
 }
 
 Napi::Value DataPlaneObject::RefreshClientFlow(const Napi::CallbackInfo& info) {
@@ -81,16 +84,34 @@ Napi::Value DataPlaneObject::FlowNumber(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DataPlaneObject::FlowCounter(const Napi::CallbackInfo& info) {
-  const LegTraffic* traffic =
-      open_ ? controller_->FlowTraffic(Argument(info, 0), Argument(info, 1)) : nullptr;
+  const Flow* flow =
+      open_ ? controller_->FlowCounters(Argument(info, 0), Argument(info, 1)) : nullptr;
   uint64_t value = 0;
-  if (traffic != nullptr) {
-    const auto field = static_cast<LegField>(Argument(info, 2));
-    value = field == LegField::kPackets        ? traffic->packets()
-            : field == LegField::kPayloadBytes ? traffic->payload_bytes()
-                                               : traffic->last_second();
+  if (flow != nullptr) {
+    switch (static_cast<LegField>(Argument(info, 2))) {
+      case LegField::kPackets:
+        value = flow->traffic.packets();
+        break;
+      case LegField::kPayloadBytes:
+        value = flow->traffic.payload_bytes();
+        break;
+      case LegField::kLastSecond:
+        value = flow->traffic.last_second();
+        break;
+      case LegField::kOverBandwidth:
+        value = flow->OverBandwidth();
+        break;
+    }
   }
   return Napi::Number::New(info.Env(), static_cast<double>(value));
+}
+
+Napi::Value DataPlaneObject::SetBandwidth(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const int64_t bytes_per_second = info[1].As<Napi::Number>().Int64Value();
+  if (bytes_per_second < 0) return ToValue(info, StatusCode::kInvalid);
+  return ToValue(
+      info, controller_->SetBandwidth(Argument(info, 0), static_cast<uint64_t>(bytes_per_second)));
 }
 
 Napi::Value DataPlaneObject::PutSession(const Napi::CallbackInfo& info) {

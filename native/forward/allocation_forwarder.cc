@@ -45,8 +45,9 @@ Verdict AllocationForwarder::ForwardSend(const SendIndication& send, Flow* flow,
   const FiveTuple peer{send.peer, IpAddress{}, flow->action.tuple.handle};
   if (send.peer.port == 0) return Verdict::kSendNoPermission;
   const Flow* permission = FindPermission(peer, now);
-  if (permission == nullptr) permission = flows_.Find(PeerKey(peer));
+  if (permission == nullptr) permission = tables_.flows.Find(PeerKey(peer));
   if (!IsLive(permission, now)) return Verdict::kSendNoPermission;
+  if (!tables_.TakeBandwidth(*flow, send.payload_bytes, now)) return Verdict::kOverBandwidth;
   flow->traffic.Add(send.payload_bytes, now.monotonic_second);
   *path = peer;
   *out = Outgoing{path, send.payload, send.payload_bytes, false, permission->action.relayed_number};
@@ -54,7 +55,7 @@ Verdict AllocationForwarder::ForwardSend(const SendIndication& send, Flow* flow,
 }
 
 Flow* AllocationForwarder::FindPermission(const FiveTuple& peer, const Now& now) {
-  Flow* const permission = flows_.Find(PermissionKey(peer.remote.ip, peer.handle));
+  Flow* const permission = tables_.flows.Find(PermissionKey(peer.remote.ip, peer.handle));
   if (!IsLive(permission, now)) return nullptr;
   const FlowAction& action = permission->action;
   const uint16_t port = peer.remote.port;
@@ -64,15 +65,15 @@ Flow* AllocationForwarder::FindPermission(const FiveTuple& peer, const Now& now)
 void AllocationForwarder::ClassifyPeer(const Packet& packet, PeerLookup* lookup) const {
   lookup->repeats = false;
   lookup->key = PeerKey(*packet.tuple);
-  lookup->hash = flows_.Hash(lookup->key);
-  flows_.Prefetch(lookup->hash);
+  lookup->hash = tables_.flows.Hash(lookup->key);
+  tables_.flows.Prefetch(lookup->hash);
 }
 
 Flow* AllocationForwarder::FindPeerFlow(const PeerLookup& lookup, const Now& now) {
   const FiveTuple& tuple = lookup.key.tuple;
   // Port 0 would match the permission itself.
   if (tuple.remote.port == 0) return nullptr;
-  Flow* const with_channel = flows_.Find(lookup.key, lookup.hash);
+  Flow* const with_channel = tables_.flows.Find(lookup.key, lookup.hash);
   if (IsLive(with_channel, now)) return with_channel;
   return FindPermission(tuple, now);
 }
@@ -82,6 +83,7 @@ Verdict AllocationForwarder::ForwardPeer(const Packet& packet, Flow* flow, const
     return packet.tuple->remote.port == 0 ? Verdict::kSourcePortZero : Verdict::kPeerNoPermission;
   }
   if (packet.length > kDataIndicationPayloadBytesMax) return Verdict::kPeerTooLong;
+  if (!tables_.TakeBandwidth(*flow, packet.length, now)) return Verdict::kOverBandwidth;
   flow->traffic.Add(packet.length, now.monotonic_second);
   return Verdict::kPeerToClient;
 }

@@ -23,7 +23,7 @@ struct PeerLookup {
 
 class AllocationForwarder {
  public:
-  explicit AllocationForwarder(FlowTable& flows) : flows_(flows) {}
+  explicit AllocationForwarder(Tables& tables) : tables_(tables) {}
 
   // Reads the key of transaction ids. Call before any other method.
   Status Allocate();
@@ -38,7 +38,7 @@ class AllocationForwarder {
   void ClassifyPeer(const Packet& packet, PeerLookup* lookup) const;
   // Peer side, step 2: prefetches the flow.
   void PrefetchFlow(const PeerLookup& lookup) const {
-    if (!lookup.repeats) flows_.PrefetchEntry(lookup.hash);
+    if (!lookup.repeats) tables_.flows.PrefetchEntry(lookup.hash);
   }
   // Peer side, step 3: returns the flow that forwards a datagram: that of the peer's channel, else
   // that of its permission. Null if neither is there and has not expired.
@@ -56,7 +56,7 @@ class AllocationForwarder {
   Flow* FindPermission(const FiveTuple& peer, const Now& now);
   uint64_t Random();
 
-  FlowTable& flows_;
+  Tables& tables_;
   SipKey random_key_;
   uint64_t random_counter_ = 0;
 };

@@ -94,6 +94,7 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
   }
   const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
   const uint16_t payload_bytes = header->payload_bytes.Get();
+  if (!tables_.TakeBandwidth(*flow, payload_bytes, now)) return Verdict::kOverBandwidth;
   flow->traffic.Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
   if (flow->action.kind == FlowAction::Kind::kPeer) {

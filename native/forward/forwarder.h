@@ -8,6 +8,7 @@
 #include "base/counter_names.h"
 #include "base/units.h"
 #include "forward/trunk_authenticator.h"
+#include "table/bandwidth_buckets.h"
 #include "table/flow_table.h"
 #include "table/leg_traffic.h"
 #include "table/remote_relays.h"
@@ -70,6 +71,17 @@ struct Tables {
   SharedSequences shared_sequences;
   // By the slot of a session: traffic that this worker has sent to its peer.
   LegTraffic* session_traffic = nullptr;
+  // Of all workers.
+  BandwidthBuckets* buckets = nullptr;
+
+  // Returns whether the user of a flow has the bandwidth for a payload. If not, the flow counts it.
+  bool TakeBandwidth(Flow& flow, uint32_t bytes, const Now& now) {
+    if (flow.action.bucket == 0 || buckets->Take(flow.action.bucket, bytes, now.monotonic_ns)) {
+      return true;
+    }
+    flow.CountOverBandwidth();
+    return false;
+  }
 };
 
 // The lookup of one datagram's flow, so that a batch can be hashed and prefetched before it is

@@ -66,8 +66,11 @@ class Controller {
   // Finds the number of a flow's traffic counters in a worker. Returns false if there is no such
   // flow.
   bool FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number);
-  // Returns the traffic of a flow by that number, or null if the number is out of range.
-  const LegTraffic* FlowTraffic(uint32_t worker, uint32_t number) const;
+  // Returns a flow by that number, of which only the counters may be read; null if the number is
+  // out of range.
+  const Flow* FlowCounters(uint32_t worker, uint32_t number) const;
+  // Sets the bytes per second of a bucket of flows; 0 takes its bound away and fills it.
+  StatusCode SetBandwidth(uint32_t bucket, uint64_t bytes_per_second);
   // Lifetimes as for a flow.
   StatusCode PutSession(uint32_t index, SessionAction action, uint32_t lifetime_seconds = 0);
   StatusCode RefreshSession(uint32_t index, uint32_t lifetime_seconds);

@@ -69,6 +69,7 @@ StatusCode Controller::CheckKey(const FlowKey& key, FlowAction::Kind kind) {
 }
 
 StatusCode Controller::CheckAction(uint32_t worker, const FlowKey& key, FlowAction* action) {
+  if (!pool_.buckets().Has(action->bucket)) return StatusCode::kInvalid;
   switch (action->kind) {
     case FlowAction::Kind::kTrunk:
       if (action->relay_index >= relays_.size()) return StatusCode::kInvalid;
@@ -163,9 +164,15 @@ bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* numbe
   return true;
 }
 
-const LegTraffic* Controller::FlowTraffic(uint32_t worker, uint32_t number) const {
+const Flow* Controller::FlowCounters(uint32_t worker, uint32_t number) const {
   if (worker >= flows_.size() || number >= client_flows_max_) return nullptr;
-  return &pool_.workers()[worker]->flow_traffic(number);
+  return &pool_.workers()[worker]->flow(number);
+}
+
+StatusCode Controller::SetBandwidth(uint32_t bucket, uint64_t bytes_per_second) {
+  if (bucket == 0 || !pool_.buckets().Has(bucket)) return StatusCode::kInvalid;
+  pool_.buckets().SetRate(bucket, bytes_per_second);
+  return StatusCode::kOk;
 }
 
 }  // namespace turnpike

@@ -39,7 +39,7 @@ Worker::Worker(const WorkerOptions& options)
       path_probe_authenticator_(static_cast<uint8_t>(kProbeLaneFirst + options.index),
                                 options.initial_sequence),
       forwarder_(tables_, authenticator_, path_probe_authenticator_),
-      allocation_forwarder_(tables_.flows),
+      allocation_forwarder_(tables_),
       bundler_(authenticator_),
       coalescer_(uint64_t{options.coalescing_us} * kNsPerUs) {}
 
@@ -50,6 +50,7 @@ Worker::~Worker() {
 
 Status Worker::Allocate() {
   tables_.session_traffic = options_.session_traffic;
+  tables_.buckets = options_.buckets;
   Status status = tables_.flows.Allocate(options_.client_flows_max, options_.hash_key);
   if (status.ok())
     status =

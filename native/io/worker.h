@@ -68,6 +68,7 @@ struct WorkerOptions {
   // Both outlive the worker.
   const RelayHosts* relay_hosts;
   RelayedAddresses* relayed_addresses;
+  BandwidthBuckets* buckets;
 };
 
 // Header of a control datagram in a worker's send queue; its bytes follow. The datagram is sent
@@ -127,10 +128,8 @@ class Worker {
     WakeIfAsleep();
   }
 
-  // Any thread: traffic received from a flow's peer, by the number of the flow's entry.
-  const LegTraffic& flow_traffic(uint32_t number) const {
-    return tables_.flows.ValueOf(number).traffic;
-  }
+  // Any thread: a flow by the number of its entry, of which only the counters may be read.
+  const Flow& flow(uint32_t number) const { return tables_.flows.ValueOf(number); }
 
   // Any thread: number of commands executed since the start.
   uint64_t applied() const { return applied_.load(std::memory_order_acquire); }

@@ -100,10 +100,9 @@ void Worker::ApplyPutFlow(const Command& command) {
     // Another allocation has the 5-tuple.
     early_.Forget(command.flow_key.tuple, counters_);
   }
-  flow->action = command.flow_action;
-  flow->expiry = ExpiryOf(command);
   // A repeated put keeps the sequence, so that it does not look like loss to the other relay.
-  if (!same_session) flow->next_session_sequence = 0;
+  flow->Replace(command.flow_action, same_session);
+  flow->expiry = ExpiryOf(command);
 }
 
 void Worker::ApplyPutSession(const Command& command) {

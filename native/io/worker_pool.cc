@@ -52,6 +52,9 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
   }
   if (Status status = relay_hosts_.Allocate(hash_key); !status.ok()) return status;
   if (Status status = relayed_addresses_.Allocate(options.relayed_ips); !status.ok()) return status;
+  if (Status status = buckets_.Allocate(kBandwidthBucketsMax); !status.ok()) {
+    return status;
+  }
   const uint64_t initial_sequence = NextInitialSequence();
   for (uint32_t i = 0; i < options.workers; ++i) {
     WorkerOptions worker{};
@@ -76,6 +79,7 @@ Status WorkerPool::MakeWorkers(const PlaneOptions& options, Notifier* notifier) 
     worker.notifier = notifier;
     worker.relay_hosts = &relay_hosts_;
     worker.relayed_addresses = &relayed_addresses_;
+    worker.buckets = &buckets_;
     workers_.push_back(std::make_unique<Worker>(worker));
     if (Status status = workers_.back()->Allocate(); !status.ok()) return status;
   }

@@ -60,6 +60,7 @@ class WorkerPool {
   // Written by the controlling thread, read by workers.
   RelayHosts& relay_hosts() { return relay_hosts_; }
   const RelayedAddresses& relayed_addresses() const { return relayed_addresses_; }
+  BandwidthBuckets& buckets() { return buckets_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   // The bound addresses of a side, with the actual ports.
   const std::vector<TransportAddress>& addresses(Side side) const {
@@ -78,6 +79,7 @@ class WorkerPool {
 
   RelayHosts relay_hosts_;
   RelayedAddresses relayed_addresses_;
+  BandwidthBuckets buckets_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<TransportAddress> addresses_[2];
   std::vector<std::vector<uint16_t>> lane_ports_;

@@ -51,6 +51,8 @@ struct FlowAction {
   // A permission: the peer's ports that it holds for.
   uint16_t port_min = 0;
   uint16_t port_max = UINT16_MAX;
+  // The bucket of the user whose data it is (BandwidthBuckets), or 0. Not of kTrunk.
+  uint32_t bucket = 0;
   union {
     // kClient: the client. kPeer: the peer, from the relayed endpoint. kAllocation: no more than
     // the handle of the relayed endpoint.
@@ -76,15 +78,33 @@ struct FlowAction {
 
 struct Flow {
   FlowAction action;
-  // kTrunk: session sequence of the next record, 16 bits as on the wire.
-  uint16_t next_session_sequence = 0;
-  // kTrunk: serial of the bundle that holds the newest bundled record (Bundler).
-  uint32_t bundle_serial = 0;
   Expiry expiry;
-  // Pads the entry to two cache lines, so that no entry spans three.
-  uint32_t padding = 0;
+  union {
+    // kTrunk.
+    struct {
+      // Session sequence of the next record, 16 bits as on the wire.
+      uint16_t next_session_sequence;
+      // Serial of the bundle that holds the newest bundled record (Bundler).
+      uint32_t bundle_serial;
+    };
+    // Any other kind: datagrams dropped because the bucket had too few bytes. Any thread reads it.
+    uint64_t over_bandwidth = 0;
+  };
   // Traffic received from the peer.
   LegTraffic traffic;
+
+  // Takes the place of another action. `same_session` tells that the sequence goes on.
+  void Replace(const FlowAction& by, bool same_session) {
+    const bool was_trunk = action.kind == FlowAction::Kind::kTrunk;
+    const bool is_trunk = by.kind == FlowAction::Kind::kTrunk;
+    if (was_trunk != is_trunk) __atomic_store_n(&over_bandwidth, 0, __ATOMIC_RELAXED);
+    if (is_trunk && !same_session) next_session_sequence = 0;
+    action = by;
+  }
+  void CountOverBandwidth() {
+    __atomic_store_n(&over_bandwidth, OverBandwidth() + 1, __ATOMIC_RELAXED);
+  }
+  uint64_t OverBandwidth() const { return __atomic_load_n(&over_bandwidth, __ATOMIC_RELAXED); }
 };
 
 using FlowTable = FixedTable<FlowKey, Flow>;

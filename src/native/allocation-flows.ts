@@ -1,10 +1,20 @@
 import { type FlowCalls, type FlowKey, meterOf, trafficOf } from './client-flows.js';
 import { entryName } from './command-backlog.js';
 import { checkStatus } from './failures.js';
-import { FlowChannel } from './interface.js';
-import type { Allocation, FiveTuple, LegTraffic, PeerFlow, PeerFlowAction } from './types.js';
+import { FlowChannel, LegField } from './interface.js';
+import type {
+  Allocation,
+  AllocationFlowTraffic,
+  ClientFlow,
+  FiveTuple,
+  PeerFlow,
+  PeerFlowAction,
+} from './types.js';
 
 const ALL_PORTS = { min: 0, max: 0xffff };
+
+/** The bucket of entries without a bound. */
+const NO_BUCKET = 0;
 
 /** The remote address of a 5-tuple of which only the handle is read. */
 const NO_ADDRESS = { address: '0.0.0.0', port: 0 };
@@ -20,34 +30,45 @@ export class AllocationFlows {
   put(allocation: Allocation, lifetimeSeconds: number): void {
     const { native, check, scratch, backlog, statusOfPut } = this.#calls;
     const { worker, tuple, channel } = this.#sendKey(allocation);
+    const { bucket = NO_BUCKET } = allocation;
     check.lifetimeSeconds(lifetimeSeconds);
+    check.bucket(bucket, 0);
     scratch.tuple(tuple);
     backlog.checkOrder('putAllocation', () => entryName.flow(channel, scratch.tupleKey));
     scratch.secondTuple({ handle: allocation.relayed, remote: NO_ADDRESS });
-    const status = statusOfPut(native.putAllocation(worker, channel, lifetimeSeconds), worker);
-    checkStatus('putAllocation', status);
+    const status = native.putAllocation(worker, channel, bucket, lifetimeSeconds);
+    checkStatus('putAllocation', statusOfPut(status, worker));
   }
 
   remove(allocation: Allocation): void {
     this.#remove('removeAllocation', this.#sendKey(allocation));
   }
 
-  traffic(allocation: Allocation): LegTraffic | undefined {
+  traffic(allocation: Allocation): AllocationFlowTraffic | undefined {
     return this.#traffic(this.#sendKey(allocation));
   }
 
+  channelTraffic({ worker, tuple, channel }: ClientFlow): AllocationFlowTraffic | undefined {
+    const { check } = this.#calls;
+    check.channel(channel);
+    if (worker === 'any') return undefined;
+    check.worker(worker);
+    return this.#traffic({ worker, tuple, channel });
+  }
+
   putPeer(flow: PeerFlow, action: PeerFlowAction, lifetimeSeconds: number): void {
-    const { tuple, channel, ports: { min, max } = ALL_PORTS } = action;
+    const { tuple, channel, ports: { min, max } = ALL_PORTS, bucket = NO_BUCKET } = action;
     const { native, check, scratch, backlog, statusOfPut } = this.#calls;
     const key = this.#peerKey(flow);
     if (channel !== undefined) check.channel(channel);
     check.ports(min, max);
+    check.bucket(bucket, 0);
     check.lifetimeSeconds(lifetimeSeconds);
     scratch.tuple(key.tuple);
     backlog.checkOrder('putPeerFlow', () => entryName.flow(FlowChannel.None, scratch.tupleKey));
     scratch.secondTuple(tuple);
     const to = channel ?? FlowChannel.None;
-    const status = native.putPeerFlow(key.worker, to, min, max, lifetimeSeconds);
+    const status = native.putPeerFlow(key.worker, to, min, max, bucket, lifetimeSeconds);
     checkStatus('putPeerFlow', statusOfPut(status, key.worker));
   }
 
@@ -55,7 +76,7 @@ export class AllocationFlows {
     this.#remove('removePeerFlow', this.#peerKey(flow));
   }
 
-  peerTraffic(flow: PeerFlow): LegTraffic | undefined {
+  peerTraffic(flow: PeerFlow): AllocationFlowTraffic | undefined {
     return this.#traffic(this.#peerKey(flow));
   }
 
@@ -70,9 +91,12 @@ export class AllocationFlows {
     });
   }
 
-  #traffic(key: FlowKey): LegTraffic | undefined {
+  #traffic(key: FlowKey): AllocationFlowTraffic | undefined {
     const meter = meterOf(this.#calls, key);
-    return meter === undefined ? undefined : trafficOf(this.#calls, meter);
+    if (meter === undefined) return undefined;
+    const { legs, counter } = this.#calls;
+    const overBandwidth = legs.flowCounter(meter, counter, LegField.OverBandwidth);
+    return { ...trafficOf(this.#calls, meter), overBandwidth };
   }
 
   #sendKey({ worker, tuple, relayed, family }: Allocation): FlowKey {

@@ -3,6 +3,7 @@ import { TurnpikeError } from '../errors.js';
 import { CHANNEL_MAX, CHANNEL_MIN } from '../stun/channel-data.js';
 import type { EndpointSpec } from './endpoints.js';
 import { DATA_PLANE_LIMITS, ENDPOINT_KIND_NUMBERS, EVERY_WORKER } from './interface.js';
+import { BANDWIDTH_MAX } from './option-specs.js';
 import { isTransportHandle, type TransportHandle, workerOf } from './transport-handle.js';
 import type { ClientFlow, FiveTuple, RemoteRelayEntry, TrunkKey } from './types.js';
 
@@ -101,6 +102,16 @@ export class ArgumentChecks {
   /** Checks the lifetime of an entry, in seconds. */
   lifetimeSeconds(seconds: number): void {
     within('lifetimeSeconds', seconds, 1, DATA_PLANE_LIMITS.entryLifetimeSecondsMax);
+  }
+
+  /** Checks the number of a bucket. @param min - 0 where it may be none */
+  bucket(bucket: number, min: 0 | 1): void {
+    within('bucket', bucket, min, DATA_PLANE_LIMITS.bandwidthBucketsMax);
+  }
+
+  /** Checks a rate of a bucket. */
+  bytesPerSecond(bytesPerSecond: number): void {
+    within('bytesPerSecond', bytesPerSecond, 0, BANDWIDTH_MAX);
   }
 
   relayIndex(relayIndex: number): void {

@@ -79,17 +79,25 @@ export interface NativePlane {
     lifetimeSeconds: number,
   ): number;
   /** The scratch memory's second 5-tuple is the relayed endpoint's with the peer. */
-  putClientFlowToPeer(worker: number, channel: number, lifetimeSeconds: number): number;
+  putClientFlowToPeer(
+    worker: number,
+    channel: number,
+    bucket: number,
+    lifetimeSeconds: number,
+  ): number;
   /** Of the second 5-tuple only the handle is read. */
-  putAllocation(worker: number, channel: number, lifetimeSeconds: number): number;
+  putAllocation(worker: number, channel: number, bucket: number, lifetimeSeconds: number): number;
   /** The first 5-tuple is the relayed endpoint's with the peer, the second the client's. */
   putPeerFlow(
     worker: number,
     toChannel: number,
     portMin: number,
     portMax: number,
+    bucket: number,
     lifetimeSeconds: number,
   ): number;
+  /** Sets the rate of a bucket; 0 takes its bound away and fills it. */
+  setBandwidth(bucket: number, bytesPerSecond: number): number;
   refreshClientFlow(worker: number, channel: number, lifetimeSeconds: number): number;
   removeClientFlow(worker: number, channel: number): number;
   /** Returns the number of a flow's entry in its worker, or -1. */

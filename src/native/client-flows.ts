@@ -75,8 +75,9 @@ export class ClientFlows {
         return native.putClientFlowToTrunk(worker, channel, relayIndex, sessionIndex, lifetime);
       }
       case 'peer':
+        check.bucket(action.bucket ?? 0, 0);
         scratch.secondTuple({ handle: action.relayed, remote: action.peer });
-        return native.putClientFlowToPeer(worker, channel, lifetime);
+        return native.putClientFlowToPeer(worker, channel, action.bucket ?? 0, lifetime);
       default:
         check.channel(action.channel);
         scratch.secondTuple(action.tuple);

@@ -206,6 +206,22 @@ export function encodeAddresses(addresses: readonly TransportAddress[]): Uint8Ar
   return bytes;
 }
 
+/**
+ * Encodes relayed IP addresses for the addon.
+ * @returns a TRANSPORT_ADDRESS with port 0 for the bound and for the advertised address of each
+ * @throws TurnpikeError ERR_TURNPIKE_ADDRESS for an invalid address
+ */
+export function encodeRelayedAddresses(
+  addresses: readonly { readonly address: string; readonly advertised?: string | undefined }[],
+): Uint8Array {
+  return encodeAddresses(
+    addresses.flatMap(({ address, advertised = address }) => [
+      { address, port: 0 },
+      { address: advertised, port: 0 },
+    ]),
+  );
+}
+
 function isMapped(bytes: Uint8Array, offset: number): boolean {
   if (bytes[offset + 10] !== 0xff || bytes[offset + 11] !== 0xff) return false;
   for (let i = offset; i < offset + 10; i++) if (bytes[i] !== 0) return false;

@@ -111,6 +111,11 @@ export const VERDICT_COUNTERS = {
     dropped: true,
     means: 'a datagram of a peer that no Data indication can hold: longer than 65,504 bytes',
   },
+  over_bandwidth: {
+    unit: 'datagrams',
+    dropped: true,
+    means: 'data of an allocation whose user has used up the bandwidth',
+  },
   trunk_no_relay: {
     unit: 'records',
     dropped: true,

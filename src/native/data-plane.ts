@@ -3,7 +3,7 @@ import { AllocationFlows } from './allocation-flows.js';
 import { ArgumentChecks } from './arguments.js';
 import type { NativeBinding, NativePlane } from './binding.js';
 import { ClientFlows, LIFETIME_FOR_EVER } from './client-flows.js';
-import { decodeBatch, encodeAddresses, Scratch } from './codec.js';
+import { decodeBatch, encodeAddresses, encodeRelayedAddresses, Scratch } from './codec.js';
 import { CommandBacklog, entryName } from './command-backlog.js';
 import type { Counters } from './counters.js';
 import { type Endpoint, type EndpointSpec, Endpoints } from './endpoints.js';
@@ -21,6 +21,7 @@ import { SharedCounters } from './shared-counters.js';
 import type { TransportHandle } from './transport-handle.js';
 import type {
   Allocation,
+  AllocationFlowTraffic,
   ClientAction,
   ClientFlow,
   DataPlane,
@@ -90,12 +91,7 @@ export class NativeDataPlane implements DataPlane {
       ...checked,
       clientAddresses: encodeAddresses(checked.clientAddresses),
       trunkAddresses: encodeAddresses(checked.trunkAddresses),
-      relayedIps: encodeAddresses(
-        checked.relayedAddresses.flatMap(({ address, advertised = address }) => [
-          { address, port: 0 },
-          { address: advertised, port: 0 },
-        ]),
-      ),
+      relayedIps: encodeRelayedAddresses(checked.relayedAddresses),
       counters: this.#counters.counters,
       traffic: this.#counters.traffic,
       legFlows: this.#legs.flows,
@@ -174,8 +170,12 @@ export class NativeDataPlane implements DataPlane {
     this.#allocations.remove(allocation);
   }
 
-  allocationTraffic(allocation: Allocation): LegTraffic | undefined {
+  allocationTraffic(allocation: Allocation): AllocationFlowTraffic | undefined {
     return this.#allocations.traffic(allocation);
+  }
+
+  channelTraffic(flow: ClientFlow): AllocationFlowTraffic | undefined {
+    return this.#allocations.channelTraffic(flow);
   }
 
   putPeerFlow(flow: PeerFlow, action: PeerFlowAction, lifetimeSeconds: number): void {
@@ -186,8 +186,14 @@ export class NativeDataPlane implements DataPlane {
     this.#allocations.removePeer(flow);
   }
 
-  peerFlowTraffic(flow: PeerFlow): LegTraffic | undefined {
+  peerFlowTraffic(flow: PeerFlow): AllocationFlowTraffic | undefined {
     return this.#allocations.peerTraffic(flow);
+  }
+
+  setBandwidth(bucket: number, bytesPerSecond: number): void {
+    this.#check.bucket(bucket, 1);
+    this.#check.bytesPerSecond(bytesPerSecond);
+    checkStatus('setBandwidth', this.#native.setBandwidth(bucket, bytesPerSecond));
   }
 
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {

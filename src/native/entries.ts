@@ -97,6 +97,8 @@ export type ClientAction =
       /** The allocation's endpoint, of kind `relayed`. */
       readonly relayed: TransportHandle;
       readonly peer: TransportAddress;
+      /** The bucket that bounds its bandwidth (`setBandwidth`); default none. */
+      readonly bucket?: number;
     };
 
 /** Matches a peer's ChannelData. */
@@ -128,6 +130,8 @@ export interface Allocation {
    * one relayed transport address of each family at most.
    */
   readonly family: AddressFamily;
+  /** The bucket that bounds its bandwidth (`setBandwidth`); default none. */
+  readonly bucket?: number;
 }
 
 /** Matches datagrams that a relayed endpoint receives. */
@@ -148,6 +152,8 @@ export interface PeerFlowAction {
   readonly channel?: number;
   /** The ports of a permission's IP address that it holds for, both included; default all. */
   readonly ports?: { readonly min: number; readonly max: number };
+  /** The bucket that bounds its bandwidth (`setBandwidth`); default none. */
+  readonly bucket?: number;
 }
 
 /** How a trunk record is forwarded. */

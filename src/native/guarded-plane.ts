@@ -78,6 +78,9 @@ function guardedCalls(plane: DataPlane): Calls {
       plane.allocationTraffic(withTuple(allocation, 'allocation')),
     putPeerFlow: (flow: PeerFlow, action: PeerFlowAction, lifetimeSeconds: number) =>
       plane.putPeerFlow(peerFlowOf(flow), withTuple(action, 'action'), lifetimeSeconds),
+    channelTraffic: (flow: ClientFlow) => plane.channelTraffic(flowOf(flow)),
+    setBandwidth: (bucket: number, bytesPerSecond: number) =>
+      plane.setBandwidth(bucket, bytesPerSecond),
     removePeerFlow: (flow: PeerFlow) => plane.removePeerFlow(peerFlowOf(flow)),
     peerFlowTraffic: (flow: PeerFlow) => plane.peerFlowTraffic(peerFlowOf(flow)),
     putSession: (index: number, action: SessionAction, lifetimeSeconds?: number) =>
@@ -188,7 +191,7 @@ function actionOf(action: ClientAction): ClientAction {
     case 'client':
       return { type: 'client', tuple: tupleOf(action.tuple), channel: action.channel };
     case 'peer':
-      return { type: 'peer', relayed: action.relayed, peer: toAddress(action.peer) };
+      return { ...action, peer: toAddress(action.peer) };
     default:
       return wrong('action.type', '`trunk`, `client` or `peer`', type);
   }

@@ -18,6 +18,8 @@ export const DATA_PLANE_LIMITS = {
   sessionsLimit: 16_777_216,
   /** Largest table of other relays that an option may ask for. */
   remoteRelaysLimit: 65_536,
+  /** Buckets of bandwidth of a data plane, numbered from 1. Those in use alone take memory. */
+  bandwidthBucketsMax: 1_048_576,
   /** Maximum source addresses of one relay, as in a registration (PROTOCOL.md section 4). */
   trunkSourcesMax: 64,
   /**
@@ -155,7 +157,7 @@ export const PuntKind = {
 } as const;
 
 /** Counters of a leg that the addon reads from a flow's entry. */
-export const LegField = { Packets: 0, PayloadBytes: 1, LastSecond: 2 } as const;
+export const LegField = { Packets: 0, PayloadBytes: 1, LastSecond: 2, OverBandwidth: 3 } as const;
 
 const FIELD_BYTES = {
   u8: 1,

@@ -62,7 +62,7 @@ export class LegCounters {
   /** Returns the packets of a flow so far, modulo 2^32. */
   flowPackets(meter: number, counter: FlowCounter): number {
     const beside = this.#fastPath ? packetsAt(this.#flowHalves, meter) : 0;
-    return (this.#own(meter, counter, LegField.Packets) + beside) >>> 0;
+    return (this.flowCounter(meter, counter, LegField.Packets) + beside) >>> 0;
   }
 
   /** Returns the packets of a session so far, modulo 2^32. */
@@ -81,9 +81,9 @@ export class LegCounters {
   flowTraffic(meter: number, counter: FlowCounter, nowSeconds: number): LegTraffic {
     const sum = new Sum(nowSeconds);
     sum.add(
-      this.#own(meter, counter, LegField.Packets),
-      this.#own(meter, counter, LegField.PayloadBytes),
-      this.#own(meter, counter, LegField.LastSecond),
+      this.flowCounter(meter, counter, LegField.Packets),
+      this.flowCounter(meter, counter, LegField.PayloadBytes),
+      this.flowCounter(meter, counter, LegField.LastSecond),
     );
     if (this.#fastPath) sum.addCell(this.flows, meter);
     return sum.traffic();
@@ -99,7 +99,8 @@ export class LegCounters {
     return sum.traffic();
   }
 
-  #own(meter: number, counter: FlowCounter, field: number): number {
+  /** Returns a counter (`LegField`) of a worker's flow entry. */
+  flowCounter(meter: number, counter: FlowCounter, field: number): number {
     const number = meter % this.#clientFlowsMax;
     return counter((meter - number) / this.#clientFlowsMax, number, field);
   }

@@ -26,6 +26,8 @@ export const CLIENT_FLOWS_DEFAULT = 262_144;
 export const REMOTE_RELAYS_DEFAULT = 1_024;
 /** Default size of the table of sessions. */
 export const SESSIONS_DEFAULT = 262_144;
+/** Largest rate of a bucket of bandwidth, in bytes per second. */
+export const BANDWIDTH_MAX = 100_000_000_000;
 /** Default size of a worker's queue of punted datagrams, in bytes. */
 export const PUNT_QUEUE_DEFAULT_BYTES = 1_048_576;
 /** Default size of a socket's receive buffer and send buffer, in bytes; the kernel limits it. */

@@ -194,6 +194,12 @@ export interface LegTraffic {
   readonly idleSeconds: number | undefined;
 }
 
+/** Traffic of an allocation's entry. */
+export interface AllocationFlowTraffic extends LegTraffic {
+  /** Datagrams that were dropped because the entry's bucket had too few bytes (`setBandwidth`). */
+  readonly overBandwidth: number;
+}
+
 /**
  * The native forwarder. It owns the sockets and threads, forwards by the entries it is given, and
  * punts everything else. Puts, refreshes and removes are queued to the workers in order. A datagram
@@ -241,7 +247,9 @@ export interface DataPlane {
   /** As removeClientFlow. Leaves the peer flows of its endpoint, which `closeEndpoint` removes. */
   removeAllocation(allocation: Allocation): void;
   /** Returns the traffic of the allocation's Send indications; undefined without an entry. */
-  allocationTraffic(allocation: Allocation): LegTraffic | undefined;
+  allocationTraffic(allocation: Allocation): AllocationFlowTraffic | undefined;
+  /** Returns the traffic of a client flow to a `peer`; undefined without an entry. */
+  channelTraffic(flow: ClientFlow): AllocationFlowTraffic | undefined;
   /**
    * Puts or prolongs a permission, or the way back of a channel, in the worker of the endpoint.
    * Lifetime and errors are those of putClientFlow.
@@ -250,7 +258,16 @@ export interface DataPlane {
   /** As removeClientFlow. */
   removePeerFlow(flow: PeerFlow): void;
   /** Returns the traffic of a peer flow; undefined without an entry. */
-  peerFlowTraffic(flow: PeerFlow): LegTraffic | undefined;
+  peerFlowTraffic(flow: PeerFlow): AllocationFlowTraffic | undefined;
+  /**
+   * Bounds what the entries with a bucket forward together, in all workers and both directions: a
+   * token bucket of payload bytes, which holds what it gains in a second, but at least 65,536
+   * bytes. What exceeds it is dropped and counted (`over_bandwidth`). Takes effect at once.
+   * @param bucket - 1 to 1,048,576; the caller decides which entries have it
+   * @param bytesPerSecond - 0 to 100,000,000,000; 0: no bound, as at the start, and a full bucket
+   * @throws TurnpikeError ERR_TURNPIKE_ARGUMENT, ERR_TURNPIKE_CLOSED
+   */
+  setBandwidth(bucket: number, bytesPerSecond: number): void;
   /** Binds a session index in every worker. Lifetime and errors are those of putClientFlow. */
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void;
   /** As refreshClientFlow. */

@@ -1,4 +1,4 @@
-import { FORWARDING_SPECS } from '../native/option-specs.js';
+import { BANDWIDTH_MAX, FORWARDING_SPECS } from '../native/option-specs.js';
 import { HOST_SPECS } from '../options/host.js';
 import type { Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
@@ -148,6 +148,16 @@ export const TURN_SPECS = {
     default: 0,
     changes: 'while running',
     description: 'maximum allocations of one user; 0: no quota',
+  },
+  userBandwidth: {
+    kind: 'integer',
+    minimum: 0,
+    maximum: BANDWIDTH_MAX,
+    default: 0,
+    changes: 'while running',
+    description:
+      'maximum bytes per second of one user, payloads of both directions together; 0: no bound',
+    placeholder: 'BYTES_PER_SECOND',
   },
   allocationsMax: {
     kind: 'integer',

@@ -32,6 +32,11 @@ export interface TurnSettings {
   readonly allowPrivatePeers?: boolean | undefined;
   /** Maximum allocations of one user. Default 0: no quota. */
   readonly userQuota?: number | undefined;
+  /**
+   * Bytes per second of one user: payloads of all its allocations in both directions. What exceeds
+   * them is dropped. Default 0: no bound.
+   */
+  readonly userBandwidth?: number | undefined;
   /** Maximum allocations. Default: as many as ports and file descriptors allow. */
   readonly allocationsMax?: number | undefined;
   /**

@@ -66,7 +66,7 @@ export function flowsOf({ allocationsMax }: ServingPlan): number {
 /** Returns the settings of the usage that the parts make. */
 export function turnUsageSettings(
   { plan, credentials, peers }: TurnParts,
-  { userQuota, alternateServers, onEvent }: CheckedTurnSettings,
+  { userQuota, userBandwidth, alternateServers, onEvent }: CheckedTurnSettings,
 ): TurnUsageSettings {
   return {
     verifier: credentials.verifier,
@@ -74,6 +74,7 @@ export function turnUsageSettings(
     ports: plan.ports,
     policy: peers,
     limits: turnLimits(plan, userQuota),
+    userBandwidth,
     alternateServers,
     onEvent,
   };

@@ -17,6 +17,7 @@ const DRAIN_POLL_MS = 50;
 /** The settings of TURN that can change while it runs. */
 interface Changing extends CredentialTexts, PeerLists {
   readonly userQuota: number;
+  readonly userBandwidth: number;
   readonly alternateServers: readonly TransportAddress[];
 }
 
@@ -40,6 +41,7 @@ export function notedIn(change: TurnChange): {
     denyPeers: noted('denyPeers'),
     allowPrivatePeers: noted('allowPrivatePeers'),
     userQuota: noted('userQuota'),
+    userBandwidth: noted('userBandwidth'),
     alternateServers: noted('alternateServers'),
   };
 }
@@ -94,7 +96,7 @@ export class TurnService {
    * @throws TurnpikeError as the constructors of the parts, and as this one
    */
   prepare(change: TurnChange): () => void {
-    const { users, authSecrets, userQuota, alternateServers } = change;
+    const { users, authSecrets, userQuota, userBandwidth, alternateServers } = change;
     const { credentials, peers, plan } = this.#parts;
     const takeCredentials = credentials.prepare(change);
     const takePeers = peers.prepare(change);
@@ -108,6 +110,7 @@ export class TurnService {
         this.turn.endUsers((username, key) => verifier.accepts(username, key));
       }
       if (userQuota !== undefined) this.turn.setLimits(turnLimits(plan, userQuota));
+      if (userBandwidth !== undefined) this.turn.setUserBandwidth(userBandwidth);
       if (alternateServers !== undefined) this.turn.setAlternateServers(alternateServers);
     };
   }

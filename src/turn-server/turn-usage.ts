@@ -11,6 +11,7 @@ import { Turn, type TurnLog, type TurnOptions, type TurnPlane } from '../turn/in
 export interface TurnUsageSettings
   extends Pick<TurnOptions, 'relayedAddresses' | 'ports' | 'policy' | 'limits'> {
   readonly verifier: TurnVerifier;
+  readonly userBandwidth: number;
   readonly alternateServers: NonNullable<TurnOptions['alternateServers']>;
   readonly onEvent: ((event: AllocationEvent) => void) | undefined;
 }

@@ -190,7 +190,7 @@ export class Allocate {
   }
 
   #opened(pending: PendingAllocate, openings: readonly FamilyOpening[]): void {
-    const { table } = this.#context;
+    const { table, bandwidth } = this.#context;
     table.endOpening(pending.tupleKey, pending.holder.user);
     const opened = openings.flatMap(({ opening }) => (isOpen(opening) ? [opening] : []));
     const failed = openings.map(failureOf).find((each) => each !== undefined);
@@ -200,17 +200,25 @@ export class Allocate {
     if (failed !== undefined && (opened.length === 0 || failed.reason === 'data-plane-busy')) {
       return this.#abandon(pending, opened, failed.reason);
     }
-    const allocation = this.#allocationOf(pending, opened);
+    const bucket = bandwidth.hold(pending.holder);
+    if (bucket === undefined) return this.#abandon(pending, opened, 'data-plane-full');
+    const allocation = this.#allocationOf(pending, opened, bucket);
     const fault = this.#put(allocation, pending.wish);
-    if (fault !== undefined) return this.#abandon(pending, opened, fault);
+    if (fault !== undefined) {
+      bandwidth.release(allocation.user);
+      return this.#abandon(pending, opened, fault);
+    }
     this.#succeed(pending, allocation, failed);
   }
 
-  #allocationOf(pending: PendingAllocate, opened: readonly OpenedAddress[]): Allocation {
-    const { to, tupleKey, holder, tellsIcmpErrors } = pending;
-    const { origin } = to;
+  #allocationOf(
+    { to: { origin }, tupleKey, holder, tellsIcmpErrors }: PendingAllocate,
+    opened: readonly OpenedAddress[],
+    bucket: number,
+  ): Allocation {
     const since = this.#context.clock.monotonic();
-    return new Allocation({ origin, tupleKey, holder, since, tellsIcmpErrors, opened });
+    const about = { origin, tupleKey, holder, since, tellsIcmpErrors, bucket };
+    return new Allocation({ ...about, opened });
   }
 
   /** Puts the allocation into the data plane. @returns why that fails; undefined if it succeeds */

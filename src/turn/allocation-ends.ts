@@ -73,8 +73,9 @@ export class AllocationEnds {
     reason: EndReason,
     summary: ReturnType<Allocation['summary']>,
   ): void {
-    const { table, stats, log, clock, onEvent } = this.#context;
+    const { table, stats, log, clock, onEvent, bandwidth } = this.#context;
     table.delete(allocation);
+    bandwidth.release(allocation.user);
     const traffic = { ...allocation.sums };
     const seconds = (clock.monotonic() - allocation.since) / 1_000;
     const ended = { ...summary, reason, seconds, traffic };

@@ -19,6 +19,8 @@ export interface AllocationTraffic {
   readonly bytesFromClient: number;
   readonly packetsToClient: number;
   readonly bytesToClient: number;
+  /** Datagrams of both directions that were dropped: the user's bandwidth was used up. */
+  readonly packetsOverBandwidth: number;
 }
 
 /** An allocation, for logs and embedders. */

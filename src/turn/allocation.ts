@@ -99,6 +99,7 @@ export interface TrafficSums {
   bytesFromClient: number;
   packetsToClient: number;
   bytesToClient: number;
+  packetsOverBandwidth: number;
 }
 
 /** Whom an allocation is for, and how that was proved. */
@@ -124,6 +125,8 @@ export class Allocation implements AllocationHolder {
   /** Monotonic ms of its creation. */
   readonly since: number;
   readonly tellsIcmpErrors: boolean;
+  /** The data plane's bucket of its user's bandwidth. */
+  readonly bucket: number;
   /** One, or one of each family (RFC 8656 section 7.2). */
   readonly relayed: RelayedTransportAddress[];
   /** By IP address of the peer. */
@@ -137,6 +140,7 @@ export class Allocation implements AllocationHolder {
     bytesFromClient: 0,
     packetsToClient: 0,
     bytesToClient: 0,
+    packetsOverBandwidth: 0,
   };
 
   constructor(options: {
@@ -145,6 +149,7 @@ export class Allocation implements AllocationHolder {
     readonly holder: AllocationHolder;
     readonly since: number;
     readonly tellsIcmpErrors: boolean;
+    readonly bucket: number;
     readonly opened: readonly OpenedAddress[];
   }) {
     this.origin = options.origin;
@@ -155,6 +160,7 @@ export class Allocation implements AllocationHolder {
     this.lookedUp = options.holder.lookedUp;
     this.since = options.since;
     this.tellsIcmpErrors = options.tellsIcmpErrors;
+    this.bucket = options.bucket;
     // An array that is filled later would have room for 17.
     this.relayed = options.opened.map((each) => new RelayedTransportAddress(this, each));
   }

@@ -10,6 +10,7 @@ import type { Responses } from './responses.js';
 import type { TurnLog } from './turn-log.js';
 import type { PeerRules, TurnLimits } from './turn-options.js';
 import type { TurnStats } from './turn-stats.js';
+import type { UserBandwidth } from './user-bandwidth.js';
 
 /** State and services that the rules of TURN share; `Turn` creates it. */
 export interface TurnContext {
@@ -19,6 +20,7 @@ export interface TurnContext {
   readonly addresses: RelayedAddresses;
   readonly reservations: Reservations;
   readonly forwarding: Forwarding;
+  readonly bandwidth: UserBandwidth;
   readonly memory: ResponseMemory;
   readonly responses: Responses;
   readonly stats: TurnStats;

@@ -1,5 +1,5 @@
 import { isTurnpikeError } from '../errors.js';
-import type { LegTraffic } from '../native/types.js';
+import type { AllocationFlowTraffic } from '../native/types.js';
 import type {
   Allocation,
   Channel,
@@ -73,10 +73,10 @@ export class Forwarding {
 
   /** Puts or prolongs the entry of a permission. */
   putPermission(permission: Permission): PutResult {
-    const { tuple } = permission.relayed.allocation.origin;
+    const { origin, bucket } = permission.relayed.allocation;
     // Nobody reaches services of this host, or of another relay, by way of a relayed address.
     const ports = this.#portsOf(permission.address);
-    const action = { tuple, ...(ports && { ports }) };
+    const action = { tuple: origin.tuple, bucket, ...(ports && { ports }) };
     const flow = permissionEntry(permission);
     return this.#store(permission, () =>
       attempt(() => this.#plane.putPeerFlow(flow, action, TURN_LIMITS.permissionSeconds)),
@@ -97,16 +97,16 @@ export class Forwarding {
   }
 
   #putChannel(channel: Channel): PutResult {
-    const { relayed, number, peer } = channel;
-    const { tuple } = relayed.allocation.origin;
+    const { relayed, peer } = channel;
+    const { bucket } = relayed.allocation;
     const { channelSeconds } = TURN_LIMITS;
-    const action = { type: 'peer', relayed: relayed.handle, peer } as const;
+    const action = { type: 'peer', relayed: relayed.handle, peer, bucket } as const;
     const result = attempt(() =>
       this.#plane.putClientFlow(clientEntry(channel), action, channelSeconds),
     );
     if (result !== 'done') return result;
     const back = attempt(() =>
-      this.#plane.putPeerFlow(peerEntry(channel), { tuple, channel: number }, channelSeconds),
+      this.#plane.putPeerFlow(peerEntry(channel), peerAction(channel), channelSeconds),
     );
     if (back !== 'done') this.#plane.removeClientFlow(clientEntry(channel));
     return back;
@@ -114,19 +114,17 @@ export class Forwarding {
 
   /** Prolongs both entries of a channel. */
   refreshChannel(channel: Channel): PutResult {
-    const { relayed, number } = channel;
-    const { tuple } = relayed.allocation.origin;
     const { channelSeconds } = TURN_LIMITS;
     return attempt(() => {
       this.#plane.refreshClientFlow(clientEntry(channel), channelSeconds);
-      this.#plane.putPeerFlow(peerEntry(channel), { tuple, channel: number }, channelSeconds);
+      this.#plane.putPeerFlow(peerEntry(channel), peerAction(channel), channelSeconds);
     });
   }
 
   /** Removes both entries of a channel. */
   removeChannel(channel: Channel): void {
     const { sums } = channel.relayed.allocation;
-    addFromClient(sums, this.#plane.flowTraffic(clientEntry(channel)));
+    addFromClient(sums, this.#plane.channelTraffic(clientEntry(channel)));
     addToClient(sums, this.#plane.peerFlowTraffic(peerEntry(channel)));
     this.#plane.removeClientFlow(clientEntry(channel));
     this.#plane.removePeerFlow(peerEntry(channel));
@@ -158,7 +156,7 @@ export class Forwarding {
     }
     for (const each of channels.values()) {
       if (each.state !== 'bound') continue;
-      addFromClient(total, this.#plane.flowTraffic(clientEntry(each)));
+      addFromClient(total, this.#plane.channelTraffic(clientEntry(each)));
       addToClient(total, this.#plane.peerFlowTraffic(peerEntry(each)));
     }
     return total;
@@ -174,9 +172,9 @@ function entriesOf({ kind }: Stored): number {
   return kind === 'channel' ? 2 : 1;
 }
 
-function sendEntry({ allocation: { origin }, handle, ports }: RelayedTransportAddress) {
+function sendEntry({ allocation: { origin, bucket }, handle, ports }: RelayedTransportAddress) {
   const { worker, tuple } = origin;
-  return { worker, tuple, relayed: handle, family: ports.family };
+  return { worker, tuple, relayed: handle, family: ports.family, bucket };
 }
 
 function permissionEntry({ relayed, address }: Permission) {
@@ -192,14 +190,21 @@ function peerEntry({ relayed, peer }: Channel) {
   return { relayed: relayed.handle, peer };
 }
 
-function addFromClient(sums: TrafficSums, traffic: LegTraffic | undefined): void {
-  sums.packetsFromClient += traffic?.packets ?? 0;
-  sums.bytesFromClient += traffic?.payloadBytes ?? 0;
+function peerAction({ relayed, number: channel }: Channel) {
+  const { origin, bucket } = relayed.allocation;
+  return { tuple: origin.tuple, channel, bucket };
 }
 
-function addToClient(sums: TrafficSums, traffic: LegTraffic | undefined): void {
+function addFromClient(sums: TrafficSums, traffic: AllocationFlowTraffic | undefined): void {
+  sums.packetsFromClient += traffic?.packets ?? 0;
+  sums.bytesFromClient += traffic?.payloadBytes ?? 0;
+  sums.packetsOverBandwidth += traffic?.overBandwidth ?? 0;
+}
+
+function addToClient(sums: TrafficSums, traffic: AllocationFlowTraffic | undefined): void {
   sums.packetsToClient += traffic?.packets ?? 0;
   sums.bytesToClient += traffic?.payloadBytes ?? 0;
+  sums.packetsOverBandwidth += traffic?.overBandwidth ?? 0;
 }
 
 function attempt(put: () => void): PutResult {

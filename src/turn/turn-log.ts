@@ -60,6 +60,7 @@ export class TurnLog implements ServerLog, LookupLog {
         bytesFromClient: traffic.bytesFromClient,
         packetsToClient: traffic.packetsToClient,
         bytesToClient: traffic.bytesToClient,
+        packetsOverBandwidth: traffic.packetsOverBandwidth,
       },
       `an allocation has ended: ${reason.replaceAll('-', ' ')}`,
     );

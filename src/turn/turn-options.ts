@@ -20,10 +20,11 @@ export type TurnPlane = Pick<
   | 'putClientFlow'
   | 'refreshClientFlow'
   | 'removeClientFlow'
-  | 'flowTraffic'
+  | 'channelTraffic'
   | 'putPeerFlow'
   | 'removePeerFlow'
   | 'peerFlowTraffic'
+  | 'setBandwidth'
 >;
 
 /** An IP address of this server whose ports are relayed transport addresses. */
@@ -89,6 +90,8 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly ports: PortRange;
   readonly policy: PeerRules;
   readonly limits: TurnLimits;
+  /** Bytes per second of each user, payloads of both directions; default 0: no bound. */
+  readonly userBandwidth?: number;
   /** Returns whether new allocations are refused; default never. */
   readonly isDraining?: () => boolean;
   /** Servers that clients are sent to while new allocations are refused; default none. */

@@ -34,6 +34,7 @@ import type { ClientDescription, PeerRules, TurnLimits, TurnOptions } from './tu
 import type { AllocationRequest, ClientRequest } from './turn-request.js';
 import { TurnStats } from './turn-stats.js';
 import { TurnTimers } from './turn-timers.js';
+import { UserBandwidth } from './user-bandwidth.js';
 
 /**
  * The TURN usage over UDP (RFC 8656). Its inputs are clients' requests, events of the data plane
@@ -232,6 +233,11 @@ export class Turn implements Usage, SignsOfLife {
     this.#alternates.servers = servers;
   }
 
+  /** Bounds the bytes per second of each user, also of those with allocations; 0: no bound. */
+  setUserBandwidth(bytesPerSecond: number): void {
+    this.#context.bandwidth.setRate(bytesPerSecond);
+  }
+
   /**
    * Replaces the peer policy, and ends permissions and channels of peers that it denies.
    * Permissions of addresses of which it allows only some ports hold for those from now on.
@@ -320,6 +326,7 @@ function contextOf(options: TurnOptions): TurnContext {
     reservations: new Reservations(),
     // The policy is replaced at a reload.
     forwarding: new Forwarding(plane, (address) => peerPorts(context, address), limits),
+    bandwidth: new UserBandwidth(plane, options.userBandwidth ?? 0),
     memory: new ResponseMemory(clock),
     responses: new Responses(plane, stats, log),
     stats,

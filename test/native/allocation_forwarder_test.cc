@@ -198,5 +198,51 @@ TEST(AllocationForwarder, ADatagramThatNoIndicationHoldsIsDropped) {
   EXPECT_EQ(scene.FromPeer("[2001:db8::1]:9", longest + "x"), Verdict::kPeerTooLong);
 }
 
+TEST(AllocationForwarder, WhatExceedsTheBandwidthOfItsUserIsDroppedAndCountedBothWays) {
+  Scene scene;
+  scene.Permit("192.0.2.1").action.bucket = 1;
+  scene.Bind("192.0.2.1:32853").action.bucket = 1;
+  Flow& send = *scene.fixture.tables.flows.Find(SendKey(kClient, true));
+  send.action.bucket = 1;
+  const FlowKey channel{kClient, kChannel};
+  Flow& to_peer = *scene.fixture.tables.flows.FindOrInsert(channel);
+  to_peer.action.kind = FlowAction::Kind::kPeer;
+  to_peer.action.tuple = Peer("192.0.2.1:32853");
+  to_peer.action.bucket = 1;
+  const std::string data = "5fff000568656c6c6f000000";
+  const std::string longest(60'000, 'x');
+  scene.fixture.buckets.SetRate(1, 1);
+  ASSERT_EQ(scene.FromPeer("192.0.2.1:32853", longest), Verdict::kPeerToClient);
+  ASSERT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
+  ASSERT_EQ(scene.FromClient(data), Verdict::kClientToPeer);
+  EXPECT_EQ(scene.FromPeer("192.0.2.1:32853", longest), Verdict::kOverBandwidth);
+  EXPECT_EQ(scene.FromPeer("192.0.2.1:1", longest), Verdict::kOverBandwidth);
+  while (scene.FromClient(kSend) == Verdict::kClientToPeer) {
+  }
+  EXPECT_EQ(scene.FromClient(data), Verdict::kOverBandwidth);
+  EXPECT_EQ(send.OverBandwidth(), 1u);
+  EXPECT_EQ(to_peer.OverBandwidth(), 1u);
+  EXPECT_EQ(to_peer.traffic.packets(), 1u) << "what is dropped is no traffic";
+  EXPECT_EQ(scene.FromPeer("192.0.2.7:1", longest), Verdict::kPeerNoPermission);
+  scene.fixture.buckets.SetRate(1, 0);
+  EXPECT_EQ(scene.FromClient(data), Verdict::kClientToPeer);
+}
+
+TEST(AllocationForwarder, AReplacedFlowStartsAtZeroIfItForwardsElsewhere) {
+  Flow flow;
+  flow.action.kind = FlowAction::Kind::kPeer;
+  flow.CountOverBandwidth();
+  flow.Replace(flow.action, false);
+  EXPECT_EQ(flow.OverBandwidth(), 1u);
+  FlowAction to_trunk;
+  to_trunk.kind = FlowAction::Kind::kTrunk;
+  flow.Replace(to_trunk, false);
+  EXPECT_EQ(flow.next_session_sequence, 0u);
+  EXPECT_EQ(flow.bundle_serial, 0u);
+  flow.next_session_sequence = 9;
+  flow.Replace(to_trunk, true);
+  EXPECT_EQ(flow.next_session_sequence, 9u);
+}
+
 }  // namespace
 }  // namespace turnpike

@@ -48,6 +48,7 @@ inline RemoteRelay MakeRemoteRelay(const std::string& address, const SipKey& key
 
 struct ForwarderFixture {
   static constexpr uint32_t kRelays = 8;
+  static constexpr uint32_t kBuckets = 4;
 
   ForwarderFixture(uint8_t lane, uint64_t initial_sequence)
       : traffic(new TrunkTraffic[kRelays]{}),
@@ -56,14 +57,15 @@ struct ForwarderFixture {
         path_probe_authenticator(static_cast<uint8_t>(kProbeLaneFirst + lane % kWorkersMax),
                                  initial_sequence),
         forwarder(tables, authenticator, path_probe_authenticator),
-        allocation_forwarder(tables.flows) {
+        allocation_forwarder(tables) {
     const SipKey hash_key{1, 2};
     if (!tables.flows.Allocate(64, hash_key).ok() || !tables.sessions.Allocate(64).ok() ||
         !tables.relays.Allocate(kRelays, hash_key, traffic.get()).ok() ||
-        !allocation_forwarder.Allocate().ok()) {
+        !buckets.Allocate(kBuckets).ok() || !allocation_forwarder.Allocate().ok()) {
       std::abort();
     }
     tables.session_traffic = session_traffic.get();
+    tables.buckets = &buckets;
   }
 
   // Puts a relay. Sets `generation` and `shared`; the caller sets the rest of `relay`.
@@ -144,6 +146,7 @@ struct ForwarderFixture {
 
   std::unique_ptr<TrunkTraffic[]> traffic;
   std::unique_ptr<LegTraffic[]> session_traffic;
+  BandwidthBuckets buckets;
   Tables tables;
   TrunkAuthenticator authenticator;
   TrunkAuthenticator path_probe_authenticator;

@@ -23,6 +23,7 @@ t.test('options that cannot serve are refused before anything is bound', async (
     [{ allowPeers: '10.0.0.0/33' }, 'ERR_TURNPIKE_CONFIG', /length of a prefix/],
     [{ denyPeers: ['10.0.0.1', 'nonsense'] }, 'ERR_TURNPIKE_CONFIG', /denyPeers\[1\]/],
     [{ userQuota: -1 }, 'ERR_TURNPIKE_CONFIG', /userQuota/],
+    [{ userBandwidth: -1 }, 'ERR_TURNPIKE_CONFIG', /userBandwidth/],
     [{ allocationsMax: 0 }, 'ERR_TURNPIKE_CONFIG', /allocationsMax/],
     [{ nonceSecret: new Uint8Array(31) }, 'ERR_TURNPIKE_SECRET', /32 bytes/],
     [{ authenticate: 'alice' as never }, 'ERR_TURNPIKE_CONFIG', /`authenticate`.*a function/],

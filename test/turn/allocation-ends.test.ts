@@ -57,6 +57,7 @@ t.test('the end of an allocation is logged in one line with all of its traffic',
   await client.bind(0x4000, PEER);
   packets.set(channel, 7);
   packets.set(`${handle}`, 1);
+  world.plane.overBandwidth.set(channel, 20).set(`${handle}`, 1);
   await client.refresh(0);
   t.equal(lines.length, 1, 'nothing else at level info');
   t.match(lines[0], {
@@ -71,6 +72,7 @@ t.test('the end of an allocation is logged in one line with all of its traffic',
     bytesFromClient: 30_800,
     packetsToClient: 54_020,
     bytesToClient: 5_402_000,
+    packetsOverBandwidth: 21,
   });
   t.same(world.turn.stats.traffic, {
     packets_from_clients: 308,
@@ -192,6 +194,7 @@ t.test('log lines are limited in rate, and omitted ones are counted', async (t) 
     bytesFromClient: 0,
     packetsToClient: 0,
     bytesToClient: 0,
+    packetsOverBandwidth: 0,
   };
   const about = { username: 'a', user: 'a', client: PEER, relayed: [PEER] };
   for (let count = 0; count < 100; count += 1) {

@@ -28,9 +28,9 @@ async function scene(options: ConstructorParameters<typeof TurnWorld>[0] = {}) {
 t.test('a channel is put both ways for 600 s, with a permission for 300 s', async (t) => {
   const { client, relayed, forth, back } = await scene();
   t.equal((await client.bind(0x4000, PEER)).messageClass, 'success');
-  t.same(forth(0x4000), { action: { type: 'peer', relayed, peer: PEER }, seconds: 600 });
-  t.same(back(PEER), { action: { tuple: client.tuple, channel: 0x4000 }, seconds: 600 });
-  t.same(back({ ...PEER, port: 0 }), { action: { tuple: client.tuple }, seconds: 300 });
+  t.same(forth(0x4000), { action: { type: 'peer', relayed, peer: PEER, bucket: 1 }, seconds: 600 });
+  t.same(back(PEER), { action: { tuple: client.tuple, channel: 0x4000, bucket: 1 }, seconds: 600 });
+  t.same(back({ ...PEER, port: 0 }), { action: { tuple: client.tuple, bucket: 1 }, seconds: 300 });
 });
 
 t.test('channel numbers are 0x4000 to 0x7FFF', async (t) => {

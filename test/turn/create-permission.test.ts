@@ -35,7 +35,7 @@ async function scene(options: ConstructorParameters<typeof TurnWorld>[0] = {}) {
 t.test('a permission is for every port of an IP address, for 300 s', async (t) => {
   const { world, client, flowOf } = await scene();
   t.equal((await client.permit(PEER)).messageClass, 'success');
-  t.same(flowOf(PEER.address), { action: { tuple: client.tuple }, seconds: 300 });
+  t.same(flowOf(PEER.address), { action: { tuple: client.tuple, bucket: 1 }, seconds: 300 });
   await world.pass(299);
   t.ok(flowOf(PEER.address));
   await world.pass(2);

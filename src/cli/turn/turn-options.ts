@@ -24,6 +24,7 @@ export const TURN_TABLE = {
   denyPeer: setting(TURN_SPECS, 'denyPeers'),
   allowPrivatePeers: setting(TURN_SPECS, 'allowPrivatePeers'),
   userQuota: setting(TURN_SPECS, 'userQuota'),
+  userBandwidth: setting(TURN_SPECS, 'userBandwidth'),
   allocations: setting(TURN_SPECS, 'allocationsMax'),
   alternateServer: setting(TURN_SPECS, 'alternateServers'),
   drainSeconds: option(

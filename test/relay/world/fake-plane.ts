@@ -87,6 +87,8 @@ export class FakePlane implements DataPlane {
   putPeerFlow(): void {}
   removePeerFlow(): void {}
   peerFlowTraffic(): undefined {}
+  channelTraffic(): undefined {}
+  setBandwidth(): void {}
 
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
     this.#checkRoom();

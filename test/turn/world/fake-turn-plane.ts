@@ -4,9 +4,9 @@ import type { Endpoint, EndpointSpec } from '../../../src/native/endpoints.js';
 import type { TransportHandle } from '../../../src/native/transport-handle.js';
 import type {
   Allocation,
+  AllocationFlowTraffic,
   ClientAction,
   ClientFlow,
-  LegTraffic,
   OutgoingDatagram,
   PeerFlow,
   PeerFlowAction,
@@ -32,6 +32,10 @@ export class FakeTurnPlane implements TurnPlane {
   readonly bound = new Set<string>();
   /** Traffic by the key of an entry: packets of 100 bytes. */
   readonly packets = new Map<string, number>();
+  /** Datagrams dropped beyond the bandwidth, by the key of an entry. */
+  readonly overBandwidth = new Map<string, number>();
+  /** Bytes per second of each bucket that is bounded. */
+  readonly bandwidths = new Map<number, number>();
   /** The error of each send from now on. */
   sendError: TurnpikeErrorCode | undefined;
   /** The error of each open from now on. */
@@ -91,7 +95,7 @@ export class FakeTurnPlane implements TurnPlane {
     this.allocations.delete(`${relayed}`);
   }
 
-  allocationTraffic({ relayed }: Allocation): LegTraffic | undefined {
+  allocationTraffic({ relayed }: Allocation): AllocationFlowTraffic | undefined {
     return this.allocations.has(`${relayed}`) ? this.#traffic(`${relayed}`) : undefined;
   }
 
@@ -110,7 +114,7 @@ export class FakeTurnPlane implements TurnPlane {
     this.clientFlows.delete(clientKey(flow));
   }
 
-  flowTraffic(flow: ClientFlow): LegTraffic | undefined {
+  channelTraffic(flow: ClientFlow): AllocationFlowTraffic | undefined {
     const key = clientKey(flow);
     return this.clientFlows.has(key) ? this.#traffic(key) : undefined;
   }
@@ -124,13 +128,19 @@ export class FakeTurnPlane implements TurnPlane {
     this.peerFlows.delete(peerKey(flow));
   }
 
-  peerFlowTraffic(flow: PeerFlow): LegTraffic | undefined {
+  peerFlowTraffic(flow: PeerFlow): AllocationFlowTraffic | undefined {
     return this.peerFlows.has(peerKey(flow)) ? this.#traffic(peerKey(flow)) : undefined;
   }
 
-  #traffic(key: string): LegTraffic {
+  setBandwidth(bucket: number, bytesPerSecond: number): void {
+    if (bytesPerSecond === 0) this.bandwidths.delete(bucket);
+    else this.bandwidths.set(bucket, bytesPerSecond);
+  }
+
+  #traffic(key: string): AllocationFlowTraffic {
     const packets = this.packets.get(key) ?? 0;
-    return { packets, payloadBytes: 100 * packets, idleSeconds: undefined };
+    const overBandwidth = this.overBandwidth.get(key) ?? 0;
+    return { packets, payloadBytes: 100 * packets, idleSeconds: undefined, overBandwidth };
   }
 
   #fail(method: 'allocation' | 'client' | 'peer'): void {
