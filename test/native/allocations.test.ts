@@ -191,7 +191,7 @@ t.test('data on an unbound channel of an allocation is dropped without an answer
   const allocation = { worker, tuple, relayed: relayed.handle, family: 4 } as const;
   plane.plane.putAllocation(allocation, SECONDS);
   await plane.settle(client);
-  const data = encodeChannelData(CHANNEL, Buffer.from('data'));
+  const data = encodeChannelData(CHANNEL, Buffer.alloc(40));
   client.send(plane.clientAddress(), data);
   await until(() => plane.count('channel_unknown') === 1);
   await plane.settle(client);
