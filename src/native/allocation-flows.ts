@@ -80,6 +80,13 @@ export class AllocationFlows {
     return this.#traffic(this.#peerKey(flow));
   }
 
+  setBandwidth(bucket: number, bytesPerSecond: number): void {
+    const { native, check } = this.#calls;
+    check.bucket(bucket, 1);
+    check.bytesPerSecond(bytesPerSecond);
+    checkStatus('setBandwidth', native.setBandwidth(bucket, bytesPerSecond));
+  }
+
   #remove(call: string, { worker, tuple, channel }: FlowKey): void {
     const { native, scratch, backlog } = this.#calls;
     backlog.give({

@@ -191,9 +191,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   setBandwidth(bucket: number, bytesPerSecond: number): void {
-    this.#check.bucket(bucket, 1);
-    this.#check.bytesPerSecond(bytesPerSecond);
-    checkStatus('setBandwidth', this.#native.setBandwidth(bucket, bytesPerSecond));
+    this.#allocations.setBandwidth(bucket, bytesPerSecond);
   }
 
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
