@@ -88,6 +88,8 @@ for (const [what, inwards] of Object.entries(INWARDS)) {
     const ways: Readonly<Record<string, readonly string[]>> = {
       'to a peer': ['-e', peer.addresses[4] ?? '', '-r', PEER_PORT, outside],
       'by indications': ['-s', '-e', peer.addresses[4] ?? '', '-r', PEER_PORT, outside],
+      'between two clients': ['-y', '-m', '2', outside],
+      'between two clients, by indications': ['-y', '-s', '-m', '2', outside],
     };
     for (const [way, args] of Object.entries(ways)) {
       const { code, output } = await uclient(lab, client, args);
