@@ -209,7 +209,8 @@ TEST(XdpTogether, AFlowThatTheMapRefusesKeepsItsSequenceAndItsCounters) {
   uint32_t number = 0;
   EXPECT_TRUE(controller.FlowNumber(0, together.flow, &number));
   const auto counted = [&] {
-    return controller.FlowTraffic(0, number)->packets() + world.flow_traffic[number].packets();
+    return controller.FlowCounters(0, number)->traffic.packets() +
+           world.flow_traffic[number].packets();
   };
   WaitFor([&] { return counted() >= together.next_sequence; });
   EXPECT_EQ(counted(), together.next_sequence);
