@@ -11,16 +11,21 @@ export class AllocationEnds {
     this.#context = context;
   }
 
-  /** Ends an allocation. */
+  /** Ends an allocation. Does nothing if it has ended: callers walk copies of the table. */
   end(allocation: Allocation, reason: EndReason): void {
+    if (this.#context.table.get(allocation.tupleKey) !== allocation) return;
     const summary = allocation.summary();
     for (const relayed of [...allocation.relayed]) this.#remove(relayed);
     this.#gone(allocation, reason, summary);
   }
 
-  /** Ends a relayed transport address, and with the last one its allocation. */
+  /**
+   * Ends a relayed transport address, and with the last one its allocation. Does nothing if it has
+   * ended.
+   */
   endRelayed(relayed: RelayedTransportAddress, reason: EndReason): void {
     const { allocation } = relayed;
+    if (!allocation.relayed.includes(relayed)) return;
     const summary = allocation.summary();
     this.#remove(relayed);
     if (allocation.relayed.length === 0) this.#gone(allocation, reason, summary);

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import t from 'tap';
 import { UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
@@ -175,6 +176,40 @@ t.test('many ends are done in steps', async (t) => {
   t.equal(other.turn.tick(), true);
   t.equal(other.turn.tick(), false);
   t.equal(other.turn.allocations, 0);
+});
+
+t.test('what ends while others are being ended ends once', async (t) => {
+  const limits = { allocationsMax: 900, userQuota: 900, permissionsMax: 1, channelsMax: 1 };
+  const ended: string[] = [];
+  const world: TurnWorld = new TurnWorld({
+    limits,
+    onEvent: (event) => {
+      if (event.type !== 'ended') return;
+      ended.push(`${event.client.port}`);
+      // An embedder that removes a user at the first end of one of the user's allocations.
+      world.turn.endUser('alice');
+    },
+  });
+  const allocateAll = async () => {
+    const ports = Array.from({ length: 3 }, (_, index) => index + 1);
+    const clients = ports.map((port) => new TurnClient(world, { port }));
+    for (const client of clients) await client.allocate();
+  };
+  for (const end of [
+    () => world.turn.endUsers(() => false),
+    () => {
+      world.clock.advance(601_000);
+      world.turn.tick();
+    },
+    () => void [...world.turn.closeAll()],
+  ]) {
+    await allocateAll();
+    end();
+    t.equal(world.turn.allocations, 0);
+    t.strictSame(ended.splice(0).sort(), ['1', '2', '3']);
+    await setImmediate();
+    t.equal(world.turn.relayedPorts, 0, 'each port is freed once');
+  }
 });
 
 t.test('refusals are logged at level debug with their reason', async (t) => {
