@@ -32,14 +32,16 @@ class BandwidthBuckets {
   // Whether there is such a bucket, or 0 for none.
   bool Has(uint32_t bucket) const { return bucket <= buckets_max_; }
 
-  // Sets the rate of a bucket, in bytes per second; what was taken stays taken. 0 takes its bound
-  // away and fills it. Controlling thread only.
+  // Sets the rate of a bucket, in bytes per second; 0 takes its bound away. Another rate than
+  // before fills the bucket: what was taken at a low rate would hold a higher one up for as long as
+  // it takes to gain it back at the low one. Controlling thread only.
   void SetRate(uint32_t bucket, uint64_t bytes_per_second) {
     Cell& cell = cells_[bucket];
-    const bool was_bounded = cell.bytes_per_second.load(std::memory_order_relaxed) > 0;
+    const uint64_t before = cell.bytes_per_second.load(std::memory_order_relaxed);
+    const bool was_bounded = before > 0;
     const bool bounded = bytes_per_second > 0;
     cell.bytes_per_second.store(bytes_per_second, std::memory_order_relaxed);
-    if (!bounded) cell.due_ns.store(0, std::memory_order_relaxed);
+    if (bytes_per_second != before) cell.due_ns.store(0, std::memory_order_relaxed);
     const uint32_t bounded_count = bounded_.load(std::memory_order_relaxed);
     bounded_.store(bounded_count + bounded - was_bounded, std::memory_order_relaxed);
   }

@@ -88,17 +88,27 @@ TEST(BandwidthBuckets, UsersDoNotShare) {
   EXPECT_EQ(scene.Drain(1'000, kStartNs, 2), 100'000u);
 }
 
-TEST(BandwidthBuckets, AnotherRateCountsAtOnceAndZeroFillsTheBucket) {
+TEST(BandwidthBuckets, AnotherRateFillsTheBucketAndCountsAtOnce) {
   Scene scene;
   scene.buckets_of_users.SetRate(kBucket, 1'000'000);
   scene.Drain(1'000, kStartNs);
   scene.buckets_of_users.SetRate(kBucket, 2'000'000);
-  EXPECT_EQ(scene.Drain(1'000, kStartNs), 0u) << "what was taken stays taken";
+  EXPECT_EQ(scene.Drain(1'000, kStartNs), 2'000'000u);
+  scene.buckets_of_users.SetRate(kBucket, 2'000'000);
+  EXPECT_EQ(scene.Drain(1'000, kStartNs), 0u) << "the same rate changes nothing";
   EXPECT_EQ(scene.Drain(1'000, kStartNs + kNsPerSecond / 2), 1'000'000u);
   scene.buckets_of_users.SetRate(kBucket, 0);
   EXPECT_TRUE(scene.buckets_of_users.Take(kBucket, 1'000, kStartNs + kNsPerSecond / 2));
   scene.buckets_of_users.SetRate(kBucket, 1'000'000);
   EXPECT_EQ(scene.Drain(1'000, kStartNs + kNsPerSecond / 2), 1'000'000u) << "for another user";
+}
+
+TEST(BandwidthBuckets, WhatWasTakenAtALowRateHoldsNoHigherOneUp) {
+  Scene scene;
+  scene.buckets_of_users.SetRate(kBucket, 1'000);
+  EXPECT_EQ(scene.Drain(1'000, kStartNs), 65'000u);
+  scene.buckets_of_users.SetRate(kBucket, 1'000'000);
+  EXPECT_EQ(scene.Drain(1'000, kStartNs), 1'000'000u);
 }
 
 TEST(BandwidthBuckets, KnowsItsNumbers) {
