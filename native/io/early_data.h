@@ -42,6 +42,9 @@ class EarlyData {
   // Whether something of peers is held that Serve may give away now.
   bool holds_of_peers() const { return held_of_peers_ > 0 && !serving_; }
 
+  // Whether Serve is under way.
+  bool serving() const { return serving_; }
+
   // Notes that a request of a client for a permission or a channel was handed up.
   void Await(const FiveTuple& client, const Relayed& relayed, uint64_t now_ns);
   // Notes that such a request has been answered. Requests are answered in order.
@@ -65,21 +68,27 @@ class EarlyData {
   // learns of the permission first, unless it came through `newer`: the endpoint of a datagram that
   // is about to be forwarded. `forward` may call Hold for what arrives at another allocation of the
   // plane, when nothing waits to be sent; it does not call Serve.
+  // Returns whether `forward` has returned true.
   template <typename Forward>
-  void Serve(uint64_t now_ns, CounterRow& counters, Forward&& forward,
+  bool Serve(uint64_t now_ns, CounterRow& counters, Forward&& forward,
              TransportHandle newer = TransportHandle()) {
     changed_ = false;
     serving_ = true;
+    bool gave = false;
     Sift([&](const Held& held) {
       const bool answered = IsAnswered(held);
       const bool over = now_ns >= held.until_ns;
       const bool leaves =
           !over && (answered || held.from == From::kClient || held.tuple.handle == newer);
-      if (leaves && forward(held.from, PacketOf(held))) return true;
+      if (leaves && forward(held.from, PacketOf(held))) {
+        gave = true;
+        return true;
+      }
       if (answered || over) counters.Add(held.verdict);
       return answered || over;
     });
     serving_ = false;
+    return gave;
   }
 
  private:

@@ -67,10 +67,11 @@ void Worker::NoteAnswer(const FiveTuple& client, const uint8_t* message, uint32_
 void Worker::ServeEarlyData(const Now& now, TransportHandle newer) {
   const bool made_way_for = !(newer == TransportHandle());
   if (!made_way_for && !early_.IsDue(now.monotonic_ns)) return;
-  early_.Serve(
+  const bool gave = early_.Serve(
       now.monotonic_ns, counters_,
       [&](EarlyData::From from, const Packet& packet) { return ForwardEarly(from, packet, now); },
       newer);
+  if (!gave) return;
   // Before another datagram is held in the same memory.
   CloseBundles();
   FlushSends();
