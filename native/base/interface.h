@@ -7,12 +7,14 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 4136663862;
+inline constexpr uint32_t kBindingContract = 3088803832;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
 // Addresses that a data plane binds on each side.
 inline constexpr uint32_t kAddressesPerSideMax = 16;
+// IP addresses of relayed endpoints.
+inline constexpr uint32_t kRelayedIpsMax = 64;
 // Largest CPU number that a worker may be pinned to, plus one.
 inline constexpr uint32_t kCpusMax = 1'024;
 // Largest table of client flows that an option may ask for.

@@ -50,7 +50,7 @@ bool ReadAddresses(const Napi::Object& options, const char* name, size_t address
 // Reads pairs of addresses: as bound, as advertised.
 bool ReadRelayedIps(const Napi::Object& options, std::vector<RelayedIp>* ips) {
   std::vector<TransportAddress> both;
-  if (!ReadAddresses(options, "relayedIps", 0, 2 * kAddressesPerSideMax, &both)) return false;
+  if (!ReadAddresses(options, "relayedIps", 0, 2 * kRelayedIpsMax, &both)) return false;
   for (size_t i = 0; i + 1 < both.size(); i += 2) ips->push_back({both[i].ip, both[i + 1].ip});
   return both.size() % 2 == 0;
 }

@@ -35,8 +35,8 @@ struct Endpoint {
   // For a trunk address: the lane socket that sends data in its place, or null.
   Endpoint* lane = nullptr;
   bool is_lane = false;
-  // A relayed endpoint whose IP address is one of the plane's relayed addresses: that address's
-  // number, and the transport address that clients and peers see.
+  // A relayed endpoint: the number of its IP address if that is one of the plane's relayed
+  // addresses, and the transport address that clients and peers see.
   uint8_t relayed_number = 0;
   TransportAddress relayed_address;
   // The errno with which the socket failed permanently, or 0.

@@ -33,7 +33,7 @@ void Worker::Arrive(const Outgoing& arriving, const Now& now) {
     counters_.Add(verdict);
     return QueueToClient(packet, *flow);
   }
-  if (!early_.idle()) {
+  if (early_.serving()) {
     // Early data that is being served may be queued from memory that this datagram would get.
     CloseBundles();
     FlushSends();

@@ -63,9 +63,10 @@ void Worker::OpenEndpoint(const Command& command) {
 void Worker::Publish(Endpoint& endpoint) {
   RelayedAddresses& addresses = *options_.relayed_addresses;
   const TransportAddress bound = endpoint.socket.address();
+  endpoint.relayed_address = bound;
   endpoint.relayed_number = addresses.NumberOfBound(bound.ip);
   if (endpoint.relayed_number == RelayedAddresses::kNone) return;
-  endpoint.relayed_address = {addresses.Advertised(endpoint.relayed_number), bound.port};
+  endpoint.relayed_address.ip = addresses.Advertised(endpoint.relayed_number);
   addresses.Add(endpoint.relayed_number, bound.port, endpoint.handle);
 }
 

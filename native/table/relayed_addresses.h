@@ -27,7 +27,7 @@ class RelayedAddresses {
   // The number of no IP address.
   static constexpr uint8_t kNone = 0;
 
-  // At most kAddressesPerSideMax, before any other call.
+  // At most kRelayedIpsMax, before any other call.
   Status Allocate(const std::vector<RelayedIp>& ips) {
     for (const RelayedIp& ip : ips) {
       ips_.push_back(std::make_unique<Ip>());

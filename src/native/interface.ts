@@ -10,6 +10,8 @@ export const DATA_PLANE_LIMITS = {
   workersMax: 16,
   /** Addresses that a data plane binds on each side. */
   addressesPerSideMax: 16,
+  /** IP addresses of relayed endpoints. */
+  relayedIpsMax: 64,
   /** Largest CPU number that a worker may be pinned to, plus one. */
   cpusMax: 1_024,
   /** Largest table of client flows that an option may ask for. */

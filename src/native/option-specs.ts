@@ -5,6 +5,7 @@ import type { DataPlaneOptions } from './types.js';
 const {
   workersMax,
   addressesPerSideMax,
+  relayedIpsMax,
   cpusMax,
   clientFlowsLimit,
   sessionsLimit,
@@ -102,7 +103,7 @@ export const DATA_PLANE_SPECS = {
   relayedAddresses: {
     kind: 'options',
     repeat: true,
-    itemsMax: addressesPerSideMax,
+    itemsMax: relayedIpsMax,
     options: { address: { kind: 'ip', required: true }, advertised: { kind: 'ip' } },
   },
   workers: FORWARDING_SPECS.workers,

@@ -93,7 +93,7 @@ export interface DataPlaneOptions {
   /** Addresses for other relays, at most 16; default none. */
   readonly trunkAddresses?: OneOrMore<AddressInput> | undefined;
   /**
-   * IP addresses of endpoints of kind `relayed`, at most 16; default none. What one such endpoint
+   * IP addresses of endpoints of kind `relayed`, at most 64; default none. What one such endpoint
    * sends to another one's address is delivered without the kernel, also to the address that a
    * one-to-one NAT shows, and comes from `advertised`. A port without an endpoint gets nothing.
    */

@@ -153,6 +153,21 @@ t.test('a relayed address delivers only to a client that permits it', async (t) 
   t.match(dataOf(await b.client.receive()), { payload: 'asked' });
 });
 
+t.test('an endpoint of another address delivers from its own', async (t) => {
+  const plane = await openPlane(t, ADVERTISED);
+  const a = await openSide(t, plane, 0);
+  const address = { address: '127.0.0.2', port: 0 };
+  const { worker, tuple } = a;
+  const outer = await plane.plane.openEndpoint({ kind: 'relayed', address, worker });
+  const to = { type: 'peer', relayed: outer.handle, peer: a.shown } as const;
+  plane.plane.putClientFlow({ worker, tuple, channel: CHANNEL }, to, SECONDS);
+  const flow = { relayed: a.relayed.handle, peer: outer.address };
+  plane.plane.putPeerFlow(flow, { tuple }, SECONDS);
+  await plane.settle(a.client);
+  a.client.send(plane.clientAddress(), encodeChannelData(CHANNEL, Buffer.from('from outside')));
+  t.match(dataOf(await a.client.receive()), { peer: outer.address, payload: 'from outside' });
+});
+
 t.test("no socket of the host gets what is sent to a relayed address's port", async (t) => {
   const plane = await openPlane(t, ADVERTISED);
   const service = await Remote.open();

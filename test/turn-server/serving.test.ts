@@ -10,6 +10,7 @@ import { AttributeType, UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { RELAY_ADDRESSES_MAX } from '../../src/turn-server/option-specs.js';
 import { until } from '../until.js';
 import { type Content, RELAY_PORTS, TurnSocket, type TurnUser, UdpSocket } from './turn-socket.js';
 
@@ -47,6 +48,18 @@ async function peerAt(t: Test, ip: string): Promise<UdpSocket> {
   t.teardown(() => peer.close());
   return peer;
 }
+
+t.test('a server relays from as many addresses as its options allow', async (t) => {
+  const relayAddresses = Array.from({ length: RELAY_ADDRESSES_MAX }, (_, i) => `127.0.1.${i + 1}`);
+  const server = await serverOf(t, { relayAddresses });
+  t.equal(server.relayAddresses.length, RELAY_ADDRESSES_MAX);
+  const [a, b] = [await clientOf(t, server), await clientOf(t, server)];
+  const [atA, atB] = [await a.allocate(), await b.allocate()];
+  t.equal(await a.permit(atB), undefined);
+  t.equal(await b.permit(atA), undefined);
+  a.indicate('hello', atB);
+  t.strictSame(await b.indicated(), { peer: atA, payload: 'hello' });
+});
 
 t.test('two clients reach each other by addresses that only a NAT outside knows', async (t) => {
   const server = await serverOf(t, { relayAddresses: '127.0.0.1/192.0.2.10' });
