@@ -2,6 +2,9 @@ import { NAME_PATTERN } from '../names.js';
 import { USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 
+/** The tenant that may use all of a relay (PROTOCOL.md section 2, error 486). */
+export const DEFAULT_TENANT = 'default';
+
 /** Maximum time in which credentials can start a connection. */
 export const CREDENTIAL_TTL_SECONDS_MAX = 86_400;
 

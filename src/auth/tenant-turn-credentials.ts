@@ -4,7 +4,7 @@ import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import { opaqueString } from '../stun/integrity.js';
 import { tenantTurnKey } from './keys.js';
-import { parseTenantUsername, passwordFor } from './tenant-credentials.js';
+import { DEFAULT_TENANT, parseTenantUsername, passwordFor } from './tenant-credentials.js';
 import { TenantSecrets } from './tenant-secrets.js';
 import type { CredentialSource, TurnCredential } from './turn-principal.js';
 
@@ -94,7 +94,12 @@ export class TenantTurnUsers implements CredentialSource {
     const { tenant, subject, expiresAtSeconds } = parsed;
     const password = () => passwordFor(tenantTurnKey(this.#tenantSecrets.peek(tenant)), username);
     return {
-      principal: { username, user: `${tenant}/${subject}`, expiresAtSeconds },
+      principal: {
+        username,
+        user: `${tenant}/${subject}`,
+        ...(tenant !== DEFAULT_TENANT && { tenant }),
+        expiresAtSeconds,
+      },
       secrets: [{ password }],
     };
   }

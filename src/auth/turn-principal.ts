@@ -8,6 +8,11 @@ export interface TurnPrincipal extends Principal {
    */
   readonly user: string;
   /**
+   * The tenant of the user, whose users together get at most half of a server; absent for users of
+   * no tenant and of the tenant `default`.
+   */
+  readonly tenant?: string;
+  /**
    * Expiry of a time-limited credential, Unix seconds; absent for one that stays. The usage decides
    * what is still allowed after it.
    */

@@ -1,8 +1,6 @@
+import { DEFAULT_TENANT } from '../auth/tenant-credentials.js';
 import { KeyCounter } from '../collections/key-counter.js';
 import { OVERLAY_LIMITS } from './overlay-limits.js';
-
-/** The tenant that may use all legs of a relay (PROTOCOL.md section 2, error 486). */
-const DEFAULT_TENANT = 'default';
 
 /**
  * A tenant's quota, as a share of the relay's legs. Ended legs in quarantine count too, so

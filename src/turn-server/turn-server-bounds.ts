@@ -49,6 +49,13 @@ export function allocationBounds({ limits, stats }: Turn): Bound[] {
       met: refused('user-quota'),
     },
     {
+      name: 'tenant-quota',
+      detail:
+        "clients are refused with 486: a tenant's users have half of all allocations, or as many " +
+        'as are left',
+      met: refused('tenant-quota'),
+    },
+    {
       name: 'permissions',
       detail:
         `clients are refused with 508: an allocation has ${limits.permissionsMax} ` +

@@ -5,6 +5,7 @@ import { type AllocateWish, allocateWish } from './allocate-request.js';
 import { Allocation, type AllocationHolder, type OpenedAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
 import { refusalOf } from './forwarding.js';
+import { shareOf } from './holder-counts.js';
 import type { RefusalReason } from './refusals.js';
 import type { OpenFailure } from './relayed-addresses.js';
 import { RESERVATION_TOKEN_BYTES, Reservation } from './reservations.js';
@@ -121,7 +122,7 @@ export class Allocate {
       reservation,
     };
     if (reservation !== undefined) this.#claim(reservation);
-    table.beginOpening(request.tupleKey, transaction, principal.user);
+    table.beginOpening(request.tupleKey, transaction, pending.holder);
     this.#pending.add(pending);
     void this.#open(pending).then((openings) => {
       this.#options.contain(() => this.#opened(pending, openings));
@@ -133,12 +134,16 @@ export class Allocate {
     const { responses, memory } = this.#context;
     const response = responses.refused(replyTarget(request), reason);
     if (response === undefined) return;
-    memory.keep(request.principal.user, transactionKey(request), response);
+    memory.keep(shareOf(request.principal), transactionKey(request), response);
   }
 
-  /** Returns why a user gets no further allocation; a reservation already counts for its user. */
+  /**
+   * Returns why a user gets no further allocation; a reservation already counts for its user. The
+   * users of a tenant get at most half of all, and at most as many as are left, so that a few
+   * tenants leave room for another.
+   */
   #quotaRefusal(
-    { user, userQuota }: ClientRequest['principal'],
+    { user, userQuota, tenant }: ClientRequest['principal'],
     { port }: AllocateWish,
     reservation: Reservation | undefined,
   ): RefusalReason | undefined {
@@ -146,20 +151,26 @@ export class Allocate {
     if (reservation !== undefined) return undefined;
     const further = port === 'pair' ? 2 : 1;
     const quota = userQuota ?? limits.userQuota;
-    return table.users.of(user) + further > quota ? 'user-quota' : undefined;
+    const { holders } = table;
+    if (holders.ofUser(user) + further > quota) return 'user-quota';
+    if (tenant === undefined) return undefined;
+    const { allocationsMax } = limits;
+    const left = allocationsMax - holders.total;
+    const tenantQuota = Math.min(Math.floor(allocationsMax / 2), left);
+    return holders.ofTenant(tenant) + further > tenantQuota ? 'tenant-quota' : undefined;
   }
 
   #claim(reservation: Reservation): void {
     const { reservations, table } = this.#context;
     reservations.delete(reservation);
     table.unschedule(reservation);
-    table.users.remove(reservation.user);
+    table.holders.remove(reservation);
   }
 
   #reserve(reservation: Reservation): void {
     const { reservations, table, clock } = this.#context;
     reservations.put(reservation);
-    table.users.add(reservation.user);
+    table.holders.add(reservation);
     table.schedule(reservation, clock.monotonic() + TURN_LIMITS.reservationMs);
   }
 
@@ -191,7 +202,7 @@ export class Allocate {
 
   #opened(pending: PendingAllocate, openings: readonly FamilyOpening[]): void {
     const { table, bandwidth } = this.#context;
-    table.endOpening(pending.tupleKey, pending.holder.user);
+    table.endOpening(pending.tupleKey, pending.holder);
     const opened = openings.flatMap(({ opening }) => (isOpen(opening) ? [opening] : []));
     const failed = openings.map(failureOf).find((each) => each !== undefined);
     const isAccepted = this.#pending.delete(pending);
@@ -249,16 +260,17 @@ export class Allocate {
     stats.requests.allocated += 1;
     const success = { lifetimeSeconds, token, failed };
     const response = responses.allocated(to, allocation, success);
-    memory.keep(allocation.user, pending.transaction, response);
+    memory.keep(shareOf(allocation), pending.transaction, response);
     onEvent({ type: 'allocated', lifetimeSeconds, ...allocation.summary() });
   }
 
   /** Reserves the port after the allocation's. @returns RESERVATION-TOKEN */
-  #reserveNext({ relayed: [first], user }: Allocation): Uint8Array | undefined {
+  #reserveNext(allocation: Allocation): Uint8Array | undefined {
+    const [first] = allocation.relayed;
     if (first === undefined) return undefined;
     const { ports, port } = first;
     const token = this.#context.random(RESERVATION_TOKEN_BYTES);
-    this.#reserve(new Reservation(token, user, { ports, port: port + 1 }));
+    this.#reserve(new Reservation(token, allocation, { ports, port: port + 1 }));
     return token;
   }
 
@@ -274,13 +286,13 @@ export class Allocate {
       if (wish.port === 'pair') each.ports.putBack(each.port + 1);
     }
     const response = responses.refused(to, reason);
-    if (response !== undefined) memory.keep(holder.user, transaction, response);
+    if (response !== undefined) memory.keep(shareOf(holder), transaction, response);
   }
 }
 
 function holderOf({ principal, signer, lookedUp }: ClientRequest): AllocationHolder {
-  const { username, user } = principal;
-  return { username, user, key: signer.key, lookedUp };
+  const { username, user, tenant } = principal;
+  return { username, user, tenant, key: signer.key, lookedUp };
 }
 
 /** Attributes that no client of RFC 5389 and RFC 5766 sends. */

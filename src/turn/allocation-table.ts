@@ -1,8 +1,8 @@
-import { KeyCounter } from '../collections/key-counter.js';
 import { TimingWheel } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
 import type { HeldClients } from '../stun-server/proven-clients.js';
 import type { Allocation, Channel, Permission, RelayedTransportAddress } from './allocation.js';
+import { type Holder, HolderCounts } from './holder-counts.js';
 import type { Reservation } from './reservations.js';
 import { TURN_LIMITS } from './turn-limits.js';
 
@@ -18,8 +18,7 @@ export type Expiring = RelayedTransportAddress | Permission | Channel | Reservat
  * the indexes consistent; the rules are elsewhere.
  */
 export class AllocationTable {
-  /** Allocations of each user, opening ones and reservations included. */
-  readonly users = new KeyCounter();
+  readonly holders = new HolderCounts();
   readonly #byTuple = new Map<string, Allocation>();
   readonly #byHandle = new Map<TransportHandle, RelayedTransportAddress>();
   /** The transaction (`transactionKey`) of each 5-tuple's Allocate that is in progress. */
@@ -33,7 +32,7 @@ export class AllocationTable {
    */
   constructor(now: number, clients: HeldClients) {
     this.#clients = clients;
-    this.#wheel = new TimingWheel(BUCKET_MS, now, ({ user }) => user);
+    this.#wheel = new TimingWheel(BUCKET_MS, now, ({ share }) => share);
   }
 
   get size(): number {
@@ -60,30 +59,30 @@ export class AllocationTable {
     return this.#opening.get(tupleKey);
   }
 
-  /** Notes an Allocate in progress. It counts for its user. */
-  beginOpening(tupleKey: string, transaction: string, user: string): void {
+  /** Notes an Allocate in progress. It counts for its holder. */
+  beginOpening(tupleKey: string, transaction: string, holder: Holder): void {
     this.#opening.set(tupleKey, transaction);
-    this.users.add(user);
+    this.holders.add(holder);
   }
 
   /** Notes that an Allocate is no longer in progress. */
-  endOpening(tupleKey: string, user: string): void {
+  endOpening(tupleKey: string, holder: Holder): void {
     this.#opening.delete(tupleKey);
-    this.users.remove(user);
+    this.holders.remove(holder);
   }
 
   /** Adds an allocation with its relayed transport addresses. */
   add(allocation: Allocation): void {
     this.#byTuple.set(allocation.tupleKey, allocation);
     for (const relayed of allocation.relayed) this.#byHandle.set(relayed.handle, relayed);
-    this.users.add(allocation.user);
+    this.holders.add(allocation);
     this.#clients.hold(allocation.origin);
   }
 
   /** Removes an allocation that has no relayed transport address left. */
   delete(allocation: Allocation): void {
     if (!this.#byTuple.delete(allocation.tupleKey)) return;
-    this.users.remove(allocation.user);
+    this.holders.remove(allocation);
     this.#clients.release(allocation.tupleKey);
   }
 

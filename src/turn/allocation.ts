@@ -5,6 +5,7 @@ import type { Timed } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
 import type { Origin } from '../stun-server/origin.js';
 import type { AllocationSummary } from './allocation-events.js';
+import { type Holder, shareOf } from './holder-counts.js';
 import type { RelayedPorts } from './relayed-ports.js';
 
 /** An open relayed transport address that belongs to no allocation yet. */
@@ -43,8 +44,8 @@ export class RelayedTransportAddress implements Timed {
     return { address: this.ports.advertised, port: this.port };
   }
 
-  get user(): string {
-    return this.allocation.user;
+  get share(): string {
+    return shareOf(this.allocation);
   }
 }
 
@@ -64,8 +65,8 @@ export class Permission implements Timed {
     this.address = address;
   }
 
-  get user(): string {
-    return this.relayed.user;
+  get share(): string {
+    return this.relayed.share;
   }
 }
 
@@ -88,8 +89,8 @@ export class Channel implements Timed {
     this.peer = peer;
   }
 
-  get user(): string {
-    return this.relayed.user;
+  get share(): string {
+    return this.relayed.share;
   }
 }
 
@@ -103,11 +104,9 @@ export interface TrafficSums {
 }
 
 /** Whom an allocation is for, and how that was proved. */
-export interface AllocationHolder {
+export interface AllocationHolder extends Holder {
   /** The whole USERNAME: every later request must have it (RFC 8656 section 5). */
   readonly username: string;
-  /** The user without an expiry, who has a quota. */
-  readonly user: string;
   /** The key that proved its Allocate. */
   readonly key: Uint8Array;
   /** The user, if it was looked up outside of this process: it proves later requests. */
@@ -120,6 +119,7 @@ export class Allocation implements AllocationHolder {
   readonly tupleKey: string;
   readonly username: string;
   readonly user: string;
+  readonly tenant: string | undefined;
   readonly key: Uint8Array;
   readonly lookedUp: User<TurnPrincipal> | undefined;
   /** Monotonic ms of its creation. */
@@ -156,6 +156,7 @@ export class Allocation implements AllocationHolder {
     this.tupleKey = options.tupleKey;
     this.username = options.holder.username;
     this.user = options.holder.user;
+    this.tenant = options.holder.tenant;
     this.key = options.holder.key;
     this.lookedUp = options.holder.lookedUp;
     this.since = options.since;

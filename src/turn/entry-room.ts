@@ -1,4 +1,5 @@
 import type { Allocation } from './allocation.js';
+import { shareOf } from './holder-counts.js';
 import type { TurnLimits } from './turn-options.js';
 
 /**
@@ -13,7 +14,7 @@ export const ENTRIES_OF_USER_PER_FREE = 3;
 /** What the entries of one worker's table are used for, beyond the guaranteed ones. */
 interface Shared {
   used: number;
-  readonly byUser: Map<string, number>;
+  readonly byShare: Map<string, number>;
 }
 
 /** The bounds that the room follows from. */
@@ -40,12 +41,12 @@ export class EntryRoom {
   take(allocation: Allocation, count: number): boolean {
     const further = this.#sharedOf(allocation.entries + count) - this.#sharedOf(allocation.entries);
     if (further > 0) {
-      const shared = this.#of(allocation);
+      const [shared, share] = [this.#of(allocation), shareOf(allocation)];
       const left = this.#sharedMax - shared.used - further;
-      const held = (shared.byUser.get(allocation.user) ?? 0) + further;
+      const held = (shared.byShare.get(share) ?? 0) + further;
       if (left < 0 || held > ENTRIES_OF_USER_PER_FREE * left) return false;
       shared.used += further;
-      shared.byUser.set(allocation.user, held);
+      shared.byShare.set(share, held);
     }
     allocation.entries += count;
     return true;
@@ -56,11 +57,11 @@ export class EntryRoom {
     const fewer = this.#sharedOf(allocation.entries) - this.#sharedOf(allocation.entries - count);
     allocation.entries -= count;
     if (fewer === 0) return;
-    const shared = this.#of(allocation);
-    const held = (shared.byUser.get(allocation.user) ?? 0) - fewer;
+    const [shared, share] = [this.#of(allocation), shareOf(allocation)];
+    const held = (shared.byShare.get(share) ?? 0) - fewer;
     shared.used -= fewer;
-    if (held > 0) shared.byUser.set(allocation.user, held);
-    else shared.byUser.delete(allocation.user);
+    if (held > 0) shared.byShare.set(share, held);
+    else shared.byShare.delete(share);
   }
 
   #sharedOf(entries: number): number {
@@ -70,7 +71,7 @@ export class EntryRoom {
   #of({ origin: { worker } }: Allocation): Shared {
     const known = this.#shared.get(worker);
     if (known !== undefined) return known;
-    const shared: Shared = { used: 0, byUser: new Map() };
+    const shared: Shared = { used: 0, byShare: new Map() };
     this.#shared.set(worker, shared);
     return shared;
   }

@@ -3,6 +3,7 @@ import type { RelayedTransportAddress } from './allocation.js';
 import type { AllocationEnds } from './allocation-ends.js';
 import type { TurnContext } from './context.js';
 import { refusalOf } from './forwarding.js';
+import { shareOf } from './holder-counts.js';
 import { transactionKey } from './response-memory.js';
 import { replyTarget } from './responses.js';
 import {
@@ -53,7 +54,7 @@ export class Refresh {
     for (const relayed of meant) this.#ends.endRelayed(relayed, 'deleted');
     stats.requests.refreshed += 1;
     const response = responses.refreshed(replyTarget(request), 0);
-    memory.keep(request.principal.user, transactionKey(request), response);
+    memory.keep(shareOf(request.principal), transactionKey(request), response);
   }
 
   #prolong(request: ClientRequest, meant: readonly RelayedTransportAddress[]): void {

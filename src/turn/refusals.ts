@@ -37,6 +37,7 @@ export const REFUSALS = {
   'transport-not-udp': ErrorCode.UnsupportedTransportProtocol,
   'family-mismatch': ErrorCode.PeerAddressFamilyMismatch,
   'user-quota': ErrorCode.AllocationQuotaReached,
+  'tenant-quota': ErrorCode.AllocationQuotaReached,
   draining: ErrorCode.InsufficientCapacity,
   'allocations-used-up': ErrorCode.InsufficientCapacity,
   'ports-used-up': ErrorCode.InsufficientCapacity,

@@ -49,13 +49,13 @@ export class ResponseMemory {
 
   /**
    * Keeps a copy of the response to a transaction.
-   * @param user - whom the response counts for
+   * @param share - whom the response counts for (`shareOf`)
    * @param key - as in `find`
    */
-  keep(user: string, key: string, response: Uint8Array): void {
+  keep(share: string, key: string, response: Uint8Array): void {
     const until = this.#clock.monotonic() + TURN_LIMITS.responseKeptMs;
     // A copy, since a message is a view of a larger buffer.
-    this.#kept.put(user, key, { response: new Uint8Array(response), until });
+    this.#kept.put(share, key, { response: new Uint8Array(response), until });
   }
 
   /** Forgets responses whose time is over. */

@@ -37,7 +37,7 @@ export class TurnTimers {
       case 'reservation': {
         const { reservations, table, addresses } = this.#context;
         reservations.delete(item);
-        table.users.remove(item.user);
+        table.holders.remove(item);
         return addresses.free(item);
       }
     }

@@ -68,6 +68,7 @@ t.test(
       const [secret] = found?.secrets ?? [];
       t.equal(secret !== undefined && 'password' in secret && secret.password(), password);
     }
+    t.equal(users.find('1800000000:acme/turn/a')?.principal.tenant, 'acme', 'it has a quota');
     for (const other of [
       ...['', 'alice', '1800000000:alice', '1800000000:default', '1800000000:default/'],
       ...['1800000000:default/turn/', '1800000000:default/turnip', '1800000000:Default/turn/a'],

@@ -32,23 +32,25 @@ async function allocated(world: TurnWorld, port: number, username: string, worke
 }
 
 t.test(
-  "one user's entries leave each other allocation its own, and a part of the rest",
+  "one user's entries, or a tenant's, leave each other allocation its own, and a part of the rest",
   async (t) => {
-    const world = new TurnWorld({ limits: LIMITS });
-    const [first, second] = [
-      await allocated(world, 1, 'mallory'),
-      await allocated(world, 2, 'mallory'),
-    ];
-    const held = (await flood(first)) + (await flood(second));
-    // Three of the own four are permissions. 30 are three times the 10 that are left.
-    t.equal(held, 2 * (ENTRIES_GUARANTEED - 1) + 30);
-    for (let port = 3; port <= 10; port += 1) {
-      const client = await allocated(world, port, `user${port}`);
-      t.equal((await client.bind(0x4000, peerOf(1))).messageClass, 'success');
+    for (const [one, two] of [
+      ['mallory', 'mallory'],
+      ['mallory/turn/one', 'mallory/turn/two'],
+    ] as const) {
+      const world = new TurnWorld({ limits: LIMITS });
+      const [first, second] = [await allocated(world, 1, one), await allocated(world, 2, two)];
+      const held = (await flood(first)) + (await flood(second));
+      // Three of the own four are permissions. 30 are three times the 10 that are left.
+      t.equal(held, 2 * (ENTRIES_GUARANTEED - 1) + 30);
+      for (let port = 3; port <= 10; port += 1) {
+        const client = await allocated(world, port, `user${port}`);
+        t.equal((await client.bind(0x4000, peerOf(1))).messageClass, 'success');
+      }
+      const { plane } = world;
+      const entries = plane.allocations.size + plane.clientFlows.size + plane.peerFlows.size;
+      t.ok(entries <= LIMITS.entriesMax);
     }
-    const { plane } = world;
-    const entries = plane.allocations.size + plane.clientFlows.size + plane.peerFlows.size;
-    t.ok(entries <= LIMITS.entriesMax);
   },
 );
 

@@ -24,6 +24,39 @@ t.test('a user has a quota, whatever the expiry in the username', async (t) => {
   t.equal((await client(5, '9999999997:alice').allocate()).messageClass, 'success');
 });
 
+t.test(
+  'a tenant gets half of all and as many as are left, whatever users it makes up',
+  async (t) => {
+    const { world, client } = scene({ allocationsMax: 8 });
+    let port = 0;
+    const allocate = (tenant: string, content?: Content) => {
+      port += 1;
+      const username = tenant === '' ? `user${port}` : `${tenant}/turn/user${port}`;
+      return client(port, username).allocate(content);
+    };
+    const many = async (tenant: string) => {
+      for (let count = 0; ; count += 1) {
+        const { messageClass, code } = await allocate(tenant);
+        if (messageClass === 'success') continue;
+        t.equal(code, 486);
+        return count;
+      }
+    };
+    t.equal((await allocate('acme', pair)).messageClass, 'success');
+    t.equal(await many('acme'), 2, 'half, with the reserved port');
+    t.equal(await many('zeta'), 2, 'as many as are left');
+    t.equal(world.turn.stats.refusals.of('tenant-quota'), 2);
+    await world.pass(32);
+    t.equal(await many('acme'), 0, 'three, and three are left');
+    for (const expected of [undefined, undefined, undefined, 508]) {
+      t.equal((await allocate('')).code, expected);
+    }
+    await client(1, 'acme/turn/user1').refresh(0);
+    t.equal((await allocate('acme')).code, 486);
+    t.equal((await allocate('')).code, undefined);
+  },
+);
+
 t.test('an Allocate in progress counts for its user', async (t) => {
   const { world, client } = scene({ userQuota: 1 });
   world.plane.holdsOpens = true;

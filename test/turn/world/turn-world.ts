@@ -42,14 +42,19 @@ export const POLICY: PeerRules = {
   check: (address) => (address === DENIED ? 'denied' : 'allowed'),
 };
 
-/** Knows every username: `NAME`, or `EXPIRY:NAME` in Unix seconds. */
+/**
+ * Knows every username: `NAME`, or `EXPIRY:NAME` in Unix seconds. A `NAME` of the form
+ * `TENANT/turn/USER` is of a tenant.
+ */
 class AnyUser implements Verifier<TurnPrincipal> {
   find(username: string): User<TurnPrincipal> {
     const [, expiry, name = username] = /^(\d+):(.*)$/.exec(username) ?? [];
+    const [, tenant] = /^(\w+)\/turn\//.exec(name) ?? [];
     return {
       principal: {
         username,
         user: name,
+        ...(tenant !== undefined && { tenant }),
         ...(expiry !== undefined && { expiresAtSeconds: Number(expiry) }),
       },
       isRemembered: true,
