@@ -385,16 +385,13 @@ export class NativeDataPlane implements DataPlane {
       // More records may wait. They are drained after timers and I/O.
       this.#nextTurn = setImmediate(() => this.#drain());
     }
+    const events = [...batch.events, ...this.#endpoints.take(reports)];
+    if (batch.datagrams.length === 0 && events.length === 0) return;
     this.#native.hold();
     try {
-      const events = [...batch.events, ...this.#endpoints.take(reports)];
-      if (batch.datagrams.length > 0 || events.length > 0) {
-        this.#onBatch({ datagrams: batch.datagrams, events });
-      }
+      this.#onBatch({ datagrams: batch.datagrams, events });
     } finally {
-      // What waited for reports goes on in microtasks. It wakes workers once, not at each step.
-      if (reports.length === 0) this.#native.release();
-      else queueMicrotask(() => process.nextTick(() => this.#native.release()));
+      this.#native.release();
     }
   }
 }

@@ -38,6 +38,7 @@ export function openEcho() {
   const plane = new addon.DataPlane({
     clientAddresses: loopback,
     trunkAddresses: new Uint8Array(0),
+    relayedIps: new Uint8Array(0),
     workers: WORKERS,
     clientFlowsMax: 16,
     sessionsMax: 16,
