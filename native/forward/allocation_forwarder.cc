@@ -88,6 +88,13 @@ Verdict AllocationForwarder::ForwardPeer(const Packet& packet, Flow* flow, const
   return Verdict::kPeerToClient;
 }
 
+Verdict AllocationForwarder::ForwardLonePeer(const Packet& packet, const Now& now, Flow** flow) {
+  PeerLookup lookup;
+  ClassifyPeer(packet, &lookup);
+  *flow = FindPeerFlow(lookup, now);
+  return ForwardPeer(packet, *flow, now);
+}
+
 uint32_t AllocationForwarder::RoomBytes(const Packet& packet, const Flow& flow) {
   const uint32_t tail_bytes = TailBytes(packet, flow);
   if (packet.headroom && (tail_bytes == 0 || packet.tailroom)) return 0;

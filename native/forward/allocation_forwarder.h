@@ -45,6 +45,8 @@ class AllocationForwarder {
   Flow* FindPeerFlow(const PeerLookup& lookup, const Now& now);
   // Peer side, step 4: returns the verdict for a datagram and its flow, which may be null.
   Verdict ForwardPeer(const Packet& packet, Flow* flow, const Now& now);
+  // Steps 1 to 4 for a datagram that comes alone. Sets `flow`, which may be null.
+  Verdict ForwardLonePeer(const Packet& packet, const Now& now, Flow** flow);
   // Peer side, step 5, after kPeerToClient: returns the bytes that the message to the client needs
   // outside of the packet's memory; 0 if it is made in place.
   static uint32_t RoomBytes(const Packet& packet, const Flow& flow);

@@ -25,10 +25,8 @@ void Worker::Arrive(const Outgoing& arriving, const Now& now) {
                       false};
   if (early_.holds_of_peers()) [[unlikely]]
     ServeEarlyData(now, arriving.path->handle);
-  PeerLookup lookup{};
-  allocation_forwarder_.ClassifyPeer(packet, &lookup);
-  Flow* const flow = allocation_forwarder_.FindPeerFlow(lookup, now);
-  const Verdict verdict = allocation_forwarder_.ForwardPeer(packet, flow, now);
+  Flow* flow;
+  const Verdict verdict = allocation_forwarder_.ForwardLonePeer(packet, now, &flow);
   if (verdict == Verdict::kPeerToClient) {
     counters_.Add(verdict);
     return QueueToClient(packet, *flow);

@@ -80,10 +80,8 @@ void Worker::ServeEarlyData(const Now& now, TransportHandle newer) {
 
 bool Worker::ForwardEarly(EarlyData::From from, const Packet& packet, const Now& now) {
   if (from == EarlyData::From::kPeer) {
-    PeerLookup lookup;
-    allocation_forwarder_.ClassifyPeer(packet, &lookup);
-    Flow* const flow = allocation_forwarder_.FindPeerFlow(lookup, now);
-    const Verdict verdict = allocation_forwarder_.ForwardPeer(packet, flow, now);
+    Flow* flow;
+    const Verdict verdict = allocation_forwarder_.ForwardLonePeer(packet, now, &flow);
     if (LacksEntry(verdict)) return false;
     counters_.Add(verdict);
     if (verdict == Verdict::kPeerToClient) QueueToClient(packet, *flow);
