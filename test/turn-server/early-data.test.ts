@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import type { TransportAddress } from '../../src/address.js';
 import { TurnServer } from '../../src/index.js';
 import { until } from '../until.js';
 import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
@@ -62,6 +63,14 @@ async function repeat(
   }
 }
 
+/** Asserts that a peer gets both datagrams from a relayed address, in order. */
+async function bothArrive(t: Test, peer: UdpSocket, relayed: TransportAddress): Promise<void> {
+  for (const text of ['first', 'second']) {
+    const { data, from } = await peer.next();
+    t.strictSame([data.toString(), from], [text, relayed]);
+  }
+}
+
 t.test('a Send indication right behind its CreatePermission arrives', async (t) => {
   const { client, relayed, count } = await openScene(t);
   await repeat(
@@ -72,12 +81,7 @@ t.test('a Send indication right behind its CreatePermission arrives', async (t) 
       client.indicate('second', peer.address);
       return answer;
     },
-    async (peer) => {
-      for (const text of ['first', 'second']) {
-        const { data, from } = await peer.next();
-        t.strictSame([data.toString(), from], [text, relayed]);
-      }
-    },
+    (peer) => bothArrive(t, peer, relayed),
   );
   t.ok(count('early_data') > 0, 'some were held');
 });
@@ -92,12 +96,7 @@ t.test('ChannelData right behind its ChannelBind arrives', async (t) => {
       client.channelData(0x4000 + index, 'second');
       return answer;
     },
-    async (peer) => {
-      for (const text of ['first', 'second']) {
-        const { data, from } = await peer.next();
-        t.strictSame([data.toString(), from], [text, relayed]);
-      }
-    },
+    (peer) => bothArrive(t, peer, relayed),
   );
   t.ok(count('early_data') > 0, 'some were held');
 });
