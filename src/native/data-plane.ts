@@ -2,21 +2,18 @@ import type { TransportAddress } from '../address.js';
 import { AllocationFlows } from './allocation-flows.js';
 import { ArgumentChecks } from './arguments.js';
 import type { NativeBinding, NativePlane } from './binding.js';
-import { ClientFlows, LIFETIME_FOR_EVER } from './client-flows.js';
-import { decodeBatch, encodeAddresses, encodeRelayedAddresses, Scratch } from './codec.js';
+import { ClientFlows } from './client-flows.js';
+import { encodeAddresses, encodeRelayedAddresses, Scratch } from './codec.js';
 import { CommandBacklog, entryName } from './command-backlog.js';
 import type { Counters } from './counters.js';
+import { Drain } from './drain.js';
 import { type Endpoint, type EndpointSpec, Endpoints } from './endpoints.js';
 import { checkStatus, openFailure } from './failures.js';
-import {
-  DATA_PLANE_LIMITS,
-  EVERY_WORKER,
-  PUNTED_DATAGRAM,
-  SIDE_NUMBERS,
-  Status,
-} from './interface.js';
-import { LegCounters, monotonicSeconds } from './leg-counters.js';
+import { EVERY_WORKER, SIDE_NUMBERS, Status } from './interface.js';
+import { LegCounters } from './leg-counters.js';
 import { checkedOptions } from './options.js';
+import { RemoteRelayEntries } from './remote-relay-entries.js';
+import { SessionEntries } from './session-entries.js';
 import { SharedCounters } from './shared-counters.js';
 import type { TransportHandle } from './transport-handle.js';
 import type {
@@ -25,7 +22,6 @@ import type {
   ClientAction,
   ClientFlow,
   DataPlane,
-  DataPlaneBatch,
   DataPlaneOptions,
   FiveTuple,
   LegTraffic,
@@ -40,15 +36,6 @@ import type {
 } from './types.js';
 import { xdpFinding } from './xdp-finding.js';
 
-/** Maximum records of relays, events included, handed up in one turn of the event loop. */
-const RELAYS_PER_TURN_MAX = 32;
-
-/** Maximum datagrams of known peers handed up in one turn of the event loop. */
-const PROVEN_PER_TURN_MAX = 64;
-
-/** Maximum datagrams of strangers handed up in one turn of the event loop. */
-export const STRANGERS_PER_TURN_MAX = 32;
-
 /** The data plane on top of the addon. Its users are `openPlane` and `openDataPlane`. */
 export class NativeDataPlane implements DataPlane {
   readonly clientAddresses: readonly TransportAddress[];
@@ -59,16 +46,14 @@ export class NativeDataPlane implements DataPlane {
   readonly #native: NativePlane;
   readonly #scratch: Scratch;
   readonly #counters: SharedCounters;
-  readonly #legs: LegCounters;
   readonly #flows: ClientFlows;
   readonly #allocations: AllocationFlows;
-  readonly #onBatch: (batch: DataPlaneBatch) => void;
-  readonly #drained: Uint8Array;
+  readonly #sessions: SessionEntries;
+  readonly #relays: RemoteRelayEntries;
   readonly #check: ArgumentChecks;
-  readonly #relays = new Set<number>();
   readonly #backlog = new CommandBacklog();
   readonly #endpoints: Endpoints;
-  #nextTurn: NodeJS.Immediate | undefined;
+  readonly #drain: Drain;
   #closed: Promise<void> | undefined;
 
   /**
@@ -79,14 +64,9 @@ export class NativeDataPlane implements DataPlane {
   constructor(binding: NativeBinding, options: DataPlaneOptions) {
     const checked = checkedOptions(options);
     this.#check = new ArgumentChecks(checked);
-    this.#onBatch = checked.onBatch;
     this.#scratch = new Scratch();
     this.#counters = new SharedCounters(checked);
-    this.#legs = new LegCounters({ ...checked, fastPath: checked.xdpInterfaces.length > 0 });
-    this.#drained = new Uint8Array(
-      (RELAYS_PER_TURN_MAX + PROVEN_PER_TURN_MAX + STRANGERS_PER_TURN_MAX) *
-        (PUNTED_DATAGRAM.bytes + DATA_PLANE_LIMITS.puntBytesMax),
-    );
+    const legs = new LegCounters({ ...checked, fastPath: checked.xdpInterfaces.length > 0 });
     const nativeOptions = {
       ...checked,
       clientAddresses: encodeAddresses(checked.clientAddresses),
@@ -94,10 +74,10 @@ export class NativeDataPlane implements DataPlane {
       relayedIps: encodeRelayedAddresses(checked.relayedAddresses),
       counters: this.#counters.counters,
       traffic: this.#counters.traffic,
-      legFlows: this.#legs.flows,
-      legSessions: this.#legs.sessions,
+      legFlows: legs.flows,
+      legSessions: legs.sessions,
       scratch: this.#scratch.bytes,
-      notify: () => this.#onNotify(),
+      notify: () => this.#drain.onNotify(),
     };
     try {
       this.#native = new binding.DataPlane(nativeOptions);
@@ -107,12 +87,17 @@ export class NativeDataPlane implements DataPlane {
     this.#counters.offset = this.#native.counterOffset();
     this.workers = checked.workers;
     this.#endpoints = new Endpoints((each) => this.#native.closeEndpoint(each));
+    this.#drain = new Drain({
+      native: this.#native,
+      onBatch: checked.onBatch,
+      takeReports: (reports) => this.#endpoints.take(reports),
+    });
     const calls = {
       native: this.#native,
       scratch: this.#scratch,
       check: this.#check,
       backlog: this.#backlog,
-      legs: this.#legs,
+      legs,
       counter: (worker: number, number: number, field: number) =>
         this.#native.flowCounter(worker, number, field),
       statusOfPut: (status: number, worker: number) =>
@@ -121,6 +106,8 @@ export class NativeDataPlane implements DataPlane {
     };
     this.#flows = new ClientFlows(calls);
     this.#allocations = new AllocationFlows(calls);
+    this.#sessions = new SessionEntries(calls);
+    this.#relays = new RemoteRelayEntries(calls, this.#counters);
     const reason = this.#native.xdpReason();
     this.#xdp = {
       mode: this.#native.xdpMode(),
@@ -195,69 +182,31 @@ export class NativeDataPlane implements DataPlane {
   }
 
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
-    const { relayIndex, tuple, channel } = action;
-    this.#check.sessionIndex(sessionIndex);
-    this.#check.relayIndex(relayIndex);
-    this.#check.channel(channel);
-    if (lifetimeSeconds !== undefined) this.#check.lifetimeSeconds(lifetimeSeconds);
-    const lifetime = lifetimeSeconds ?? LIFETIME_FOR_EVER;
-    this.#backlog.checkOrder('putSession', () => entryName.session(sessionIndex));
-    this.#backlog.checkOrder('putSession', () => entryName.relay(relayIndex));
-    this.#scratch.tuple(tuple);
-    checkStatus('putSession', this.#native.putSession(sessionIndex, relayIndex, channel, lifetime));
+    this.#sessions.put(sessionIndex, action, lifetimeSeconds);
   }
 
   refreshSession(sessionIndex: number, lifetimeSeconds: number): void {
-    this.#check.sessionIndex(sessionIndex);
-    this.#check.lifetimeSeconds(lifetimeSeconds);
-    this.#backlog.checkOrder('refreshSession', () => entryName.session(sessionIndex));
-    checkStatus('refreshSession', this.#native.refreshSession(sessionIndex, lifetimeSeconds));
+    this.#sessions.refresh(sessionIndex, lifetimeSeconds);
   }
 
   removeSession(sessionIndex: number): void {
-    this.#check.sessionIndex(sessionIndex);
-    this.#backlog.give({
-      call: 'removeSession',
-      entry: () => entryName.session(sessionIndex),
-      queue: () => this.#native.removeSession(sessionIndex),
-    });
+    this.#sessions.remove(sessionIndex);
   }
 
   putRemoteRelay(relayIndex: number, entry: RemoteRelayEntry): void {
-    this.#check.relayIndex(relayIndex);
-    this.#check.remoteRelay(entry);
-    this.#backlog.give({
-      call: 'putRemoteRelay',
-      encode: () => this.#scratch.remoteRelay(entry),
-      entry: () => entryName.relay(relayIndex),
-      queue: () => this.#native.putRemoteRelay(relayIndex),
-    });
-    if (this.#relays.has(relayIndex)) return;
-    this.#relays.add(relayIndex);
-    this.#counters.startTraffic(relayIndex);
+    this.#relays.put(relayIndex, entry);
   }
 
   removeRemoteRelay(relayIndex: number): void {
-    this.#check.relayIndex(relayIndex);
-    this.#backlog.give({
-      call: 'removeRemoteRelay',
-      entry: () => entryName.relay(relayIndex),
-      queue: () => this.#native.removeRemoteRelay(relayIndex),
-    });
-    this.#relays.delete(relayIndex);
+    this.#relays.remove(relayIndex);
   }
 
   setRelayHosts(hosts: readonly TransportAddress[]): void {
-    checkStatus('setRelayHosts', this.#native.setRelayHosts(encodeAddresses(hosts)));
+    this.#relays.setHosts(hosts);
   }
 
   probe(relayIndex: number, number: number, path?: ProbePath): void {
-    this.#check.relayIndex(relayIndex);
-    this.#check.probeNumber(number);
-    // A probe that cannot be queued counts as lost.
-    if (this.#backlog.has(entryName.relay(relayIndex))) return;
-    const status = this.#probe(relayIndex, number, path);
-    if (status !== Status.QueueFull) checkStatus('probe', status);
+    this.#relays.probe(relayIndex, number, path);
   }
 
   putKnownClient(worker: number, tuple: FiveTuple): void {
@@ -299,15 +248,6 @@ export class NativeDataPlane implements DataPlane {
     return this.#endpoints.close(handle);
   }
 
-  #probe(relayIndex: number, number: number, path: ProbePath | undefined): number {
-    if (path === undefined) return this.#native.probe(relayIndex, number);
-    const { tuple, bytes, worker } = path;
-    this.#check.probeBytes(bytes);
-    if (worker !== undefined) this.#check.worker(worker);
-    this.#scratch.tuple(tuple);
-    return this.#native.probe(relayIndex, number, bytes ?? 0, worker);
-  }
-
   send(datagrams: readonly OutgoingDatagram[]): void {
     for (const { side, tuple, data, worker } of datagrams) {
       this.#check.datagram(data);
@@ -323,8 +263,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   remoteRelayTraffic(relayIndex: number): RemoteRelayTraffic {
-    this.#check.relayIndex(relayIndex);
-    return this.#counters.trafficOf(relayIndex);
+    return this.#relays.traffic(relayIndex);
   }
 
   flowTraffic(flow: ClientFlow): LegTraffic | undefined {
@@ -332,8 +271,7 @@ export class NativeDataPlane implements DataPlane {
   }
 
   sessionTraffic(sessionIndex: number): LegTraffic {
-    this.#check.sessionIndex(sessionIndex);
-    return this.#legs.sessionTraffic(sessionIndex, monotonicSeconds());
+    return this.#sessions.traffic(sessionIndex);
   }
 
   flowMeter(flow: ClientFlow): number | undefined {
@@ -345,53 +283,16 @@ export class NativeDataPlane implements DataPlane {
   }
 
   sessionPackets(sessionIndex: number): number {
-    return this.#legs.sessionPackets(sessionIndex);
+    return this.#sessions.packets(sessionIndex);
   }
 
   close(): Promise<void> {
     if (this.#closed === undefined) {
-      clearImmediate(this.#nextTurn);
+      this.#drain.stop();
       this.#backlog.clear();
       this.#closed = this.#native.close();
       this.#endpoints.abandon(this.#closed);
     }
     return this.#closed;
-  }
-
-  /**
-   * Drains in a later phase of the event loop. If it drained at once, workers would notify again
-   * meanwhile, and Node runs up to 1,000 such callbacks before timers and other I/O.
-   */
-  #onNotify(): void {
-    this.#nextTurn ??= setImmediate(() => this.#drain());
-  }
-
-  #drain(): void {
-    this.#nextTurn = undefined;
-    if (this.#closed !== undefined) return;
-    const bytes = this.#native.drain(
-      this.#drained,
-      RELAYS_PER_TURN_MAX,
-      PROVEN_PER_TURN_MAX,
-      STRANGERS_PER_TURN_MAX,
-    );
-    if (bytes === 0) return;
-    const { batch, known, strangers, reports } = decodeBatch(this.#drained.subarray(0, bytes));
-    if (
-      reports.length > 0 ||
-      known >= Math.min(RELAYS_PER_TURN_MAX, PROVEN_PER_TURN_MAX) ||
-      strangers >= STRANGERS_PER_TURN_MAX
-    ) {
-      // More records may wait. They are drained after timers and I/O.
-      this.#nextTurn = setImmediate(() => this.#drain());
-    }
-    const events = [...batch.events, ...this.#endpoints.take(reports)];
-    if (batch.datagrams.length === 0 && events.length === 0) return;
-    this.#native.hold();
-    try {
-      this.#onBatch({ datagrams: batch.datagrams, events });
-    } finally {
-      this.#native.release();
-    }
   }
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { sameAddress, type TransportAddress } from '../../src/address.js';
-import { STRANGERS_PER_TURN_MAX } from '../../src/native/data-plane.js';
+import { STRANGERS_PER_TURN_MAX } from '../../src/native/drain.js';
 import { DATA_PLANE_LIMITS } from '../../src/native/interface.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { ownLoopback } from '../setup/own-loopback.js';
