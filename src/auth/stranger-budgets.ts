@@ -74,6 +74,11 @@ export class StrangerBudgets {
     this.#proven.add(address);
   }
 
+  /** Returns whether an authenticated request came from the source lately (`provenSourceMs`). */
+  isProven({ address }: TransportAddress): boolean {
+    return this.#proven.has(address);
+  }
+
   /**
    * Pays for a Binding response that is longer than its request.
    * @param isProven - whether the 5-tuple is proven, and so has a budget of its own
@@ -87,9 +92,9 @@ export class StrangerBudgets {
    * Pays for a challenge that is longer than its request.
    * @returns false if the budget is used up
    */
-  challenge({ address }: TransportAddress, tokens: number): boolean {
-    const isProven = this.#proven.has(address);
-    return (isProven ? this.#challengesOfProven : this.#challenges).take(address, { tokens });
+  challenge(client: TransportAddress, tokens: number): boolean {
+    const budget = this.isProven(client) ? this.#challengesOfProven : this.#challenges;
+    return budget.take(client.address, { tokens });
   }
 
   /** Returns whether a credential may be checked; to be called before any key is derived for it. */

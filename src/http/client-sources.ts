@@ -4,6 +4,9 @@ import { TurnpikeError } from '../errors.js';
 /** Number of 16-bit groups in an IPv6 /64, the prefix of one subscriber. */
 const PREFIX_GROUPS = 4;
 
+/** Number of 16-bit groups in an IPv6 /48, the prefix of one site (RFC 6177 section 2). */
+const NETWORK_GROUPS = 3;
+
 /**
  * Names the source of a connection: an IPv4 address or an IPv6 /64. Connections of a trusted proxy
  * have no source, because it carries many indistinguishable ones.
@@ -40,7 +43,15 @@ export class ClientSources {
     const plain = ip.startsWith('::ffff:') && ip.includes('.') ? ip.slice('::ffff:'.length) : ip;
     const isV6 = plain.includes(':');
     if (this.#proxies?.check(plain, isV6 ? 'ipv6' : 'ipv4')) return undefined;
-    return isV6 ? prefixOf(plain) : plain;
+    return isV6 ? prefixOf(plain, PREFIX_GROUPS) : plain;
+  }
+
+  /**
+   * Returns the network of a source: the /48 of an IPv6 address, undefined for an IPv4 address.
+   * @param ip - canonical address (address.ts)
+   */
+  networkOf(ip: string): string | undefined {
+    return ip.includes(':') ? prefixOf(ip, NETWORK_GROUPS) : undefined;
   }
 }
 
@@ -57,8 +68,8 @@ function addProxy(proxies: BlockList, proxy: string): void {
   proxies.addSubnet(ip, bits, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** Returns the /64 of an IPv6 address as a socket spells it, without its zone. */
-function prefixOf(ip: string): string {
+/** Returns the first groups of an IPv6 address as a socket spells it, without its zone. */
+function prefixOf(ip: string, count: number): string {
   const [head = '', tail] = (ip.split('%', 1)[0] ?? '').split('::');
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {
@@ -66,5 +77,5 @@ function prefixOf(ip: string): string {
     while (groups.length + after.length < 8) groups.push('0');
     groups.push(...after);
   }
-  return `${groups.slice(0, PREFIX_GROUPS).join(':')}::`;
+  return `${groups.slice(0, count).join(':')}::`;
 }

@@ -1,18 +1,12 @@
+import type { TransportAddress } from '../address.js';
 import type { Principal, User } from '../auth/principal.js';
 import type { LookUpUser, SoughtUser } from '../auth/user-lookup.js';
 import type { Clock } from '../clock.js';
 import { BoundedCache } from '../collections/bounded-cache.js';
-import { KeyCounter } from '../collections/key-counter.js';
-import { ClientSources } from '../http/client-sources.js';
 import { copiedMessage } from '../stun/message.js';
+import { type LookupBound, type LookupPlace, LookupRoom } from './lookup-room.js';
 import { tupleKey } from './origin.js';
 import type { Received } from './usage.js';
-
-/** Maximum look-ups that have no result, those given up less than a minute ago included. */
-export const LOOKUPS_MAX = 1_024;
-
-/** Maximum of these for one source (IPv4 address or IPv6 /64). */
-export const LOOKUPS_OF_SOURCE_MAX = 64;
 
 /** Maximum requests that await the result of one look-up. */
 export const REQUESTS_OF_LOOKUP_MAX = 16;
@@ -39,7 +33,13 @@ export class LookupStats {
   /** Requests that got no look-up of their own: repeated ones, and others of the same user. */
   joined = 0;
   /** Requests dropped at a bound. */
-  readonly over = { lookups: 0, lookups_of_source: 0, waiting_requests: 0 };
+  readonly over: Record<LookupBound | 'waiting_requests', number> = {
+    lookups: 0,
+    lookups_of_strangers: 0,
+    lookups_of_network: 0,
+    lookups_of_source: 0,
+    waiting_requests: 0,
+  };
 }
 
 /** The log of look-ups. */
@@ -53,6 +53,8 @@ export interface UserLookupsOptions<Proved extends Principal> {
   readonly lookUp: LookUpUser<Proved>;
   /** Time after which a look-up is given up, ms. */
   readonly timeoutMs: number;
+  /** Returns whether a credential was proved from a client's source lately. */
+  readonly isProven: (client: TransportAddress) => boolean;
   readonly clock: Clock;
   readonly log: LookupLog;
   /** Contains an internal error in what is done later than a request. */
@@ -68,7 +70,7 @@ export type Proceed<Proved extends Principal> = (
 interface Lookup {
   /** Source IP address and user. */
   readonly key: string;
-  readonly source: string;
+  readonly place: LookupPlace;
   readonly sinceMs: number;
   /** Number of `forget` calls before it. */
   readonly generation: number;
@@ -92,8 +94,7 @@ export class UserLookups<Proved extends Principal> {
   readonly #pending = new Map<string, Lookup>();
   /** Look-ups that were given up and have no result, in order of their start. */
   readonly #abandoned = new Set<Lookup>();
-  readonly #ofSource = new KeyCounter();
-  readonly #sources = new ClientSources();
+  readonly #room: LookupRoom;
   #kept = new BoundedCache<{ readonly user: User<Proved>; readonly untilMs: number }>(
     LOOKUPS_KEPT_MAX,
   );
@@ -104,6 +105,7 @@ export class UserLookups<Proved extends Principal> {
 
   constructor(options: UserLookupsOptions<Proved>) {
     this.#options = options;
+    this.#room = new LookupRoom(options.isProven);
   }
 
   /** Number of look-ups that are awaited. */
@@ -137,21 +139,17 @@ export class UserLookups<Proved extends Principal> {
     const key = keyOf(sought, origin.tuple.remote.address);
     const known = this.#pending.get(key);
     if (known !== undefined) return this.#join(known, received);
-    const source = this.#sources.nameOf(origin.tuple.remote.address) ?? '';
-    if (this.#pending.size + this.#abandoned.size >= LOOKUPS_MAX) return refused(over, 'lookups');
-    if (this.#ofSource.of(source) >= LOOKUPS_OF_SOURCE_MAX) {
-      return refused(over, 'lookups_of_source');
-    }
+    const place = this.#room.take(origin.tuple.remote);
+    if (typeof place === 'string') return refused(over, place);
     const lookup: Lookup = {
       key,
-      source,
+      place,
       sinceMs: this.#options.clock.monotonic(),
       generation: this.#generation,
       abort: new AbortController(),
       waiting: new Map([[requestKey(received), copyOf(received)]]),
     };
     this.#pending.set(key, lookup);
-    this.#ofSource.add(source);
     void this.#run(
       lookup,
       { sought, method: message.method, client: origin.tuple.remote },
@@ -173,7 +171,7 @@ export class UserLookups<Proved extends Principal> {
     for (const lookup of this.#abandoned) {
       if (now - lookup.sinceMs < timeoutMs + LOOKUP_ABANDONED_MS) break;
       this.#abandoned.delete(lookup);
-      this.#ofSource.remove(lookup.source);
+      this.#room.free(lookup.place);
     }
     for (const [user, { atMs }] of this.#forgotten) {
       if (now - atMs < timeoutMs) break;
@@ -251,7 +249,7 @@ export class UserLookups<Proved extends Principal> {
     const isAbandoned = this.#abandoned.delete(lookup);
     const isPending = !isAbandoned && this.#pending.get(lookup.key) === lookup;
     if (isPending) this.#pending.delete(lookup.key);
-    if (isAbandoned || isPending) this.#ofSource.remove(lookup.source);
+    if (isAbandoned || isPending) this.#room.free(lookup.place);
     return isPending ? [...lookup.waiting.values()] : undefined;
   }
 

@@ -12,7 +12,7 @@ import { BindingUsage } from '../stun-server/binding-usage.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import { StunServer } from '../stun-server/stun-server.js';
-import { UserLookups } from '../stun-server/user-lookups.js';
+import { UserLookups, type UserLookupsOptions } from '../stun-server/user-lookups.js';
 import { type Turn, TurnLog } from '../turn/index.js';
 import { type TurnUsageSettings, turnUsage } from './turn-usage.js';
 
@@ -64,7 +64,11 @@ export class TurnCore {
       log: this.log,
     };
     const guarded = (action: () => void) => this.#guarded(action);
-    this.lookups = lookupsOf(options, { log: this.log, contain: guarded });
+    this.lookups = lookupsOf(options, {
+      isProven: (client) => this.server.budgets.isProven(client),
+      log: this.log,
+      contain: guarded,
+    });
     this.turn = turnUsage(settings, {
       plane,
       server: this.server,
@@ -121,9 +125,9 @@ export class TurnCore {
 /** Returns what calls `authenticate`; undefined without it. */
 function lookupsOf(
   { authenticate, authenticateTimeoutMs: timeoutMs, settings, clock }: TurnCoreOptions,
-  { log, contain }: { readonly log: TurnLog; readonly contain: (action: () => void) => void },
+  means: Pick<UserLookupsOptions<TurnPrincipal>, 'isProven' | 'log' | 'contain'>,
 ): UserLookups<TurnPrincipal> | undefined {
   if (authenticate === undefined) return undefined;
   const lookUp = hookLookUp(authenticate, settings.verifier.realm.name);
-  return new UserLookups({ lookUp, timeoutMs, clock, log, contain });
+  return new UserLookups({ ...means, lookUp, timeoutMs, clock });
 }

@@ -1,12 +1,13 @@
 import type { Bound } from '../logging/bound-watch.js';
 import type { DataPlane } from '../native/types.js';
-import { planeBounds, strangerBounds } from '../stun-server/server-bounds.js';
 import {
   LOOKUPS_MAX,
+  LOOKUPS_OF_NETWORK_MAX,
   LOOKUPS_OF_SOURCE_MAX,
-  type LookupStats,
-  REQUESTS_OF_LOOKUP_MAX,
-} from '../stun-server/user-lookups.js';
+  LOOKUPS_OF_STRANGERS_MAX,
+} from '../stun-server/lookup-room.js';
+import { planeBounds, strangerBounds } from '../stun-server/server-bounds.js';
+import { type LookupStats, REQUESTS_OF_LOOKUP_MAX } from '../stun-server/user-lookups.js';
 import type { Turn } from '../turn/index.js';
 import type { RefusalReason } from '../turn/refusals.js';
 import type { TurnCore } from './turn-core.js';
@@ -81,6 +82,20 @@ function lookupBounds({ over }: LookupStats): Bound[] {
       name: 'authenticate-calls',
       detail: `requests are dropped: ${LOOKUPS_MAX} calls of \`authenticate\` have no result`,
       met: () => over.lookups,
+    },
+    {
+      name: 'authenticate-calls-of-strangers',
+      detail:
+        `requests are dropped: ${LOOKUPS_OF_STRANGERS_MAX} calls of \`authenticate\` for ` +
+        'addresses that proved no credential lately have no result',
+      met: () => over.lookups_of_strangers,
+    },
+    {
+      name: 'authenticate-calls-of-network',
+      detail:
+        `requests are dropped: ${LOOKUPS_OF_NETWORK_MAX} calls of \`authenticate\` for their ` +
+        'IPv6 /48 have no result',
+      met: () => over.lookups_of_network,
     },
     {
       name: 'authenticate-calls-of-source',

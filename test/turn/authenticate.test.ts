@@ -1,46 +1,26 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
-import { AttributeType, UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
+import { AttributeType } from '../../src/stun/attribute-types.js';
 import { longTermKey } from '../../src/stun/integrity.js';
 import { Method } from '../../src/stun/methods.js';
 import {
-  type Content,
-  FakeHook,
+  ALLOCATE,
+  allocatedByHook,
+  hookScene,
   PASSWORD,
   PEER,
   REALM,
   STATIC_USER,
   TurnClient,
-  TurnWorld,
-  type WorldOptions,
 } from './world/index.js';
 
-const ALLOCATE: Content = (writer) => void writer.requestedTransport(UDP_PROTOCOL);
 const KEYS = {
   md5: Buffer.from(longTermKey('md5', 'alice', REALM.name, PASSWORD)).toString('hex'),
   sha256: Buffer.from(longTermKey('sha256', 'alice', REALM.name, PASSWORD)).toString('hex'),
 };
 
-function scene(options: WorldOptions = {}) {
-  const hook = new FakeHook();
-  const world = new TurnWorld({ authenticate: hook.authenticate, ...options });
-  const client = (from: ConstructorParameters<typeof TurnClient>[1] = {}) =>
-    new TurnClient(world, from);
-  return { hook, world, client, alice: client() };
-}
-
-/** A scene in which the hook has admitted an allocation of alice. */
-async function allocated(answer: object = { password: PASSWORD }) {
-  const all = scene();
-  t.same(await all.alice.send(Method.Allocate, ALLOCATE), []);
-  await all.hook.answer(answer);
-  const [success] = all.world.takeFor(all.alice.address);
-  t.equal(success?.messageClass, 'success');
-  return all;
-}
-
 t.test('the hook is asked for a user only after a fresh nonce of the source', async (t) => {
-  const { hook, world, alice } = scene();
+  const { hook, world, alice } = hookScene();
   const issued = world.nonces.issue(alice.address.address);
   const foreign = world.nonces.issue('192.0.2.99');
   const ask = (options: object) => alice.ask(Method.Allocate, ALLOCATE, options);
@@ -65,7 +45,7 @@ t.test('the hook is asked for a user only after a fresh nonce of the source', as
 });
 
 t.test('a user that the server knows itself is never asked for', async (t) => {
-  const { hook, client } = scene();
+  const { hook, client } = hookScene();
   const known = client({ username: STATIC_USER });
   t.equal((await known.ask(Method.Allocate, ALLOCATE, { password: 'wrong' })).code, 401);
   t.equal((await known.allocate()).code, undefined);
@@ -73,7 +53,7 @@ t.test('a user that the server knows itself is never asked for', async (t) => {
 });
 
 t.test('a repeated request joins the call, and gets one response', async (t) => {
-  const { hook, world, alice } = scene();
+  const { hook, world, alice } = hookScene();
   const transactionId = TurnClient.transactionId();
   for (let sent = 0; sent < 3; sent += 1) {
     t.same(await alice.send(Method.Allocate, ALLOCATE, { transactionId }), []);
@@ -90,7 +70,7 @@ t.test('a repeated request joins the call, and gets one response', async (t) => 
 });
 
 t.test('requests of one user and source join a call, others do not', async (t) => {
-  const { hook, world, client } = scene();
+  const { hook, world, client } = hookScene();
   for (const port of [1, 2]) await client({ port }).send(Method.Allocate, ALLOCATE);
   await client({ port: 3, username: 'bob' }).send(Method.Allocate, ALLOCATE);
   await client({ ip: '192.0.2.2' }).send(Method.Allocate, ALLOCATE);
@@ -104,7 +84,7 @@ t.test('requests of one user and source join a call, others do not', async (t) =
 });
 
 t.test('requests about an allocation are proved by the key that it has', async (t) => {
-  const { hook, world, alice } = await allocated();
+  const { hook, world, alice } = await allocatedByHook();
   await world.pass(60);
   t.equal((await alice.permit(PEER)).code, undefined);
   t.equal((await alice.bind(0x4000, PEER, { kind: 'sha256' })).code, undefined);
@@ -119,7 +99,7 @@ t.test('requests about an allocation are proved by the key that it has', async (
 });
 
 t.test('a further allocation asks again, unless the last answer is of this moment', async (t) => {
-  const { hook, world, client } = await allocated();
+  const { hook, world, client } = await allocatedByHook();
   t.equal((await client({ port: 2 }).allocate()).messageClass, 'success');
   t.same(hook.names, ['alice']);
   await world.pass(11);
@@ -128,7 +108,7 @@ t.test('a further allocation asks again, unless the last answer is of this momen
 });
 
 t.test('a new password is asked for although the old one was proved just now', async (t) => {
-  const { hook, world, client } = await allocated();
+  const { hook, world, client } = await allocatedByHook();
   const other = client({ port: 2 });
   t.same(await other.send(Method.Allocate, ALLOCATE, { password: 'new' }), []);
   await hook.answer({ password: 'new' });
@@ -137,7 +117,7 @@ t.test('a new password is asked for although the old one was proved just now', a
 });
 
 t.test('unknown users and wrong passwords are answered alike, and each costs', async (t) => {
-  const { hook, world, alice } = scene();
+  const { hook, world, alice } = hookScene();
   for (const answer of [null, { password: 'another' }, { sha256Key: KEYS.sha256 }]) {
     await alice.send(Method.Allocate, ALLOCATE);
     await hook.answer(answer);
@@ -154,7 +134,7 @@ t.test('unknown users and wrong passwords are answered alike, and each costs', a
 });
 
 t.test('an answer may be keys, with a user for quotas, an expiry and a quota', async (t) => {
-  const { hook, world, client } = scene();
+  const { hook, world, client } = hookScene();
   const expiresAtSeconds = Math.floor(world.clock.now() / 1_000) + 100;
   const answer = { md5Key: KEYS.md5, user: 'tenant-7', expiresAtSeconds, userQuota: 2 };
   const [one, two, three] = [client({ port: 1 }), client({ port: 2 }), client({ port: 3 })];
@@ -172,7 +152,7 @@ t.test('an answer may be keys, with a user for quotas, an expiry and a quota', a
 });
 
 t.test('a user may be asked for by USERHASH', async (t) => {
-  const { hook, world, alice } = scene();
+  const { hook, world, alice } = hookScene();
   const ask = () => alice.send(Method.Allocate, ALLOCATE, { isAnonymous: true });
   await ask();
   const { request } = hook.calls[0] ?? {};
@@ -189,7 +169,7 @@ t.test('a user may be asked for by USERHASH', async (t) => {
 });
 
 t.test('a hook that fails leaves requests unanswered, and is asked again', async (t) => {
-  const { hook, world, alice } = scene();
+  const { hook, world, alice } = hookScene();
   const transactionId = TurnClient.transactionId();
   const send = () => alice.send(Method.Allocate, ALLOCATE, { transactionId });
   const hostile = new Proxy(
@@ -238,20 +218,20 @@ t.test('a hook that throws at once is contained', async (t) => {
   const authenticate = () => {
     throw new Error('at once');
   };
-  const { world, alice } = scene({ authenticate });
+  const { world, alice } = hookScene({ authenticate });
   t.same(await alice.send(Method.Allocate, ALLOCATE), []);
   t.match(world.lookupFailures, [{ reason: 'failed', error: { message: 'at once' } }]);
 });
 
 t.test('a hook may answer without a promise', async (t) => {
-  const { alice } = scene({ authenticate: () => ({ password: PASSWORD }) });
+  const { alice } = hookScene({ authenticate: () => ({ password: PASSWORD }) });
   t.equal((await alice.allocate()).messageClass, 'success');
-  const nobody = scene({ authenticate: () => undefined });
+  const nobody = hookScene({ authenticate: () => undefined });
   t.equal((await nobody.alice.allocate()).code, 401);
 });
 
 t.test('a call without a result is given up, and a late result counts for nothing', async (t) => {
-  const { hook, world, alice } = scene();
+  const { hook, world, alice } = hookScene();
   await alice.send(Method.Allocate, ALLOCATE);
   const signal = hook.calls[0]?.request.signal;
   await world.pass(4);
@@ -270,14 +250,14 @@ t.test('a call without a result is given up, and a late result counts for nothin
 
 t.test('what counts is the state when the answer comes', async (t) => {
   await t.test('another user has an allocation on the 5-tuple', async (t) => {
-    const { hook, world, alice, client } = scene();
+    const { hook, world, alice, client } = hookScene();
     await alice.send(Method.Allocate, ALLOCATE);
     t.equal((await client({ username: STATIC_USER }).allocate()).messageClass, 'success');
     await hook.answer();
     t.equal(alice.answerIn(world.takeFor(alice.address)).code, 437);
   });
   await t.test('the nonce has expired', async (t) => {
-    const { hook, world, alice } = scene();
+    const { hook, world, alice } = hookScene();
     const nonce = world.nonces.issue(alice.address.address);
     world.clock.advance(3_598_000);
     await alice.send(Method.Allocate, ALLOCATE, { nonce });
@@ -287,14 +267,14 @@ t.test('what counts is the state when the answer comes', async (t) => {
   });
   await t.test('the server drains', async (t) => {
     let isDraining = false;
-    const { hook, world, alice } = scene({ isDraining: () => isDraining });
+    const { hook, world, alice } = hookScene({ isDraining: () => isDraining });
     await alice.send(Method.Allocate, ALLOCATE);
     isDraining = true;
     await hook.answer();
     t.equal(alice.answerIn(world.takeFor(alice.address)).code, 508);
   });
   await t.test('the server is closed', async (t) => {
-    const { hook, world, alice } = scene();
+    const { hook, world, alice } = hookScene();
     await alice.send(Method.Allocate, ALLOCATE);
     for (const _left of world.turn.closeAll());
     t.equal(hook.calls[0]?.request.signal.aborted, true);
@@ -306,7 +286,7 @@ t.test('what counts is the state when the answer comes', async (t) => {
     t.same(world.faults, []);
   });
   await t.test('an unknown user of a closed server is not challenged', async (t) => {
-    const { hook, world, alice } = scene();
+    const { hook, world, alice } = hookScene();
     await alice.send(Method.Allocate, ALLOCATE);
     for (const _left of world.turn.closeAll());
     world.plane.sendError = 'ERR_TURNPIKE_CLOSED';
@@ -316,7 +296,7 @@ t.test('what counts is the state when the answer comes', async (t) => {
 });
 
 t.test('endUser ends allocations, and lets no answer of before admit the user', async (t) => {
-  const { hook, world, alice, client } = await allocated();
+  const { hook, world, alice, client } = await allocatedByHook();
   const other = client({ port: 2, username: 'bob' });
   await other.send(Method.Allocate, ALLOCATE);
   await client({ ip: '192.0.2.2' }).send(Method.Allocate, ALLOCATE);
@@ -334,7 +314,7 @@ t.test('endUser ends allocations, and lets no answer of before admit the user', 
 });
 
 t.test('endUser ends an allocation that is being made', async (t) => {
-  const { hook, world, alice } = scene();
+  const { hook, world, alice } = hookScene();
   world.plane.holdsOpens = true;
   await alice.send(Method.Allocate, ALLOCATE);
   await hook.answer();
@@ -346,46 +326,8 @@ t.test('endUser ends an allocation that is being made', async (t) => {
 });
 
 t.test('a reload of the other credentials leaves users of the hook alone', async (t) => {
-  const { world, alice } = await allocated();
+  const { world, alice } = await allocatedByHook();
   world.turn.endUsers(() => false);
   t.equal(world.turn.allocations, 1);
   t.equal((await alice.refresh(600)).code, undefined);
-});
-
-t.test('a hook that hangs is called a bounded number of times', async (t) => {
-  const { hook, world, client } = scene();
-  for (let user = 0; user < 70; user += 1) {
-    await client({ username: `user${user}`, port: 100 + user }).send(Method.Allocate, ALLOCATE);
-  }
-  t.equal(hook.calls.length, 64, 'for one source');
-  for (let source = 1; source <= 16; source += 1) {
-    for (let user = 0; user < 64; user += 1) {
-      const ip = `198.51.100.${source}`;
-      await client({ ip, username: `user${user}` }).send(Method.Allocate, ALLOCATE);
-    }
-  }
-  t.equal(hook.calls.length, 1_024, 'in all');
-  t.match(world.lookups?.stats.over, { lookups: 64, lookups_of_source: 6 });
-  await world.pass(6);
-  await client({ ip: '203.0.113.1' }).send(Method.Allocate, ALLOCATE);
-  t.equal(hook.calls.length, 1_024, 'calls that were given up count, too');
-  t.equal((await client({ username: STATIC_USER }).allocate()).messageClass, 'success');
-  await hook.answer();
-  await client({ ip: '203.0.113.1' }).send(Method.Allocate, ALLOCATE);
-  t.equal(hook.calls.length, 1_025, 'until they have a result');
-  await world.pass(60);
-  await client({ ip: '203.0.113.2' }).send(Method.Allocate, ALLOCATE);
-  t.equal(hook.calls.length, 1_026, 'or for a minute');
-});
-
-t.test('a bounded number of requests await one call', async (t) => {
-  const { hook, world, client, alice } = scene();
-  for (let port = 1; port <= 20; port += 1) await client({ port }).send(Method.Allocate, ALLOCATE);
-  const long: Content = (writer) =>
-    void writer.text(AttributeType.Software, 's'.repeat(763)).bytes(0x8fff, Buffer.alloc(1_300));
-  await alice.send(Method.Allocate, long, { username: 'bob' });
-  t.same(hook.names, ['alice']);
-  t.equal(world.lookups?.stats.over.waiting_requests, 5);
-  await hook.answer();
-  t.equal(world.turn.allocations, 16);
 });

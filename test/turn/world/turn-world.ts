@@ -144,6 +144,7 @@ export class TurnWorld {
     return new UserLookups({
       lookUp: hookLookUp(authenticate, REALM.name),
       timeoutMs: 5_000,
+      isProven: (client) => this.context.budgets.isProven(client),
       clock: this.clock,
       log: { lookupFailed: (reason, error) => void this.lookupFailures.push({ reason, error }) },
       contain: (action) => this.#contain(action),
