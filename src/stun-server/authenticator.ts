@@ -73,30 +73,40 @@ export class Authenticator<Proved extends Principal> {
       return this.#judged(received, this.#check(received, only(held)), held);
     }
     const result = this.#check(received, verifier);
-    if (result.ok || result.unknown === undefined || sought === undefined) {
-      return this.#judged(received, result);
+    if (result.ok || sought === undefined) return this.#judged(received, result);
+    if (result.unknown === 'stale') {
+      this.challenge(received, { code: ErrorCode.StaleNonce, reason: 'stale-nonce' });
+      return undefined;
     }
-    if (result.unknown === 'fresh') return this.#lookUp(received, sought, lookups);
-    this.challenge(received, { code: ErrorCode.StaleNonce, reason: 'stale-nonce' });
+    // Wrong credentials of neighbours hold up nobody who has just proved another.
+    const isNotTried = result.challenge.failure === 'not-tried';
+    if (result.unknown === undefined && !isNotTried) return this.#judged(received, result);
+    const request = this.#byKept(received, sought, lookups);
+    if (request !== undefined) return request;
+    if (isNotTried) return this.#judged(received, result);
+    this.#lookUp(received, sought, lookups);
     return undefined;
   }
 
   /**
-   * Authenticates a request by a result that its source got lately, or has its user looked up. A
-   * result that proves nothing is none: the password may be another now.
+   * Authenticates a request by a result that its source got lately. One that proves nothing is
+   * none: the password may be another now.
    */
-  #lookUp(
+  #byKept(
     received: Received,
     sought: SoughtUser,
     lookups: UserLookups<Proved>,
   ): AuthenticatedRequest<Proved> | undefined {
+    const kept = lookups.kept(sought, received.origin.tuple.remote.address);
+    if (kept === undefined) return undefined;
+    const result = this.#check(received, only(kept));
+    return result.ok ? this.#judged(received, result, kept) : undefined;
+  }
+
+  /** Has the user of a request looked up. */
+  #lookUp(received: Received, sought: SoughtUser, lookups: UserLookups<Proved>): void {
     const { origin } = received;
     const { address } = origin.tuple.remote;
-    const kept = lookups.kept(sought, address);
-    if (kept !== undefined) {
-      const result = this.#check(received, only(kept));
-      if (result.ok) return this.#judged(received, result, kept);
-    }
     const isAsked = lookups.ask(received, sought, (again, user) => {
       const request = this.#judged(again, this.#check(again, only(user)), user);
       if (request === undefined) return;
@@ -104,7 +114,6 @@ export class Authenticator<Proved extends Principal> {
       this.#proceed(request);
     });
     if (!isAsked) this.#context.log.dropped(origin.tuple.remote, 'over-lookup-bound');
-    return undefined;
   }
 
   /** Returns whether a request names a user: what is unproved has to name the whole of it. */

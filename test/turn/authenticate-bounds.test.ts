@@ -1,7 +1,14 @@
 import t from 'tap';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
-import { ALLOCATE, allocatedByHook, type Content, hookScene, STATIC_USER } from './world/index.js';
+import {
+  ALLOCATE,
+  allocatedByHook,
+  type Content,
+  hookScene,
+  STATIC_USER,
+  type TurnClient,
+} from './world/index.js';
 
 /** Sends an Allocate of each of 64 users from each address. */
 async function askFrom({ client }: ReturnType<typeof hookScene>, ips: readonly string[]) {
@@ -67,6 +74,34 @@ t.test('who has proved a credential is asked for while strangers hold their half
   await world.pass(6);
   await client({ username: 'carol' }).send(Method.Allocate, ALLOCATE);
   t.equal(hook.calls.length, asked + 2, 'nor do calls that were given up hold it up');
+});
+
+t.test('a neighbour’s wrong passwords hold up nobody who was proved just now', async (t) => {
+  const { hook, world, alice, client } = await allocatedByHook();
+  const guess = (from: TurnClient) =>
+    from.send(Method.Allocate, ALLOCATE, { username: STATIC_USER, password: 'wrong' });
+  const guessers = Array.from({ length: 50 }, (_, index) => client({ port: 1_000 + index }));
+  for (const guesser of guessers) {
+    for (let sent = 0; sent < 45; sent += 1) await guess(guesser);
+  }
+  t.equal(world.context.budgets.mayTry(alice.address), false);
+  world.takeFor(alice.address);
+  const again = client({ port: 6_000 });
+  t.equal((await again.allocate()).messageClass, 'success', 'by another port, too');
+  t.same(
+    await again.send(Method.Allocate, ALLOCATE, { password: 'wrong' }),
+    [],
+    'with the password',
+  );
+  await client({ username: 'bob', port: 7_000 }).send(Method.Allocate, ALLOCATE);
+  t.same(hook.names, ['alice'], 'nobody is asked for');
+  await world.pass(11);
+  for (const guesser of guessers) {
+    for (let sent = 0; sent < 45; sent += 1) await guess(guesser);
+  }
+  const late = client({ port: 6_001 });
+  t.same(await late.send(Method.Allocate, ALLOCATE), [], 'as long as the result is kept');
+  t.equal((await alice.refresh(600)).code, undefined, 'an allocation keeps its own');
 });
 
 t.test('a bounded number of requests await one call', async (t) => {
