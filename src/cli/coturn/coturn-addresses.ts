@@ -84,6 +84,21 @@ export function takeRelayAddresses(reading: CoturnReading, facts: HostFacts): vo
   reading.give('relayAddress', [...new Set(addresses)], from);
 }
 
+/**
+ * Refuses a device where no address stands for it: sockets would be bound to other addresses than
+ * those of the device.
+ */
+export function checkDevices(reading: CoturnReading): void {
+  const hasListening = ips(reading, 'listening-ip').length > 0;
+  for (const entry of reading.all('listening-device')) {
+    if (!hasListening) reading.refuse(entry, 'sockets are bound to addresses: give listening-ip');
+  }
+  const hasRelay = ips(reading, 'relay-ip').length > 0 || ownListening(reading).length > 0;
+  for (const entry of reading.all('relay-device')) {
+    if (!hasRelay) reading.refuse(entry, 'sockets are bound to addresses: give relay-ip');
+  }
+}
+
 interface External extends Given {
   /** The address of this host behind it; undefined for all of its family. */
   readonly inner: string | undefined;
@@ -109,7 +124,7 @@ function relayIps(
 ): { readonly ip: string; readonly entry?: CoturnEntry }[] {
   const given = ips(reading, 'relay-ip');
   if (given.length > 0) return given;
-  const listening = ips(reading, 'listening-ip').filter(({ ip }) => isOwnIp(ip));
+  const listening = ownListening(reading);
   if (listening.length > 0) return listening;
   if (externals.length === 0) return [];
   const inner = externals.flatMap(({ inner: ip, entry }) => (ip ? [{ ip, entry }] : []));
@@ -118,6 +133,11 @@ function relayIps(
   );
   const routes = families.flatMap((each) => byDefaultRoute[each] ?? []);
   return [...inner, ...routes.map((ip) => ({ ip }))];
+}
+
+/** Returns the addresses that it listens on and relays from if no other is given. */
+function ownListening(reading: CoturnReading): Given[] {
+  return ips(reading, 'listening-ip').filter(({ ip }) => isOwnIp(ip));
 }
 
 function isOwnIp(address: string): boolean {

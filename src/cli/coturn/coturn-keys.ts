@@ -121,6 +121,14 @@ const WARNED: Keys = {
     flags: 'dtls',
     values: 'cert pkey tls-listening-port alt-tls-listening-port',
   }),
+  ...keys(
+    'warned',
+    'sockets are bound to the addresses that are given, by whichever interface packets come; ' +
+      'without `listening-ip` or `relay-ip` it does not start',
+    {
+      values: 'listening-device relay-device',
+    },
+  ),
   ...keys('warned', 'only UDP is served, without a proxy', { values: 'tcp-proxy-port' }),
   ...keys('warned', 'NAT behaviour discovery (RFC 5780) and RFC 3489 are not served', {
     flags: 'rfc5780 rfc3489-compatibility stun-backward-compatibility',
@@ -185,9 +193,6 @@ const REFUSED: Keys = {
   ...keys('refused', 'time-limited usernames are EXPIRY:NAME', {
     values: 'rest-api-separator',
     usual: ':',
-  }),
-  ...keys('refused', 'sockets are bound to addresses: give `listening-ip` or `relay-ip`', {
-    values: 'listening-device relay-device',
   }),
 };
 

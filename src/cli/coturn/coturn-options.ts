@@ -1,5 +1,11 @@
 import type { OtherOptions } from '../config/other-file.js';
-import { type HostFacts, takeListen, takePorts, takeRelayAddresses } from './coturn-addresses.js';
+import {
+  checkDevices,
+  type HostFacts,
+  takeListen,
+  takePorts,
+  takeRelayAddresses,
+} from './coturn-addresses.js';
 import { takeCredentials } from './coturn-credentials.js';
 import type { CoturnEntry } from './coturn-file.js';
 import { COTURN_KEYS, type CoturnVerdict } from './coturn-keys.js';
@@ -39,6 +45,7 @@ export function coturnOptions({ file, entries, host, isGiven }: CoturnInput): Ot
   reading.nameUnknown();
   takeListen(reading, host);
   takeRelayAddresses(reading, host);
+  checkDevices(reading);
   takePorts(reading);
   takeCredentials(reading);
   takePeers(reading);

@@ -114,6 +114,29 @@ t.test('BigBlueButton', async (t) => {
   t.notMatch(warnings.join(), /by-coturn|-secret/);
 });
 
+t.test('a SIP gateway behind NAT, with devices and a database', async (t) => {
+  const { values, problems, warnings } = deployment('sip-gateway');
+  t.strictSame(problems, []);
+  t.strictSame(values, {
+    listen: ['10.0.0.5:3478', '127.0.0.1:3478'],
+    relayAddress: ['10.0.0.5/198.51.100.9'],
+    relayPorts: '20000-30000',
+    user: ['pbx:p@ss:w0rd=1', 'webphone:"quoted"'],
+    realm: 'pbx.example.org',
+    userQuota: 50,
+    allocations: 100,
+  });
+  t.match(warnings, [
+    /listening-device \(line 2\), relay-device \(line 3\): sockets are bound to the addresses/,
+    /alt-listening-port \(line 9\): NAT behaviour discovery/,
+    /userdb \(line 14\): users, secrets and denied peers of this/,
+    /max-bps \(line 21\): bandwidth/,
+    /mobility \(line 24\)/,
+    /proc-user \(line 25\)/,
+    /^coturn serves TCP too/,
+  ]);
+});
+
 t.test('what would serve more than the file says, or others, prevents the start', async (t) => {
   const table: readonly [string, RegExp][] = [
     ['no-auth', /:1 \(no-auth\): it would relay for everybody/],
@@ -124,7 +147,9 @@ t.test('what would serve more than the file says, or others, prevents the start'
     ['redis-userdb="ip=127.0.0.1 password=x"', /\(redis-userdb\): databases are not read/],
     ['psql-userdb=host=db', /\(psql-userdb\): databases are not read/],
     ['rest-api-separator=|', /\(rest-api-separator\): time-limited usernames are EXPIRY:NAME/],
-    ['listening-device=eth0', /\(listening-device\): sockets are bound to addresses/],
+    ['listening-device=eth0', /\(listening-device\): sockets are bound to addresses: give list/],
+    ['relay-device=eth0', /\(relay-device\): sockets are bound to addresses: give relay-ip/],
+    ['relay-device=eth0\nlistening-ip=127.0.0.1', /:1 \(relay-device\).*: give relay-ip/],
     ['use-auth-secret', /\(use-auth-secret\): there is no static-auth-secret/],
     ['denied-peer-ip=10.0.0.0-10.255.255.256', /:1 \(denied-peer-ip\): expected IP\/BITS/],
     ['denied-peer-ip=10.0.0.0-10.0.0.9 # LAN', /\(denied-peer-ip\): expected IP\/BITS/],
