@@ -85,17 +85,30 @@ export class Arena {
   }
 
   /**
-   * Runs an agent of each stack. The first sends `SENT_BYTES` to the second, by relays alone.
+   * Runs an agent of each stack. The first sends `SENT_BYTES` to the second, by relays alone. An
+   * agent that gives up its allocation although the server has refused nothing is run once more.
    * @throws if they do not arrive unchanged, or an agent offers another way than its server's relay
    */
   async pair(stacks: readonly [Stack, Stack], servers: Servers): Promise<PairResult> {
-    const seconds = { value: 0 };
-    const [, judgements] = await this.captured(async () => {
-      const begin = performance.now();
-      await this.#exchange(stacks, servers);
-      seconds.value = (performance.now() - begin) / 1_000;
+    const first = await this.#attempt(stacks, servers);
+    if (!(first instanceof Failure)) return first;
+    if (!first.isOfAgent) throw first.error;
+    const second = await this.#attempt(stacks, servers);
+    if (second instanceof Failure) throw second.error;
+    return second;
+  }
+
+  async #attempt(stacks: readonly [Stack, Stack], servers: Servers): Promise<PairResult | Failure> {
+    const begin = performance.now();
+    const [outcome, judgements] = await this.captured(async () => {
+      const error = await this.#exchange(stacks, servers).then(
+        () => undefined,
+        (reason: unknown) => reason as Error,
+      );
+      return { error, seconds: (performance.now() - begin) / 1_000 };
     });
-    return { seconds: seconds.value, judgements };
+    if (outcome.error !== undefined) return new Failure(outcome.error, judgements);
+    return { seconds: outcome.seconds, judgements };
   }
 
   async #exchange(stacks: readonly [Stack, Stack], servers: Servers): Promise<void> {
@@ -132,6 +145,25 @@ export class Arena {
   }
 }
 
+/** An agent that has no candidates. */
+class NoCandidates extends Error {}
+
+/** Why a pair has failed, and what the server had to do with it. */
+class Failure {
+  readonly error: Error;
+  /** Whether an agent has given up for a reason that is not the server's. */
+  readonly isOfAgent: boolean;
+
+  constructor(cause: Error, judgements: readonly Judgement[]) {
+    const refusals = judgements.flatMap((each) => each.refusals);
+    const transactions = judgements.map((each) => each.transactions).join(' and ');
+    const said = refusals.length === 0 ? 'nothing' : refusals.join(', ');
+    const about = `the server refused ${said}; ${transactions} requests and responses`;
+    this.error = new Error(`${cause.message}; ${about}`, { cause });
+    this.isOfAgent = cause instanceof NoCandidates && refusals.length === 0;
+  }
+}
+
 /**
  * Checks that a description has candidates of a server's relay and no others.
  * @returns the description
@@ -139,7 +171,7 @@ export class Arena {
 function onlyRelayed(description: Description, address: string | undefined): Description {
   const lines = description.candidates ?? description.sdp?.match(/candidate:.*/g) ?? [];
   const others = lines.filter((line) => !line.includes(` ${address} `) || !/ typ relay/.test(line));
-  if (lines.length === 0) throw new Error('an agent has no candidates');
+  if (lines.length === 0) throw new NoCandidates('an agent has no candidates');
   if (others.length > 0) throw new Error(`an agent has other candidates: ${others.join(', ')}`);
   return description;
 }

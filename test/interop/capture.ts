@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type LabHost, type LabProcess, readLines } from '../../src/lab/index.js';
 import { toolEnvironment } from '../../src/lab/tools.js';
 import type { TestLab } from '../lab/test-lab.js';
 
 const OUTPUT_BYTES_MAX = 1 << 28;
+/** dumpcap gets packets at most a quarter of a second late, and has to write them down. */
+const DELAY_MS = 350;
 const TURN_PORT = '3478';
 /** Types of the two indications (RFC 8656 section 17.1). */
 const INDICATIONS = ['0x0016', '0x0017'];
@@ -12,7 +15,10 @@ const INDICATIONS = ['0x0016', '0x0017'];
 const FIELDS = [
   ...['ip.src', 'udp.srcport', 'udp.dstport'],
   ...['stun.type', 'stun.channel', '_ws.malformed'],
+  ...['stun.att.error.class', 'stun.att.error'],
 ];
+/** What a client is told about its credential and its nonce, each of which it takes up again. */
+const CHALLENGES = ['401', '438'];
 
 /** What tshark has found in the UDP packets of a host. */
 export interface Judgement {
@@ -20,6 +26,8 @@ export interface Judgement {
   readonly indications: number;
   /** Requests and responses. */
   readonly transactions: number;
+  /** Codes of the server's error responses that are no challenges. */
+  readonly refusals: readonly string[];
   /** Packets with which the host has tried to reach another without the server, in vain. */
   readonly unanswered: number;
   /**
@@ -69,8 +77,9 @@ export class Capture {
     await this.#dumpcap.stop();
   }
 
-  /** Ends the capture and has tshark dissect it. */
+  /** Ends the capture, with what has passed until now, and has tshark dissect it. */
   async judge(): Promise<Judgement> {
+    await setTimeout(DELAY_MS);
     await this.stop();
     const fields = FIELDS.flatMap((field) => ['-e', field]);
     const { stdout } = await promisify(execFile)(
@@ -86,10 +95,16 @@ export class Capture {
 function judgementOf(lines: readonly string[], host: string): Judgement {
   const counts = { channelData: 0, indications: 0, transactions: 0, unanswered: 0 };
   const faults: string[] = [];
+  const refusals: string[] = [];
   for (const [index, line] of lines.entries()) {
-    const [address, from, to, types = '', channel = '', malformed = ''] = line.split('\t');
+    const [address, from, to, types = '', channel = '', malformed = '', ...error] =
+      line.split('\t');
     // ChannelData and indications may contain another message, whose type follows.
     const [type = ''] = types.split(',');
+    const code = `${error[0]}${error[1]?.padStart(2, '0')}`;
+    if (from === TURN_PORT && /^\d{3}$/.test(code) && !CHALLENGES.includes(code)) {
+      refusals.push(code);
+    }
     const isTurn = (from === TURN_PORT || to === TURN_PORT) && (type !== '' || channel !== '');
     if (malformed !== '') faults.push(`packet ${index + 1} is malformed: ${line}`);
     else if (!isTurn && address === host && to !== TURN_PORT) counts.unanswered++;
@@ -98,5 +113,5 @@ function judgementOf(lines: readonly string[], host: string): Judgement {
     else if (INDICATIONS.includes(type)) counts.indications++;
     else counts.transactions++;
   }
-  return { ...counts, faults };
+  return { ...counts, refusals, faults };
 }
