@@ -2,7 +2,7 @@ import { type Metrics, WORK_SECONDS } from './metric.js';
 
 const COUNTER_NAMES = { bound: 'names of counters: data-plane.md' } as const;
 
-/** Metrics of allocations: of a TURN server, and of a relay that serves TURN. */
+/** Metrics of allocations and their users: of a TURN server, and of a relay that serves TURN. */
 export const ALLOCATION_METRICS = {
   turnpike_turn_allocations: {
     kind: 'gauge',
@@ -63,6 +63,26 @@ export const ALLOCATION_METRICS = {
     unit: 'count',
     help: 'ICMP errors of peers that clients were told.',
   },
+  turnpike_turn_authenticate_calls_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Calls of `authenticate` that have ended, by result. `failed`: it threw, or returned ' +
+      'something else than an answer. `outdated`: the user was ended by `endUser` meanwhile.',
+    labels: { result: ['known', 'unknown', 'failed', 'timed_out', 'outdated'] },
+  },
+  turnpike_turn_authenticate_joined_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Requests that joined a call of `authenticate`: repeated ones, and others of the same user ' +
+      'and source.',
+  },
+  turnpike_turn_authenticate_pending: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Calls of `authenticate` that are awaited.',
+  },
 } as const satisfies Metrics;
 
 /** Metrics of a TURN server. */
@@ -102,26 +122,6 @@ export const TURN_METRICS = {
       'Requests that were not authenticated. The first request of every client counts as ' +
       '`no-integrity`.',
     labels: { reason: { bound: 'reasons of failures, about 10' } },
-  },
-  turnpike_turn_authenticate_calls_total: {
-    kind: 'counter',
-    unit: 'count',
-    help:
-      'Calls of `authenticate` that have ended, by result. `failed`: it threw, or returned ' +
-      'something else than an answer. `outdated`: the user was ended by `endUser` meanwhile.',
-    labels: { result: ['known', 'unknown', 'failed', 'timed_out', 'outdated'] },
-  },
-  turnpike_turn_authenticate_joined_total: {
-    kind: 'counter',
-    unit: 'count',
-    help:
-      'Requests that joined a call of `authenticate`: repeated ones, and others of the same user ' +
-      'and source.',
-  },
-  turnpike_turn_authenticate_pending: {
-    kind: 'gauge',
-    unit: 'count',
-    help: 'Calls of `authenticate` that are awaited.',
   },
   turnpike_turn_log_lines_omitted_total: {
     kind: 'counter',

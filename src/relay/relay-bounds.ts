@@ -7,7 +7,7 @@ import { SENT_OFFER_LIMITS } from '../overlay/sent-offers.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { planeBounds, strangerBounds } from '../stun-server/server-bounds.js';
 import { CONTROL_WINDOW } from '../trunk/control-sequence.js';
-import { allocationBounds } from '../turn-server/turn-server-bounds.js';
+import { turnBounds } from '../turn-server/turn-server-bounds.js';
 import { CLAIM_ANSWERS_PER_SECOND } from './claim-responder.js';
 import type { RelayCore } from './relay-core.js';
 
@@ -49,7 +49,7 @@ export function relayBounds(core: RelayCore, plane: DataPlane): Bound[] {
         'second are answered',
       met: () => core.claimResponder.counts.over,
     },
-    ...turnBounds(core),
+    ...boundsOfTurn(core),
     ...trunkBounds(core),
     {
       name: 'control-window',
@@ -72,9 +72,9 @@ export function relayBounds(core: RelayCore, plane: DataPlane): Bound[] {
   ];
 }
 
-/** Returns the bounds of allocations, where TURN is served. */
-function turnBounds({ turn }: RelayCore): Bound[] {
-  const bounds = turn === undefined ? [] : allocationBounds(turn);
+/** Returns the bounds of TURN, where it is served. */
+function boundsOfTurn({ turn }: RelayCore): Bound[] {
+  const bounds = turn === undefined ? [] : turnBounds(turn);
   return bounds.map((bound) => ({ ...bound, name: `turn-${bound.name}` }));
 }
 

@@ -25,12 +25,14 @@ export interface ServedTurn {
 
 /**
  * Checks the settings of TURN, and completes them from this host.
- * @returns undefined where no source of credentials is given: users, shared secrets or the tenants
+ * @returns undefined where no source of credentials is given: users, shared secrets,
+ *   `authenticate` or the tenants
  * @throws TurnpikeError as `turnParts`
  */
 export async function relayTurnParts(options: CheckedRelayOptions): Promise<TurnParts | undefined> {
-  const { turn, users, authSecrets, listen, workers, tenantRoot } = options;
-  if (!turn && users.length + authSecrets.length === 0) return undefined;
+  const { turn, users, authSecrets, authenticate, listen, workers, tenantRoot } = options;
+  const isServed = turn || users.length + authSecrets.length > 0 || authenticate !== undefined;
+  if (!isServed) return undefined;
   const tenants = turn ? new TenantTurnUsers(tenantRoot) : undefined;
   return turnParts(options, { listen, workers, tenants });
 }
@@ -65,7 +67,7 @@ export function prepareTurn(turn: TurnService | undefined, change: TurnChange): 
   if (turn !== undefined) return turn.prepare(change);
   const message =
     `Relay#update: \`${names[0]}\` is a setting of TURN, which is served only by a relay that ` +
-    'was started with `turn`, `users` or `authSecrets`';
+    'was started with `turn`, `users`, `authSecrets` or `authenticate`';
   throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
 }
 

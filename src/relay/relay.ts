@@ -25,12 +25,7 @@ import {
   TurnService,
   tryRelayAddresses,
 } from '../turn-server/turn-service.js';
-import {
-  advertisedAddresses,
-  checkAdvertised,
-  wildcardSources,
-  withLanes,
-} from './advertised-addresses.js';
+import { advertisedAddresses, checkAdvertised, wildcardSources } from './advertised-addresses.js';
 import { sayFarewell } from './farewell.js';
 import { forwardingOptions } from './forwarding-options.js';
 import { LoadMeter } from './load-meter.js';
@@ -42,6 +37,7 @@ import {
   type RelayOptions,
   type RelayUpdate,
 } from './options.js';
+import { ownRecord } from './own-record.js';
 import { RegistrationClient } from './registration-client.js';
 import { relayBounds } from './relay-bounds.js';
 import { RelayCore } from './relay-core.js';
@@ -64,9 +60,6 @@ import { XdpLog } from './xdp-log.js';
 const TICK_MS = 100;
 /** Closed indications without a leg that a relay sends per second, in all. */
 export const CLOSED_INDICATIONS_PER_SECOND = 2_000;
-
-/** Maximum records that this relay accepts in a trunk datagram: as many as fit into one. */
-export const RECORDS_MAX = 8_185;
 
 /** `superseded`: a later process has registered the same id (ERR_TURNPIKE_RELAY_ID_TAKEN). */
 export interface RelayEvents {
@@ -191,18 +184,11 @@ export class Relay extends EventEmitter<RelayEvents> {
       onFault: (error) => logger.error({ err: error }, 'a fault of the relay itself'),
     });
     this.#turn = parts && this.#serveTurn(options, parts);
-    const trunkSources = withLanes(this.trunkAddresses, plane.trunkLanePorts);
-    this.#record = () => ({
-      id,
-      region,
-      start: this.#incarnation.value,
-      publicKey: Buffer.from(keys.publicKey).toString('base64'),
-      serviceAddresses: this.serviceAddresses,
-      trunkAddresses: this.trunkAddresses,
-      trunkSources,
-      // The XDP program accepts single-record datagrams only; others take the slower sockets.
-      recordsMax: plane.xdp.mode === 'off' ? RECORDS_MAX : 1,
-    });
+    const { serviceAddresses, trunkAddresses } = this;
+    const { publicKey } = keys;
+    const incarnation = this.#incarnation;
+    const own = { id, region, publicKey, serviceAddresses, trunkAddresses, incarnation, plane };
+    this.#record = ownRecord(own);
     this.#metrics = new RelayMetrics(this.#core, plane);
     this.#prepareRelays(options.relays)();
     this.#registration = this.#register(options, clock);
@@ -361,6 +347,16 @@ export class Relay extends EventEmitter<RelayEvents> {
     } catch (error) {
       this.#logger.error({ err: error }, 'the registry cannot be taken');
     }
+  }
+
+  /**
+   * Ends all allocations of a user of TURN, and those that are being made, as
+   * `TurnServer#endUser`.
+   * @param user - the username, or the `user` of the answer of `authenticate`
+   * @returns the number of allocations that existed; 0 where TURN is not served
+   */
+  endUser(user: string): number {
+    return this.#turn?.turn.endUser(user) ?? 0;
   }
 
   /**

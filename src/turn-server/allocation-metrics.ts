@@ -1,9 +1,10 @@
 import type { MetricRegistry } from '../metrics/metric-registry.js';
 import type { ALLOCATION_METRICS } from '../metrics/turn-metrics.js';
+import { LookupStats } from '../stun-server/user-lookups.js';
 import type { Turn } from '../turn/index.js';
 import { REFUSALS } from '../turn/refusals.js';
 
-/** Adds what is measured of the allocations of a TURN usage. */
+/** Adds what is measured of the allocations of a TURN usage, and of its calls of `authenticate`. */
 export function showAllocations(
   registry: MetricRegistry<typeof ALLOCATION_METRICS>,
   turn: Turn,
@@ -29,4 +30,15 @@ export function showAllocations(
     to_clients: stats.traffic.bytes_to_clients,
   }));
   registry.value('turnpike_turn_icmp_errors_total', () => stats.icmp_errors);
+  showLookups(registry, turn);
+}
+
+function showLookups(
+  registry: MetricRegistry<typeof ALLOCATION_METRICS>,
+  { lookups }: Pick<Turn, 'lookups'>,
+): void {
+  const stats = lookups?.stats ?? new LookupStats();
+  registry.byLabel('turnpike_turn_authenticate_calls_total', () => stats.results);
+  registry.value('turnpike_turn_authenticate_joined_total', () => stats.joined);
+  registry.value('turnpike_turn_authenticate_pending', () => lookups?.pending ?? 0);
 }

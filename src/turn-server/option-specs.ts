@@ -176,6 +176,19 @@ export const TURN_SPECS = {
       'TURN server that new clients of its address family are sent to (300) while this one ' +
       'drains or is full',
   },
+  authenticate: {
+    kind: 'function',
+    changes: 'at start',
+    description: 'looks up users that are neither in `users` nor of `authSecrets`',
+  },
+  authenticateTimeoutMs: {
+    kind: 'integer',
+    minimum: AUTHENTICATE_TIMEOUT_MS_MIN,
+    maximum: AUTHENTICATE_TIMEOUT_MS_MAX,
+    default: AUTHENTICATE_TIMEOUT_DEFAULT_MS,
+    changes: 'at start',
+    description: 'time in ms after which a call of `authenticate` is given up',
+  },
   onEvent: {
     kind: 'function',
     changes: 'at start',
@@ -193,19 +206,6 @@ export const TURN_SETTINGS = {
     defaultText: `0.0.0.0:${TURN_PORT}, and [::]:${TURN_PORT} where there is IPv6`,
   },
   ...TURN_SPECS,
-  authenticate: {
-    kind: 'function',
-    changes: 'at start',
-    description: 'looks up users that are neither in `users` nor of `authSecrets`',
-  },
-  authenticateTimeoutMs: {
-    kind: 'integer',
-    minimum: AUTHENTICATE_TIMEOUT_MS_MIN,
-    maximum: AUTHENTICATE_TIMEOUT_MS_MAX,
-    default: AUTHENTICATE_TIMEOUT_DEFAULT_MS,
-    changes: 'at start',
-    description: 'time in ms after which a call of `authenticate` is given up',
-  },
   nonceSecret: {
     ...SPECS.secret,
     changes: 'at start',

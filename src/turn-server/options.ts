@@ -45,6 +45,14 @@ export interface TurnSettings {
    */
   readonly alternateServers?: OneOrMore<AddressInput> | undefined;
   /**
+   * Looks up a user that is neither in `users` nor has the form of `authSecrets`. Called for
+   * requests with a fresh nonce of their source only, and not again for the requests about an
+   * allocation that it has admitted. docs/turn.md has its bounds, and what happens if it fails.
+   */
+  readonly authenticate?: Authenticate | undefined;
+  /** Time after which a call of `authenticate` is given up, 100 to 40,000 ms. Default 5,000. */
+  readonly authenticateTimeoutMs?: number | undefined;
+  /**
    * Called when an allocation is made, refreshed or ended, in that turn of the event loop. An error
    * that it throws is logged and counted as a fault.
    */
@@ -61,14 +69,6 @@ export interface TurnServerOptions extends TurnSettings, HostOptions {
    * and, if the host has IPv6, of [::].
    */
   readonly listen?: OneOrMore<AddressInput> | undefined;
-  /**
-   * Looks up a user that is neither in `users` nor has the form of `authSecrets`. Called for
-   * requests with a fresh nonce of their source only, and not again for the requests about an
-   * allocation that it has admitted. docs/turn.md has its bounds, and what happens if it fails.
-   */
-  readonly authenticate?: Authenticate | undefined;
-  /** Time after which a call of `authenticate` is given up, 100 to 40,000 ms. Default 5,000. */
-  readonly authenticateTimeoutMs?: number | undefined;
   /** Key of nonces, 32 bytes. Servers with the same one accept each other's. Default: random. */
   readonly nonceSecret?: Uint8Array | undefined;
   /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */

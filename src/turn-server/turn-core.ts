@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
-import { type Authenticate, hookLookUp } from '../auth/authenticate-hook.js';
 import { StrangerBudgets } from '../auth/stranger-budgets.js';
 import { STRANGER_LIMITS } from '../auth/stranger-limits.js';
-import type { TurnPrincipal } from '../auth/turn-principal.js';
 import type { Clock } from '../clock.js';
 import { createHistogram } from '../metrics/histogram.js';
 import { TURN_METRICS } from '../metrics/turn-metrics.js';
@@ -12,7 +10,6 @@ import { BindingUsage } from '../stun-server/binding-usage.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import { StunServer } from '../stun-server/stun-server.js';
-import { UserLookups, type UserLookupsOptions } from '../stun-server/user-lookups.js';
 import { type Turn, TurnLog } from '../turn/index.js';
 import { type TurnUsageSettings, turnUsage } from './turn-usage.js';
 
@@ -20,8 +17,6 @@ import { type TurnUsageSettings, turnUsage } from './turn-usage.js';
 export interface TurnCoreOptions {
   readonly plane: DataPlane;
   readonly settings: TurnUsageSettings;
-  readonly authenticate?: Authenticate | undefined;
-  readonly authenticateTimeoutMs: number;
   /** Key of nonces, 32 bytes. */
   readonly nonceSecret: Uint8Array;
   readonly clock: Clock;
@@ -37,7 +32,6 @@ export class TurnCore {
   /** State shared by the usages of the client port. */
   readonly server: ServerContext;
   readonly turn: Turn;
-  readonly lookups: UserLookups<TurnPrincipal> | undefined;
   readonly log: TurnLog;
   /**
    * Number of internal errors in messages and timers; a value other than 0 deserves a bug report.
@@ -64,16 +58,10 @@ export class TurnCore {
       log: this.log,
     };
     const guarded = (action: () => void) => this.#guarded(action);
-    this.lookups = lookupsOf(options, {
-      isProven: (client) => this.server.budgets.isProven(client),
-      log: this.log,
-      contain: guarded,
-    });
     this.turn = turnUsage(settings, {
       plane,
       server: this.server,
       nonceSecret,
-      lookups: this.lookups,
       isDraining: () => this.draining,
       guarded,
       clock,
@@ -120,14 +108,4 @@ export class TurnCore {
       this.#logger.error({ err: error }, 'a fault of the TURN server itself');
     }
   }
-}
-
-/** Returns what calls `authenticate`; undefined without it. */
-function lookupsOf(
-  { authenticate, authenticateTimeoutMs: timeoutMs, settings, clock }: TurnCoreOptions,
-  means: Pick<UserLookupsOptions<TurnPrincipal>, 'isProven' | 'log' | 'contain'>,
-): UserLookups<TurnPrincipal> | undefined {
-  if (authenticate === undefined) return undefined;
-  const lookUp = hookLookUp(authenticate, settings.verifier.realm.name);
-  return new UserLookups({ ...means, lookUp, timeoutMs, clock });
 }

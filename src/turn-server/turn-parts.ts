@@ -40,8 +40,6 @@ export interface PartsInput {
   readonly random?: RandomBytes | undefined;
   /** The users of tenants, where they count. */
   readonly tenants?: CredentialSource | undefined;
-  /** Whether further users are looked up. */
-  readonly hasLookups?: boolean;
 }
 
 /**
@@ -50,8 +48,9 @@ export interface PartsInput {
  */
 export async function turnParts(
   settings: CheckedTurnSettings,
-  { tenants, hasLookups, ...input }: PartsInput,
+  { tenants, ...input }: PartsInput,
 ): Promise<TurnParts> {
+  const hasLookups = settings.authenticate !== undefined;
   const credentials = new Credentials(settings.realm, settings, { tenants, hasLookups });
   const plan = await servingPlan({ ...settings, ...input });
   return { plan, credentials, peers: new ReplaceablePeerPolicy(settings, plan) };
@@ -66,17 +65,19 @@ export function flowsOf({ allocationsMax }: ServingPlan): number {
 /** Returns the settings of the usage that the parts make. */
 export function turnUsageSettings(
   { plan, credentials, peers }: TurnParts,
-  { userQuota, userBandwidth, alternateServers, onEvent }: CheckedTurnSettings,
+  settings: CheckedTurnSettings,
 ): TurnUsageSettings {
   return {
     verifier: credentials.verifier,
     relayedAddresses: plan.relayAddresses,
     ports: plan.ports,
     policy: peers,
-    limits: turnLimits(plan, userQuota),
-    userBandwidth,
-    alternateServers,
-    onEvent,
+    limits: turnLimits(plan, settings.userQuota),
+    userBandwidth: settings.userBandwidth,
+    alternateServers: settings.alternateServers,
+    authenticate: settings.authenticate,
+    authenticateTimeoutMs: settings.authenticateTimeoutMs,
+    onEvent: settings.onEvent,
   };
 }
 

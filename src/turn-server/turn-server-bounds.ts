@@ -14,19 +14,19 @@ import type { TurnCore } from './turn-core.js';
 
 /** Returns every bound that clients of a TURN server can meet (table in docs/turn.md). */
 export function turnServerBounds(
-  { turn, server, lookups }: Pick<TurnCore, 'turn' | 'server' | 'lookups'>,
+  { turn, server }: Pick<TurnCore, 'turn' | 'server'>,
   plane: Pick<DataPlane, 'counters'>,
 ): Bound[] {
-  return [
-    ...allocationBounds(turn),
-    ...(lookups === undefined ? [] : lookupBounds(lookups.stats)),
-    ...strangerBounds(server.stats),
-    ...planeBounds(plane),
-  ];
+  return [...turnBounds(turn), ...strangerBounds(server.stats), ...planeBounds(plane)];
 }
 
-/** Returns the bounds of allocations. */
-export function allocationBounds({ limits, stats }: Turn): Bound[] {
+/** Returns the bounds of allocations, and of look-ups where there are any. */
+export function turnBounds(turn: Turn): Bound[] {
+  const { lookups } = turn;
+  return [...allocationBounds(turn), ...(lookups === undefined ? [] : lookupBounds(lookups.stats))];
+}
+
+function allocationBounds({ limits, stats }: Turn): Bound[] {
   const refused = (reason: RefusalReason) => () => stats.refusals.of(reason);
   return [
     {

@@ -3,7 +3,6 @@ import { MetricRegistry } from '../metrics/metric-registry.js';
 import { TURN_METRICS } from '../metrics/turn-metrics.js';
 import { counterRows } from '../native/counter-rows.js';
 import type { DataPlane } from '../native/types.js';
-import { LookupStats } from '../stun-server/user-lookups.js';
 import { showAllocations } from './allocation-metrics.js';
 import type { TurnCore } from './turn-core.js';
 
@@ -25,7 +24,6 @@ export class TurnServerMetrics {
     const { core, bounds } = measured;
     showAllocations(this.#registry, core.turn);
     this.#showClients(core);
-    this.#showLookups(core);
     this.#showDataPlane(measured);
     this.#registry.value('turnpike_turn_draining', () => Number(core.draining));
     this.#registry.value('turnpike_turn_faults_total', () => core.faults);
@@ -52,14 +50,6 @@ export class TurnServerMetrics {
     registry.value('turnpike_turn_client_challenges_total', () => client.challenges);
     registry.byLabel('turnpike_turn_authentication_failures_total', () => authentication.entries());
     registry.byLabel('turnpike_turn_log_lines_omitted_total', () => log.omitted);
-  }
-
-  #showLookups({ lookups }: TurnCore): void {
-    const registry = this.#registry;
-    const stats = lookups?.stats ?? new LookupStats();
-    registry.byLabel('turnpike_turn_authenticate_calls_total', () => stats.results);
-    registry.value('turnpike_turn_authenticate_joined_total', () => stats.joined);
-    registry.value('turnpike_turn_authenticate_pending', () => lookups?.pending ?? 0);
   }
 
   #showDataPlane({ plane }: MeasuredTurnServer): void {

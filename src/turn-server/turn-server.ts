@@ -69,8 +69,7 @@ export class TurnServer {
   }
 
   static async #open(options: CheckedTurnServerOptions): Promise<TurnServer> {
-    const hasLookups = options.authenticate !== undefined;
-    const parts = await turnParts(options, { ...options, hasLookups });
+    const parts = await turnParts(options, options);
     const { plan } = parts;
     // Datagrams that arrive before the core exists are dropped; clients retransmit.
     let receive: (batch: DataPlaneBatch) => void = () => {};
@@ -106,8 +105,6 @@ export class TurnServer {
     const core = new TurnCore({
       plane,
       settings,
-      authenticate: options.authenticate,
-      authenticateTimeoutMs: options.authenticateTimeoutMs,
       nonceSecret: options.nonceSecret ?? random(SECRET_BYTES),
       clock,
       random,

@@ -1,9 +1,13 @@
+import type { TransportAddress } from '../address.js';
+import { type Authenticate, hookLookUp } from '../auth/authenticate-hook.js';
 import { NONCE_LIFETIME_SECONDS, NonceIssuer } from '../auth/nonce.js';
 import { featuresOf } from '../auth/realm.js';
+import type { TurnPrincipal } from '../auth/turn-principal.js';
 import type { TurnVerifier } from '../auth/turn-verifier.js';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
 import type { ServerContext } from '../stun-server/server-context.js';
+import { UserLookups } from '../stun-server/user-lookups.js';
 import type { AllocationEvent } from '../turn/allocation-events.js';
 import { Turn, type TurnLog, type TurnOptions, type TurnPlane } from '../turn/index.js';
 
@@ -13,11 +17,13 @@ export interface TurnUsageSettings
   readonly verifier: TurnVerifier;
   readonly userBandwidth: number;
   readonly alternateServers: NonNullable<TurnOptions['alternateServers']>;
+  readonly authenticate: Authenticate | undefined;
+  readonly authenticateTimeoutMs: number;
   readonly onEvent: ((event: AllocationEvent) => void) | undefined;
 }
 
 /** What a TURN usage gets of the server that it is part of. */
-export interface TurnMeans extends Pick<TurnOptions, 'isDraining' | 'isHeldElsewhere' | 'lookups'> {
+export interface TurnMeans extends Pick<TurnOptions, 'isDraining' | 'isHeldElsewhere'> {
   readonly plane: TurnPlane;
   readonly server: ServerContext;
   /** Key of nonces, 32 bytes. */
@@ -39,8 +45,20 @@ export function turnUsage(settings: TurnUsageSettings, means: TurnMeans): Turn {
     ...settings,
     ...means,
     realm,
+    lookups: lookupsOf(settings, means),
     nonces: new NonceIssuer({ secret, features, clock, lifetimeSeconds: NONCE_LIFETIME_SECONDS }),
     contain: guarded,
     onEvent: (event) => guarded(() => onEvent?.(event)),
   });
+}
+
+/** Returns what calls `authenticate`; undefined without it. */
+function lookupsOf(
+  { authenticate, authenticateTimeoutMs: timeoutMs, verifier }: TurnUsageSettings,
+  { server, clock, log, guarded: contain }: TurnMeans,
+): UserLookups<TurnPrincipal> | undefined {
+  if (authenticate === undefined) return undefined;
+  const lookUp = hookLookUp(authenticate, verifier.realm.name);
+  const isProven = (client: TransportAddress) => server.budgets.isProven(client);
+  return new UserLookups({ lookUp, timeoutMs, isProven, clock, log, contain });
 }

@@ -45,7 +45,8 @@ export class Turn implements Usage, SignsOfLife {
   readonly knownAttributes: ReadonlySet<number>;
   readonly #context: TurnContext;
   readonly #authenticator: Authenticator<TurnPrincipal>;
-  readonly #lookups: UserLookups<TurnPrincipal> | undefined;
+  /** The users that are looked up elsewhere; undefined where none are. */
+  readonly lookups: UserLookups<TurnPrincipal> | undefined;
   readonly #ends: AllocationEnds;
   readonly #timers: TurnTimers;
   readonly #indications: DataIndications;
@@ -61,7 +62,7 @@ export class Turn implements Usage, SignsOfLife {
     this.#authenticator = new Authenticator(options.server, options, (request) =>
       this.#handle(request),
     );
-    this.#lookups = options.lookups;
+    this.lookups = options.lookups;
     this.#ends = new AllocationEnds(context);
     this.#timers = new TurnTimers(context, this.#ends);
     this.#indications = new DataIndications(context, options.plane);
@@ -218,7 +219,7 @@ export class Turn implements Usage, SignsOfLife {
    * @returns whether work is left; call again after other work has had its turn
    */
   tick(): boolean {
-    this.#lookups?.tick();
+    this.lookups?.tick();
     return this.#timers.tick();
   }
 
@@ -283,7 +284,7 @@ export class Turn implements Usage, SignsOfLife {
    * @returns the number of allocations that existed
    */
   endUser(user: string): number {
-    this.#lookups?.forget(user);
+    this.lookups?.forget(user);
     return this.#endWhose((holder) => holder.username === user || holder.user === user);
   }
 
@@ -300,7 +301,7 @@ export class Turn implements Usage, SignsOfLife {
    * @yields the number of remaining allocations
    */
   *closeAll(): Generator<number> {
-    this.#lookups?.close();
+    this.lookups?.close();
     this.#allocate.stop();
     const { table } = this.#context;
     for (const [index, allocation] of table.all().entries()) {

@@ -249,3 +249,46 @@ t.test('a full TURN does not make the relay unready', async (t) => {
   t.ok(ready);
   t.match(reasons, [{ code: 'turn-full' }]);
 });
+
+t.test('users of `authenticate` are served beside tenants, until they are ended', async (t) => {
+  const asked: string[] = [];
+  const passwords = new Map([['alice', 'secret']]);
+  const relay = await relayOf(t, {
+    turn: true,
+    authenticate: async ({ username, realm }) => {
+      asked.push(`${username} of ${realm}`);
+      if (username === 'hangs') return new Promise(() => {});
+      const password = passwords.get(username ?? '');
+      return password === undefined ? undefined : { password, user: 'acme' };
+    },
+    authenticateTimeoutMs: 100,
+  });
+  const [one, two] = [await clientOf(t, relay, ALICE), await clientOf(t, relay, ALICE)];
+  await one.allocate();
+  await two.allocate();
+  await (await clientOf(t, relay, tenantUser('bob'))).allocate();
+  t.same(asked, ['alice of turnpike'], 'who is not of a tenant');
+  const stranger = await clientOf(t, relay, { username: 'mallory', password: 'secret' });
+  t.equal(await codeOf(stranger), 401);
+  const hanging = await clientOf(t, relay, { username: 'hangs', password: 'secret' });
+  void codeOf(hanging).catch(() => {});
+  let metrics = '';
+  await until('a call is given up', async () => {
+    metrics = await relay.metrics();
+    return /^turnpike_turn_authenticate_calls_total\{result="timed_out"\} [1-9]/m.test(metrics);
+  });
+  t.match(metrics, /^turnpike_turn_authenticate_calls_total\{result="known"\} 1$/m);
+  t.match(metrics, /^turnpike_relay_bounds_met_total\{bound="turn-authenticate-calls"\} 0$/m);
+  passwords.clear();
+  t.equal(relay.endUser('acme'), 2);
+  t.equal(relay.turn?.allocations, 1);
+  t.equal(await codeOf(one), 401);
+});
+
+t.test('`authenticate` alone makes a relay serve TURN', async (t) => {
+  const relay = await relayOf(t, { authenticate: () => ({ password: 'secret' }) });
+  await (await clientOf(t, relay, ALICE)).allocate();
+  t.equal(relay.endUser('alice'), 1);
+  const plain = await relayOf(t);
+  t.equal(plain.endUser('alice'), 0);
+});

@@ -92,6 +92,8 @@ function servingRelay(realm = 'turnpike') {
       limits: { allocationsMax: 9, userQuota: 9, permissionsMax: 9, channelsMax: 9 },
       userBandwidth: 0,
       alternateServers: [],
+      authenticate: undefined,
+      authenticateTimeoutMs: 5_000,
       onEvent: undefined,
     },
   });
