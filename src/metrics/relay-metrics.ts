@@ -125,7 +125,17 @@ export const RELAY_METRICS = {
     kind: 'counter',
     unit: 'count',
     help: 'Log lines that were left out because of their rate limit.',
-    labels: { event: ['leg-ended', 'refused', 'not-authenticated', 'dropped', 'trunk-dropped'] },
+    labels: {
+      event: [
+        'leg-ended',
+        'refused',
+        'not-authenticated',
+        'dropped',
+        'trunk-dropped',
+        'allocation-ended',
+        'authenticate-failed',
+      ],
+    },
   },
   turnpike_relay_registration_state: {
     kind: 'gauge',

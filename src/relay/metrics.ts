@@ -17,6 +17,9 @@ import type { RelayCore } from './relay-core.js';
 const { state: REGISTRATION_STATES } = RELAY_METRICS.turnpike_relay_registration_state.labels;
 const { mode: XDP_MODES } = RELAY_METRICS.turnpike_relay_xdp_mode.labels;
 
+type OmittedEvent =
+  (typeof RELAY_METRICS.turnpike_relay_log_lines_omitted_total.labels.event)[number];
+
 /** A family for each unit: the numbers of a family can be added up where they are drops. */
 const FAMILIES = {
   datagrams: 'turnpike_relay_data_plane_datagrams_total',
@@ -67,7 +70,7 @@ export class RelayMetrics {
     return this.#registry.text();
   }
 
-  #showLegs({ context: { legs, stats, log } }: RelayCore): void {
+  #showLegs({ context: { legs, stats, log }, turnLog }: RelayCore): void {
     const registry = this.#registry;
     registry.value('turnpike_relay_legs', () => legs.size);
     registry.value('turnpike_relay_legs_limit', () => legs.legsMax);
@@ -78,7 +81,14 @@ export class RelayMetrics {
         count,
       ]),
     );
-    registry.byLabel('turnpike_relay_log_lines_omitted_total', () => log.omitted);
+    registry.byLabel('turnpike_relay_log_lines_omitted_total', () => {
+      // An event of both is one label.
+      const lines = new Map<OmittedEvent, number>(log.omitted);
+      for (const [event, count] of turnLog.omitted) {
+        lines.set(event, (lines.get(event) ?? 0) + count);
+      }
+      return lines;
+    });
     registry.add(stats.connectSeconds);
     registry.add(stats.offerSeconds);
   }

@@ -71,6 +71,7 @@ export class RelayCore {
   readonly overlay: Overlay;
   /** Standard TURN; undefined where it is not served. */
   readonly turn: Turn | undefined;
+  readonly turnLog: TurnLog;
   /** State shared by the usages of the client port. */
   readonly server: ServerContext;
   /**
@@ -149,13 +150,14 @@ export class RelayCore {
       legsMax,
       sessionsMax: options.sessionsMax ?? 2 * legsMax,
     });
+    this.turnLog = new TurnLog(clock, options.logger);
     this.turn = options.turn && this.#turnOf(options, options.turn);
     const { overlay, turn, claimResponder: claims } = this;
     this.#stunServer = clientServer(this.server, { overlay, turn, claims });
   }
 
   #turnOf(options: RelayCoreOptions, settings: TurnUsageSettings): Turn {
-    const { plane, tenantRoot, clock, random, logger } = options;
+    const { plane, tenantRoot, clock, random } = options;
     return turnUsage(settings, {
       plane,
       server: this.server,
@@ -166,7 +168,7 @@ export class RelayCore {
       guarded: (action) => this.#guarded(action),
       clock,
       random,
-      log: new TurnLog(clock, logger),
+      log: this.turnLog,
     });
   }
 

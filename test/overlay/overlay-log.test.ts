@@ -216,6 +216,25 @@ t.test('a flood of one kind of line does not use the limit of another kind', asy
   );
 });
 
+t.test('omitted lines about TURN count as those about legs do', async (t) => {
+  const { fra, world } = scene();
+  const client = { address: '203.0.113.7', port: 1 };
+  const { context, turnLog } = fra.core;
+  for (let i = 0; i < 1_000; i++) {
+    context.log.refused(client, 'no-such-leg', undefined);
+    turnLog.refused(client, 'user-quota', 'alice');
+    turnLog.lookupFailed('failed');
+  }
+  world.clock.advance(1_000);
+  for (const log of [context.log, turnLog]) log.tick();
+  const text = await new RelayMetrics(fra.core, fra.plane).text();
+  const omitted = (event: string) =>
+    new RegExp(`log_lines_omitted_total\\{event="${event}"\\} (\\d+)`).exec(text)?.[1];
+  t.equal(omitted('refused'), '400');
+  t.equal(omitted('authenticate-failed'), '996');
+  t.equal(omitted('allocation-ended'), '0');
+});
+
 t.test('a change of the logger’s level applies while the relay runs', async (t) => {
   const { a, b, lines, logger } = scene('info');
   a.connect(b.address);
