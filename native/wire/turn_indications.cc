@@ -1,23 +1,33 @@
 #include "wire/turn_indications.h"
 
 #include <cstring>
+#include <initializer_list>
+
+#include "wire/fingerprint.h"
 
 namespace turnpike {
 
 namespace {
 
-// Attribute types (RFC 8656 section 18).
+// Attribute types (RFC 8656 section 18, RFC 8489 section 14).
+constexpr uint16_t kMessageIntegrity = 0x0008;
 constexpr uint16_t kXorPeerAddress = 0x0012;
 constexpr uint16_t kData = 0x0013;
 constexpr uint16_t kDontFragment = 0x001a;
-// Attributes of authentication (RFC 8489 sections 14.3 to 14.12).
-constexpr uint16_t kUsername = 0x0006;
-constexpr uint16_t kMessageIntegrity = 0x0008;
-constexpr uint16_t kRealm = 0x0014;
-constexpr uint16_t kNonce = 0x0015;
 constexpr uint16_t kMessageIntegritySha256 = 0x001c;
-constexpr uint16_t kPasswordAlgorithm = 0x001d;
-constexpr uint16_t kUserHash = 0x001e;
+constexpr uint16_t kFingerprint = 0x8028;
+
+constexpr uint64_t BitsOf(std::initializer_list<uint16_t> types) {
+  uint64_t bits = 0;
+  for (const uint16_t type : types) bits |= uint64_t{1} << type;
+  return bits;
+}
+// Every comprehension-required attribute of RFC 8489, all of which are below 64, and of RFC 8656.
+// A receiver ignores those that it knows and does not expect (RFC 8489 section 6.3).
+constexpr uint64_t kKnown = BitsOf({0x0001, 0x0006, kMessageIntegrity, 0x0009, 0x000a, 0x0014,
+                                    0x0015, kMessageIntegritySha256, 0x001d, 0x001e, 0x0020}) |
+                            BitsOf({0x000c, 0x000d, kXorPeerAddress, kData, 0x0016, 0x0017, 0x0018,
+                                    0x0019, kDontFragment, 0x0022});
 // From this type on a receiver may ignore an attribute (RFC 8489 section 14).
 constexpr uint16_t kComprehensionOptionalMin = 0x8000;
 
@@ -28,6 +38,11 @@ constexpr uint8_t kIpv6 = 2;
 // section 14.2).
 constexpr size_t kPadOffset = 4;
 constexpr uint16_t kPortPad = kStunMagicCookie >> 16;
+
+constexpr bool IsUnknown(uint16_t type) {
+  if (type >= kComprehensionOptionalMin) return false;
+  return type >= 64 || (kKnown >> type & 1) == 0;
+}
 
 struct AttributeHeader {
   Be16 type;
@@ -85,6 +100,13 @@ bool ReadSendIndication(const uint8_t* message, size_t length, SendIndication* i
     if (value_bytes + AttributePaddingBytes(value_bytes) > rest) return false;
     const uint16_t type = header->type.Get();
     offset += sizeof(AttributeHeader) + value_bytes + AttributePaddingBytes(value_bytes);
+    if (type == kFingerprint) {
+      const size_t covered = static_cast<size_t>(value - message) - sizeof(AttributeHeader);
+      if (offset != length || value_bytes != sizeof(Be32)) return false;
+      const uint32_t fingerprint = reinterpret_cast<const Be32*>(value)->Get();
+      return has_peer && indication->payload != nullptr &&
+             fingerprint == FingerprintOf(message, covered);
+    }
     // What follows an integrity attribute is not covered by it (RFC 8489 section 14.5).
     if (is_signed) continue;
     switch (type) {
@@ -107,14 +129,8 @@ bool ReadSendIndication(const uint8_t* message, size_t length, SendIndication* i
       case kMessageIntegritySha256:
         is_signed = true;
         break;
-      case kUsername:
-      case kRealm:
-      case kNonce:
-      case kPasswordAlgorithm:
-      case kUserHash:
-        break;
       default:
-        if (type < kComprehensionOptionalMin) return false;
+        if (IsUnknown(type)) return false;
     }
   }
   return has_peer && indication->payload != nullptr;

@@ -21,10 +21,11 @@ struct SendIndication {
 
 // Reads a Send indication, whose header ClassifyStun has accepted: the first XOR-PEER-ADDRESS, the
 // first DATA, and DONT-FRAGMENT. An IPv4-mapped IPv6 address is the IPv4 address. Returns false if
-// one of the first two is missing or malformed, or if there is a comprehension-required attribute
-// that is unknown (RFC 8656 section 11.2, RFC 8489 section 6.3.2). Indications are not
-// authenticated (RFC 8656 section 5), but some clients sign them: attributes of authentication are
-// ignored, and so is what follows MESSAGE-INTEGRITY.
+// one of the first two is missing or malformed, if there is a comprehension-required attribute that
+// is unknown, or if FINGERPRINT is wrong or not the last (RFC 8656 section 11.2, RFC 8489 sections
+// 6.3.2 and 7). Known attributes that do not belong there are ignored (RFC 8489 section 6.3).
+// Indications are not authenticated (RFC 8656 section 5), but some clients sign them: what follows
+// MESSAGE-INTEGRITY is ignored.
 bool ReadSendIndication(const uint8_t* message, size_t length, SendIndication* indication);
 
 // Length in bytes of what precedes the payload of a Data indication: header, XOR-PEER-ADDRESS and

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support.h"
+#include "wire/fingerprint.h"
 
 namespace turnpike {
 namespace {
@@ -80,6 +81,48 @@ TEST(TurnIndications, SignedOnesAreReadWithoutTheirSignature) {
   EXPECT_FALSE(Read(kPeer + kData + kIntegrity + "0013ffff", &indication));
 }
 
+TEST(TurnIndications, KnownAttributesThatDoNotBelongThereAreIgnored) {
+  // Those of RFC 8489 and RFC 8656 below 0x8000.
+  const int kTypes[] = {0x01, 0x06, 0x09, 0x0a, 0x0c, 0x0d, 0x14, 0x15,
+                        0x16, 0x17, 0x18, 0x19, 0x1d, 0x1e, 0x20, 0x22};
+  for (const int type : kTypes) {
+    char attribute[17];
+    std::snprintf(attribute, sizeof(attribute), "%04x000411000000", type);
+    SendIndication indication;
+    ASSERT_TRUE(Read(attribute + kPeer + kData, &indication)) << attribute;
+    EXPECT_EQ(indication.payload_bytes, 5);
+  }
+}
+
+// Returns a message with a FINGERPRINT after it.
+std::vector<uint8_t> Fingerprinted(const std::string& attributes) {
+  std::vector<uint8_t> message = Send(attributes + "8028000400000000");
+  const size_t covered = message.size() - 8;
+  const uint32_t value = FingerprintOf(message.data(), covered);
+  for (int i = 0; i < 4; ++i) message[covered + 4 + i] = static_cast<uint8_t>(value >> 8 * (3 - i));
+  return message;
+}
+
+TEST(TurnIndications, AFingerprintHasToBeRightAndLast) {
+  const std::string kIntegrity = "00080014" + std::string(40, '0');
+  for (const std::string& attributes : {kPeer + kData, kPeer + kData + kIntegrity}) {
+    std::vector<uint8_t> message = Fingerprinted(attributes);
+    SendIndication indication;
+    EXPECT_TRUE(ReadSendIndication(message.data(), message.size(), &indication));
+    EXPECT_EQ(indication.payload_bytes, 5);
+    for (const size_t at : {size_t{8}, size_t{40}, message.size() - 1}) {
+      message[at] ^= 1;
+      EXPECT_FALSE(ReadSendIndication(message.data(), message.size(), &indication)) << at;
+      message[at] ^= 1;
+    }
+  }
+  const std::vector<uint8_t> bare = Fingerprinted(kPeer);
+  SendIndication indication;
+  EXPECT_FALSE(ReadSendIndication(bare.data(), bare.size(), &indication));
+  EXPECT_FALSE(Read(kPeer + kData + "80280000", &indication));
+  EXPECT_FALSE(Read(kPeer + "8028000400000000" + kData, &indication));
+}
+
 TEST(TurnIndications, MalformedOnesAreRefused) {
   const std::string kRefused[] = {
       "",
@@ -97,9 +140,7 @@ TEST(TurnIndications, MalformedOnesAreRefused) {
       kPeer + "0013ffff68656c6c",
       // An attribute that a receiver must understand.
       kPeer + kData + "7abc0000",
-      kPeer + kData +
-          "00190004"
-          "11000000",
+      kPeer + kData + "00240000",
   };
   for (const std::string& attributes : kRefused) {
     SendIndication indication;
