@@ -44,8 +44,8 @@ enum class Verdict : uint8_t {
   kChannelUnknown,
   // Dropped datagrams: ChannelData of an entry whose lifetime is over.
   kChannelExpired,
-  // Dropped datagrams: a Send indication without XOR-PEER-ADDRESS or DATA, or with an unknown
-  // attribute.
+  // Dropped datagrams: a Send indication without XOR-PEER-ADDRESS or DATA, with an unknown
+  // attribute, or with a wrong FINGERPRINT.
   kSendMalformed,
   // Dropped datagrams: a Send indication of a 5-tuple without an allocation.
   kSendNoAllocation,

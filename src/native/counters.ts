@@ -89,7 +89,9 @@ export const VERDICT_COUNTERS = {
   send_malformed: {
     unit: 'datagrams',
     dropped: true,
-    means: 'a Send indication without XOR-PEER-ADDRESS or DATA, or with an unknown attribute',
+    means:
+      'a Send indication without XOR-PEER-ADDRESS or DATA, with an unknown attribute, or with a ' +
+      'wrong FINGERPRINT',
   },
   send_no_allocation: {
     unit: 'datagrams',

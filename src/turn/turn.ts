@@ -92,6 +92,7 @@ export class Turn implements Usage, SignsOfLife {
       AttributeType.EvenPort,
       AttributeType.DontFragment,
       AttributeType.ReservationToken,
+      ...OF_OTHER_MESSAGES,
     ]);
   }
 
@@ -310,6 +311,19 @@ export class Turn implements Usage, SignsOfLife {
     }
   }
 }
+
+/**
+ * Comprehension-required attributes of responses and indications. In a request they are known, but
+ * not expected, and so ignored (RFC 8489 section 6.3).
+ */
+const OF_OTHER_MESSAGES: readonly number[] = [
+  AttributeType.MappedAddress,
+  AttributeType.ErrorCode,
+  AttributeType.UnknownAttributes,
+  AttributeType.XorMappedAddress,
+  AttributeType.XorRelayedAddress,
+  AttributeType.Data,
+];
 
 function expectsIcmpErrors({ dontFragment, isOfRfc8656 }: ClientDescription): boolean {
   return dontFragment || isOfRfc8656;

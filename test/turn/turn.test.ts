@@ -37,6 +37,19 @@ t.test('an unauthenticated request is challenged, and leaves no state', async (t
   t.equal(world.proven.recent, 0);
 });
 
+t.test('known attributes that do not belong to a request are ignored', async (t) => {
+  const { MappedAddress, ErrorCode, UnknownAttributes, XorMappedAddress } = AttributeType;
+  const { XorRelayedAddress, XorPeerAddress, ChannelNumber, Data } = AttributeType;
+  for (const [index, type] of [
+    ...[MappedAddress, ErrorCode, UnknownAttributes, XorMappedAddress],
+    ...[XorRelayedAddress, XorPeerAddress, ChannelNumber, Data],
+  ].entries()) {
+    const client = new TurnClient(new TurnWorld(), { port: index + 1 });
+    const { code } = await client.allocate((writer) => writer.bytes(type, new Uint8Array(4)));
+    t.equal(code, undefined, `0x${type.toString(16)}`);
+  }
+});
+
 t.test('indications, and requests of their methods, change nothing', async (t) => {
   const world = new TurnWorld();
   const client = new TurnClient(world);
