@@ -86,6 +86,14 @@ export const TURN_SPECS = {
     description: 'UDP ports to relay from, on every relay address',
     placeholder: 'MIN-MAX',
   },
+  defaultFamily: {
+    kind: 'choice',
+    choices: ['ipv4', 'ipv6', 'client'],
+    default: 'ipv4',
+    changes: 'at start',
+    description:
+      "family to relay from for clients that name none; client: that of the client's address",
+  },
   realm: {
     kind: 'text',
     pattern: '^[^\\p{Cc}"\\\\]+$',

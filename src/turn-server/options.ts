@@ -4,6 +4,7 @@ import type { HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore } from '../options/option-spec.js';
 import type { Update } from '../options/update.js';
 import type { AllocationEvent } from '../turn/allocation-events.js';
+import type { DefaultFamily } from '../turn/turn-options.js';
 import type { TURN_SETTINGS, TURN_SPECS } from './option-specs.js';
 
 /** Settings of TURN, which a TURN server and a relay take. */
@@ -18,6 +19,11 @@ export interface TurnSettings {
   readonly stunServer?: string | undefined;
   /** Ports of relayed transport addresses, `MIN-MAX`. Default `49152-65535`. */
   readonly relayPorts?: string | undefined;
+  /**
+   * The family of the relayed address that a client gets whose request names none: `ipv4`, `ipv6`,
+   * or `client`, that of the client's address where there is a relay address of it. Default `ipv4`.
+   */
+  readonly defaultFamily?: DefaultFamily | undefined;
   /** Realm of the credentials, 1 to 127 characters. Default `turnpike`. */
   readonly realm?: string | undefined;
   /** Users as `NAME:PASSWORD`, or `NAME:0xKEY` with coturn's MD5 key in hexadecimal. */

@@ -1,5 +1,7 @@
+import { isIPv6 } from 'node:net';
 import type { TransportAddress } from '../address.js';
 import type { CredentialSource } from '../auth/turn-principal.js';
+import { TurnpikeError } from '../errors.js';
 import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import type { RandomBytes } from '../random.js';
 import type { TurnLimits } from '../turn/index.js';
@@ -44,7 +46,8 @@ export interface PartsInput {
 
 /**
  * Checks settings of TURN, and completes them from this host.
- * @throws TurnpikeError as `Credentials`, `servingPlan` and `ReplaceablePeerPolicy`
+ * @throws TurnpikeError as `Credentials`, `servingPlan` and `ReplaceablePeerPolicy`;
+ *   ERR_TURNPIKE_CONFIG for a default family without a relay address
  */
 export async function turnParts(
   settings: CheckedTurnSettings,
@@ -53,7 +56,20 @@ export async function turnParts(
   const hasLookups = settings.authenticate !== undefined;
   const credentials = new Credentials(settings.realm, settings, { tenants, hasLookups });
   const plan = await servingPlan({ ...settings, ...input });
+  checkDefaultFamily(settings, plan);
   return { plan, credentials, peers: new ReplaceablePeerPolicy(settings, plan) };
+}
+
+/** Every client that names no family would be refused. */
+function checkDefaultFamily(
+  { defaultFamily }: CheckedTurnSettings,
+  { relayAddresses }: ServingPlan,
+): void {
+  const isServed = relayAddresses.some(({ advertised }) => isIPv6(advertised));
+  if (defaultFamily !== 'ipv6' || isServed) return;
+  const message =
+    '`defaultFamily` is ipv6, but no relay address is: add an IPv6 address to `relayAddresses`';
+  throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
 }
 
 /** Returns the number of entries that allocations may take in each worker's table. */
@@ -74,6 +90,7 @@ export function turnUsageSettings(
     policy: peers,
     limits: turnLimits(plan, settings.userQuota),
     userBandwidth: settings.userBandwidth,
+    defaultFamily: settings.defaultFamily,
     alternateServers: settings.alternateServers,
     authenticate: settings.authenticate,
     authenticateTimeoutMs: settings.authenticateTimeoutMs,

@@ -10,12 +10,14 @@ import type { ServerContext } from '../stun-server/server-context.js';
 import { UserLookups } from '../stun-server/user-lookups.js';
 import type { AllocationEvent } from '../turn/allocation-events.js';
 import { Turn, type TurnLog, type TurnOptions, type TurnPlane } from '../turn/index.js';
+import type { DefaultFamily } from '../turn/turn-options.js';
 
 /** What an operator decides about a TURN usage (`turnUsageSettings`). */
 export interface TurnUsageSettings
   extends Pick<TurnOptions, 'relayedAddresses' | 'ports' | 'policy' | 'limits'> {
   readonly verifier: TurnVerifier;
   readonly userBandwidth: number;
+  readonly defaultFamily: DefaultFamily;
   readonly alternateServers: NonNullable<TurnOptions['alternateServers']>;
   readonly authenticate: Authenticate | undefined;
   readonly authenticateTimeoutMs: number;

@@ -1,9 +1,10 @@
-import type { AddressFamily } from '../address.js';
+import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
 import { AttributeType, UDP_PROTOCOL } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
 import type { RefusalReason } from './refusals.js';
 import type { PortWish } from './relayed-ports.js';
 import { RESERVATION_TOKEN_BYTES } from './reservations.js';
+import type { DefaultFamily } from './turn-options.js';
 import { familyOfNumber, hasMalformedLifetime, lifetimeOf } from './turn-request.js';
 
 /** What an Allocate request asks for. */
@@ -16,21 +17,44 @@ export interface AllocateWish {
   readonly lifetimeSeconds: number;
 }
 
+/** Which families a server relays from. */
+export interface FamilyRules {
+  /** Returns whether this server has relayed addresses of a family. */
+  readonly hasFamily: (family: AddressFamily) => boolean;
+  /** The family of a request that names none. */
+  readonly defaultFamily: AddressFamily;
+}
+
+/**
+ * Returns the family that a client gets where its request names none. By RFC 8656 section 7.2 it is
+ * IPv4; an operator may decide otherwise. `client` is the family of the client's own address, or
+ * the other one where there are no relayed addresses of that.
+ */
+export function defaultFamilyOf(
+  setting: DefaultFamily,
+  client: TransportAddress,
+  hasFamily: FamilyRules['hasFamily'],
+): AddressFamily {
+  if (setting !== 'client') return setting === 'ipv6' ? 6 : 4;
+  const own = familyOf(client);
+  if (hasFamily(own)) return own;
+  return own === 4 ? 6 : 4;
+}
+
 /**
  * Checks the attributes of an Allocate request in the order of RFC 8656 section 7.2.
- * @param hasFamily - returns whether this server has relayed addresses of a family
  * @returns what the request asks for, or why it is refused
  */
 export function allocateWish(
   message: StunMessage,
-  hasFamily: (family: AddressFamily) => boolean,
+  { hasFamily, defaultFamily }: FamilyRules,
 ): AllocateWish | RefusalReason {
   const transport = message.requestedTransport();
   if (transport === undefined) return 'attribute-missing';
   if (transport !== UDP_PROTOCOL) return 'transport-not-udp';
   const refusal = malformation(message) ?? forbiddenCombination(message);
   if (refusal !== undefined) return refusal;
-  const families = familiesOf(message);
+  const families = familiesOf(message, defaultFamily);
   const isServed = families.some(hasFamily) || message.has(AttributeType.ReservationToken);
   if (!isServed) return 'family-not-supported';
   const token = message.get(AttributeType.ReservationToken);
@@ -72,10 +96,10 @@ function forbiddenCombination(message: StunMessage): RefusalReason | undefined {
 }
 
 /** Returns the families that a request asks for; none if it asks for an unknown one. */
-function familiesOf(message: StunMessage): readonly AddressFamily[] {
+function familiesOf(message: StunMessage, defaultFamily: AddressFamily): readonly AddressFamily[] {
   const { RequestedAddressFamily, AdditionalAddressFamily } = AttributeType;
   if (message.has(AdditionalAddressFamily)) return [4, 6];
-  if (!message.has(RequestedAddressFamily)) return [4];
+  if (!message.has(RequestedAddressFamily)) return [defaultFamily];
   const family = familyOfNumber(message.addressFamilyNumber(RequestedAddressFamily));
   return family === undefined ? [] : [family];
 }

@@ -1,7 +1,7 @@
 import type { AddressFamily } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
-import { type AllocateWish, allocateWish } from './allocate-request.js';
+import { type AllocateWish, allocateWish, defaultFamilyOf } from './allocate-request.js';
 import { Allocation, type AllocationHolder, type OpenedAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
 import { refusalOf } from './forwarding.js';
@@ -12,7 +12,7 @@ import { RESERVATION_TOKEN_BYTES, Reservation } from './reservations.js';
 import { transactionKey } from './response-memory.js';
 import { type ReplyTarget, replyTarget } from './responses.js';
 import { TURN_LIMITS } from './turn-limits.js';
-import type { ClientDescription } from './turn-options.js';
+import type { ClientDescription, DefaultFamily } from './turn-options.js';
 import type { ClientRequest } from './turn-request.js';
 
 /**
@@ -45,6 +45,8 @@ interface FamilyFailure {
 export interface AllocateOptions {
   /** Returns whether new allocations are refused. */
   readonly isDraining: () => boolean;
+  /** As in `TurnOptions`. */
+  readonly defaultFamily: DefaultFamily;
   /** As in `TurnOptions`. */
   readonly isHeldElsewhere: (tupleKey: string) => boolean;
   /** As in `TurnOptions`. */
@@ -103,7 +105,10 @@ export class Allocate {
     }
     const { message, principal, origin } = request;
     if (addresses.isHeld(origin.tuple.remote)) return this.#refuse(request, 'client-is-relayed');
-    const wish = allocateWish(message, (family) => addresses.has(family));
+    const hasFamily = (family: AddressFamily) => addresses.has(family);
+    const { remote } = origin.tuple;
+    const defaultFamily = defaultFamilyOf(this.#options.defaultFamily, remote, hasFamily);
+    const wish = allocateWish(message, { hasFamily, defaultFamily });
     if (typeof wish === 'string') return this.#refuse(request, wish);
     if (this.isClosed) return this.#refuse(request, 'draining');
     const reservation = wish.token && this.#context.reservations.find(wish.token, principal.user);

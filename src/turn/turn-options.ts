@@ -53,6 +53,9 @@ export interface PeerRules {
   portsOf?(address: string): PortRange | undefined;
 }
 
+/** The family of the relayed address for a request that names none; `defaultFamilyOf`. */
+export type DefaultFamily = 'ipv4' | 'ipv6' | 'client';
+
 /** Bounds of allocations. */
 export interface TurnLimits {
   /** Maximum relayed transport addresses, those that are being opened and reserved included. */
@@ -92,6 +95,8 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly limits: TurnLimits;
   /** Bytes per second of each user, payloads of both directions; default 0: no bound. */
   readonly userBandwidth?: number;
+  /** The family that requests get which name none; default IPv4, as RFC 8656 section 7.2 says. */
+  readonly defaultFamily?: DefaultFamily;
   /** Returns whether new allocations are refused; default never. */
   readonly isDraining?: () => boolean;
   /** Servers that clients are sent to while new allocations are refused; default none. */

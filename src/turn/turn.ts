@@ -67,6 +67,7 @@ export class Turn implements Usage, SignsOfLife {
     this.#timers = new TurnTimers(context, this.#ends);
     this.#indications = new DataIndications(context, options.plane);
     this.#allocate = new Allocate(context, {
+      defaultFamily: options.defaultFamily ?? 'ipv4',
       isDraining: options.isDraining ?? (() => false),
       isHeldElsewhere: options.isHeldElsewhere ?? (() => false),
       contain: options.contain ?? ((action) => action()),

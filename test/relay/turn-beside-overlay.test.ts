@@ -91,6 +91,7 @@ function servingRelay(realm = 'turnpike') {
       policy: { check: () => 'allowed' },
       limits: { allocationsMax: 9, userQuota: 9, permissionsMax: 9, channelsMax: 9 },
       userBandwidth: 0,
+      defaultFamily: 'ipv4',
       alternateServers: [],
       authenticate: undefined,
       authenticateTimeoutMs: 5_000,

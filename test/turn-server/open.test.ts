@@ -28,6 +28,7 @@ t.test('options that cannot serve are refused before anything is bound', async (
     [{ nonceSecret: new Uint8Array(31) }, 'ERR_TURNPIKE_SECRET', /32 bytes/],
     [{ authenticate: 'alice' as never }, 'ERR_TURNPIKE_CONFIG', /`authenticate`.*a function/],
     [{ authenticateTimeoutMs: 99 }, 'ERR_TURNPIKE_CONFIG', /authenticateTimeoutMs.*100 to 40000/],
+    [{ defaultFamily: 'ipv6' }, 'ERR_TURNPIKE_CONFIG', /no relay address is: add an IPv6 address/],
     [{ listen: '192.0.2.77:1' }, 'ERR_TURNPIKE_BIND', /192\.0\.2\.77:1/],
   ];
   for (const [change, code, message] of table) {

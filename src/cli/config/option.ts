@@ -67,8 +67,8 @@ type Scalar<D extends OptionDefinition> = D['kind'] extends 'address'
     ? number
     : D['kind'] extends 'boolean'
       ? boolean
-      : D extends { readonly choices: readonly (infer C)[] }
-        ? C
+      : D extends { readonly choices: readonly unknown[] }
+        ? D['choices'][number]
         : string;
 
 /** Options that always have a value. */

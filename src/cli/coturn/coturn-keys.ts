@@ -46,6 +46,16 @@ const TAKEN: Keys = {
   ...keys('taken', '`--deny-peer`', { values: 'denied-peer-ip' }),
   ...keys('taken', '`--user-quota`', { values: 'user-quota' }),
   ...keys('taken', '`--allocations`', { values: 'total-quota' }),
+  ...keys(
+    'taken',
+    '`--user-bandwidth`, which is of a user and of both directions together: twice as much for ' +
+      'each session of `user-quota`; without that quota a warning, and no bound',
+    { values: 'max-bps' },
+  ),
+  ...keys('taken', '`--default-family`; `keep` is `client`', {
+    values: 'allocation-default-address-family',
+  }),
+  ...keys('taken', '`--default-family client`', { flags: 'keep-address-family' }),
   ...keys('taken', '`--workers`, at most 16; 0 is 1', { values: 'relay-threads' }),
   ...keys('taken', '`--http`, port 9641 of all addresses; metrics have other names', {
     flags: 'prometheus',
@@ -145,7 +155,11 @@ const WARNED: Keys = {
     },
   ),
   ...keys('warned', 'no statistics go to Redis: see `--http`', { values: 'redis-statsdb' }),
-  ...keys('warned', 'bandwidth is not limited', { values: 'max-bps bps-capacity', usual: '0' }),
+  ...keys(
+    'warned',
+    'the bandwidth of all sessions together is not limited: `--user-bandwidth` bounds each user',
+    { values: 'bps-capacity', usual: '0' },
+  ),
   ...keys('warned', 'an allocation lives up to 3,600 s from its last Refresh', {
     values: 'max-allocate-lifetime',
     usual: '3600',
@@ -157,11 +171,6 @@ const WARNED: Keys = {
   ...keys('warned', 'a permission lives 300 s, as RFC 8656 says', {
     values: 'permission-lifetime',
     usual: '300',
-  }),
-  ...keys('warned', 'clients that ask for no family get IPv4 where there is any', {
-    flags: 'keep-address-family',
-    values: 'allocation-default-address-family',
-    usual: 'ipv4',
   }),
   ...keys('warned', 'mobility (RFC 8016) is not served', { flags: 'mobility' }),
   ...keys('warned', 'a peer always needs a permission', { flags: 'server-relay' }),

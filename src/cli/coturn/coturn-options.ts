@@ -1,3 +1,4 @@
+import { BANDWIDTH_MAX } from '../../native/option-specs.js';
 import type { OtherOptions } from '../config/other-file.js';
 import {
   checkDevices,
@@ -17,6 +18,13 @@ const PROMETHEUS_PORT = 9_641;
 
 /** Maximum threads that `relay-threads` gives. */
 const WORKERS_MAX = 16;
+
+/** Values of `allocation-default-address-family`, and what `--default-family` calls them. */
+const FAMILIES: ReadonlyMap<string, string> = new Map([
+  ['ipv4', 'ipv4'],
+  ['ipv6', 'ipv6'],
+  ['keep', 'client'],
+]);
 
 /** What coturn does and this server does not, whatever a file says. */
 const DIFFERENCES: readonly string[] = [
@@ -63,6 +71,8 @@ function takeRest(reading: CoturnReading): void {
   }
   const userQuota = reading.integer('user-quota');
   if (userQuota !== undefined) reading.give('userQuota', userQuota, reading.all('user-quota'));
+  takeBandwidth(reading, userQuota ?? 0);
+  takeDefaultFamily(reading);
   const total = reading.integer('total-quota') ?? 0;
   if (total > 0) reading.give('allocations', total, reading.all('total-quota'));
   const threads = reading.integer('relay-threads');
@@ -71,6 +81,39 @@ function takeRest(reading: CoturnReading): void {
     reading.give('workers', workers, reading.all('relay-threads'));
   }
   takeHttp(reading);
+}
+
+/**
+ * A bound of each session and direction becomes one of the user that never takes more away: of as
+ * many sessions as the user may have, and both directions.
+ */
+function takeBandwidth(reading: CoturnReading, userQuota: number): void {
+  const entry = reading.last('max-bps');
+  const ofSession = reading.integer('max-bps') ?? 0;
+  if (entry === undefined || ofSession === 0) return;
+  if (userQuota === 0) {
+    const why =
+      'the bandwidth of a session is not limited, and without user-quota that of a user is not ' +
+      'either: give --user-bandwidth';
+    return reading.warn(entry, why);
+  }
+  const bytes = Math.min(2 * ofSession * userQuota, BANDWIDTH_MAX);
+  reading.give('userBandwidth', bytes, [entry]);
+  const what = `--user-bandwidth ${bytes}: both directions of the ${userQuota} sessions of a user`;
+  reading.warn(entry, `taken as ${what} together`);
+}
+
+function takeDefaultFamily(reading: CoturnReading): void {
+  const entry = reading.last('allocation-default-address-family');
+  const family = FAMILIES.get(entry?.value ?? '');
+  if (entry !== undefined && family === undefined) {
+    return reading.refuse(entry, 'expected ipv4, ipv6 or keep');
+  }
+  // coturn looks at the older key first.
+  if (reading.has('keep-address-family')) {
+    return reading.give('defaultFamily', 'client', reading.all('keep-address-family'));
+  }
+  if (family !== undefined) reading.give('defaultFamily', family, [entry]);
 }
 
 function takeHttp(reading: CoturnReading): void {

@@ -19,6 +19,7 @@ export const TURN_TABLE = {
   relayAddress: setting(TURN_SPECS, 'relayAddresses'),
   stunServer: setting(TURN_SPECS, 'stunServer'),
   relayPorts: setting(TURN_SPECS, 'relayPorts'),
+  defaultFamily: setting(TURN_SPECS, 'defaultFamily'),
   realm: setting(TURN_SPECS, 'realm'),
   allowPeer: setting(TURN_SPECS, 'allowPeers'),
   denyPeer: setting(TURN_SPECS, 'denyPeers'),

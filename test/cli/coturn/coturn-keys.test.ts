@@ -21,14 +21,25 @@ const VALUES: Readonly<Record<string, string>> = {
   'allowed-peer-ip': '10.0.0.1',
   'denied-peer-ip': '10.0.0.1',
   'max-port': '60000',
+  'user-quota': '3',
+  'allocation-default-address-family': 'keep',
   'prometheus-address': '127.0.0.1',
+};
+
+/** Keys without which a key has no effect, or prevents the start. */
+const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
+  'prometheus-port': ['prometheus', 'static-auth-secret'],
+  'prometheus-address': ['prometheus', 'static-auth-secret'],
+  'use-auth-secret': ['user'],
+  'max-bps': ['user-quota'],
+  'listening-device': ['listening-ip'],
+  'relay-device': ['relay-ip'],
 };
 
 t.test('each key has the effect that its verdict says', async (t) => {
   for (const [key, { verdict, isFlag }] of Object.entries(COTURN_KEYS)) {
     const value = isFlag ? '' : (VALUES[key] ?? '2000');
-    const companions = /^prometheus-/.test(key) ? ['prometheus', 'static-auth-secret'] : [];
-    const all = [key, ...companions, 'no-tcp', ...(key === 'use-auth-secret' ? ['user'] : [])];
+    const all = [key, ...(COMPANIONS[key] ?? []), 'no-tcp'];
     const entries = all.map((name, index) => ({
       ...{ key: name, line: index + 1, isSeparated: true },
       value: name === key ? value : (VALUES[name] ?? ''),

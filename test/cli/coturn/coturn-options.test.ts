@@ -65,11 +65,9 @@ t.test('Jitsi Meet, with blanks around = and CRLF', async (t) => {
     authSecret: ['jitsi-shared secret'],
     denyPeer: ['10.0.0.0-10.255.255.255'],
     realm: 'meet.example.org',
+    defaultFamily: 'client',
   });
-  t.match(warnings, [
-    /keep-address-family \(line 3\): clients that ask for no family/,
-    TLS_WARNING,
-  ]);
+  t.match(warnings, [TLS_WARNING]);
 });
 
 t.test('LiveKit with an external TURN server', async (t) => {
@@ -109,6 +107,7 @@ t.test('BigBlueButton', async (t) => {
     relayPorts: '32769-65535',
     authSecret: ['bbb-new-secret', 'bbb-old-secret'],
     realm: 'bbb.example.org',
+    defaultFamily: 'client',
   });
   t.match(warnings[0], /^turnserver\.conf:15 \(user\): not used beside a shared secret/);
   t.notMatch(warnings.join(), /by-coturn|-secret/);
@@ -124,17 +123,52 @@ t.test('a SIP gateway behind NAT, with devices and a database', async (t) => {
     user: ['pbx:p@ss:w0rd=1', 'webphone:"quoted"'],
     realm: 'pbx.example.org',
     userQuota: 50,
+    userBandwidth: 6_400_000,
     allocations: 100,
   });
   t.match(warnings, [
+    /\(max-bps\): taken as --user-bandwidth 6400000/,
     /listening-device \(line 2\), relay-device \(line 3\): sockets are bound to the addresses/,
     /alt-listening-port \(line 9\): NAT behaviour discovery/,
     /userdb \(line 14\): users, secrets and denied peers of this/,
-    /max-bps \(line 21\): bandwidth/,
     /mobility \(line 24\)/,
     /proc-user \(line 25\)/,
     /^coturn serves TCP too/,
   ]);
+});
+
+t.test('max-bps of a session bounds the user, who may have as many as user-quota', async (t) => {
+  const taken = read('max-bps=1000\nuser-quota=3\nno-tcp');
+  t.strictSame(taken.values, { userQuota: 3, userBandwidth: 6_000 });
+  t.match(taken.warnings, [
+    /\(max-bps\): taken as --user-bandwidth 6000: both directions of the 3/,
+  ]);
+  const capped = read('max-bps=999999999\nuser-quota=1000\nno-tcp');
+  t.match(capped.values, { userBandwidth: 100_000_000_000 });
+  for (const quota of ['', '\nuser-quota=0']) {
+    const { values, warnings, problems } = read(`max-bps=1000${quota}\nno-tcp`);
+    t.equal(values.userBandwidth, undefined);
+    t.match(warnings, [/\(max-bps\): the bandwidth of a session is not limited, and without user/]);
+    t.strictSame(problems, []);
+  }
+  t.match(read('bps-capacity=9\nno-tcp').warnings, [/bps-capacity .*all sessions together is not/]);
+});
+
+t.test('the default family is taken', async (t) => {
+  const table: readonly [string, string | undefined][] = [
+    ['allocation-default-address-family=ipv4', 'ipv4'],
+    ['allocation-default-address-family="ipv6"', 'ipv6'],
+    ['allocation-default-address-family=keep', 'client'],
+    ['keep-address-family', 'client'],
+    ['keep-address-family=0', undefined],
+    ['keep-address-family\nallocation-default-address-family=ipv6', 'client'],
+  ];
+  for (const [text, family] of table) {
+    const { values, warnings, problems } = read(`${text}\nno-tcp`);
+    t.strictSame([values.defaultFamily, warnings, problems], [family, [], []], text);
+  }
+  const { problems } = read('allocation-default-address-family=IPv5');
+  t.match(problems, [/family\): expected ipv4, ipv6 or keep/]);
 });
 
 t.test('what would serve more than the file says, or others, prevents the start', async (t) => {
