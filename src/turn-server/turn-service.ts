@@ -1,11 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { formatAddress, sameAddress, type TransportAddress } from '../address.js';
+import { formatAddress, type TransportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
 import type { DataPlane } from '../native/types.js';
 import type { RelayedAddress, Turn } from '../turn/index.js';
 import type { AllocationsLimit } from './allocations-limit.js';
 import type { CredentialTexts } from './credentials.js';
+import { reachesItself } from './own-addresses.js';
 import { unreachableRelayAddresses } from './relay-addresses.js';
 import type { PeerLists } from './replaceable-peer-policy.js';
 import { type TurnParts, turnLimits } from './turn-parts.js';
@@ -132,8 +133,7 @@ export class TurnService {
 
   /** Clients would come back to this server without end. */
   #checkAlternates(alternates: readonly TransportAddress[]): void {
-    const own = [...this.#listen, ...this.addresses];
-    const wrong = alternates.find((each) => own.some((address) => sameAddress(address, each)));
+    const wrong = alternates.find((each) => reachesItself(each, this.#listen, this.addresses));
     if (wrong === undefined) return;
     const message = `the alternate server ${formatAddress(wrong)} is this server itself`;
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
