@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "io/clock.h"
 #include "wire/channel_data.h"
@@ -293,19 +294,16 @@ void Controller::Push(uint32_t worker, const Command& command) {
 }
 
 void Controller::Wake(size_t worker) {
-  if (holding_) {
-    to_wake_.set(worker);
-  } else {
-    pool_.workers()[worker]->WakeIfAsleep();
-  }
+  if (holding_ && ++held_[worker] < kHeldMax) return;
+  held_[worker] = 0;
+  pool_.workers()[worker]->WakeIfAsleep();
 }
 
 void Controller::Release() {
   holding_ = false;
   for (size_t worker = 0; worker < flows_.size(); ++worker) {
-    if (to_wake_.test(worker)) pool_.workers()[worker]->WakeIfAsleep();
+    if (std::exchange(held_[worker], 0) > 0) pool_.workers()[worker]->WakeIfAsleep();
   }
-  to_wake_.reset();
 }
 
 void Controller::PushToAll(const Command& command) {

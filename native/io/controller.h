@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,6 +40,11 @@ struct ProbeSpec {
   // The worker from whose own port it leaves; if none, it leaves from the trunk address.
   std::optional<uint32_t> worker;
 };
+
+// Commands and datagrams that are queued for one worker while wakes are held, before it is woken
+// all the same. Well below kCommandsPerTurn, so that a worker that datagrams wake meanwhile can
+// execute all commands that wait before it reads those.
+inline constexpr uint32_t kHeldMax = 256;
 
 class Controller {
  public:
@@ -85,8 +89,8 @@ class Controller {
   StatusCode Send(Side side, uint32_t worker, const FiveTuple& path, const uint8_t* data,
                   uint32_t length);
 
-  // Delays waking workers until Release, so that the responses to a batch of requests cost one
-  // system call per worker.
+  // Delays waking a worker until Release, or until kHeldMax commands and datagrams wait for it, so
+  // that the responses to a batch of requests cost one system call per worker.
   void Hold() { holding_ = true; }
   void Release();
 
@@ -192,8 +196,9 @@ class Controller {
   uint32_t next_generation_ = 1;
   uint32_t first_to_drain_ = 0;
   bool holding_ = false;
-  // Workers to wake at Release.
-  std::bitset<kWorkersMax> to_wake_;
+  // For each worker the commands and datagrams queued since it was woken last, while wakes are
+  // held.
+  std::array<uint32_t, kWorkersMax> held_{};
 };
 
 }  // namespace turnpike

@@ -142,6 +142,9 @@ void Worker::Run() {
         commands == Progress::kMore || sends == Progress::kMore || handed_over == Progress::kMore;
     const bool held = sends == Progress::kHeld || !ended_.empty();
     Wait(more ? 0 : held ? kBarrierPollMs : EarlyDataDueMs(), held);
+    // A datagram that arrived after a command was queued meets the command's effect, also if the
+    // datagram woke this thread before the command did.
+    if (!commands_.Empty()) ApplyCommands();
     for (size_t left = std::min<size_t>(readable_.size(), kReceivesPerTurn); left > 0; --left) {
       Receive(readable_.TakeFirst());
     }

@@ -70,13 +70,16 @@ export class Drain {
       // More records may wait. They are drained after timers and I/O.
       this.#nextTurn = setImmediate(() => this.#drain());
     }
-    const events = [...batch.events, ...takeReports(reports)];
-    if (batch.datagrams.length === 0 && events.length === 0) return;
     native.hold();
     try {
-      onBatch({ datagrams: batch.datagrams, events });
+      const events = [...batch.events, ...takeReports(reports)];
+      if (batch.datagrams.length > 0 || events.length > 0) {
+        onBatch({ datagrams: batch.datagrams, events });
+      }
     } finally {
-      native.release();
+      // What waited for reports goes on in microtasks. It wakes workers once, not at each step.
+      if (reports.length === 0) native.release();
+      else queueMicrotask(() => process.nextTick(() => native.release()));
     }
   }
 }

@@ -38,6 +38,8 @@ class Scripted {
   readonly events: DataPlaneEvent[] = [];
   batches = 0;
   closes = 0;
+  /** Calls that delay and allow waking the workers, and those that a test adds. */
+  readonly calls: string[] = [];
   /** What the addon's calls return. */
   opens: number = HANDLE;
   closeStatus: number = Status.Ok;
@@ -52,8 +54,8 @@ class Scripted {
       xdpReason: () => '',
       ports: () => [1],
       lanePorts: () => [],
-      hold: () => Status.Ok,
-      release: () => Status.Ok,
+      hold: () => this.calls.push('hold'),
+      release: () => this.calls.push('release'),
       close: async () => {},
       openEndpoint: () => this.opens,
       putClientFlowToClient: () => Status.Limit,
@@ -94,6 +96,17 @@ class Scripted {
     await opened;
   }
 }
+
+t.test('workers are woken once what waited for an open endpoint has gone on', async (t) => {
+  const scripted = new Scripted();
+  const opened = scripted.plane.openEndpoint(SPEC).then(async () => {
+    for (let hop = 0; hop < 20; hop++) await undefined;
+    scripted.calls.push('went on');
+  });
+  await scripted.report({ kind: PuntKind.EndpointOpened, port: 7 });
+  await opened;
+  t.strictSame(scripted.calls, ['hold', 'went on', 'release']);
+});
 
 t.test('an endpoint that ends is reported once, and its entries are removed', async (t) => {
   const scripted = new Scripted();

@@ -196,6 +196,37 @@ TEST(Plane, ASentDatagramWaitsForEarlierCommands) {
   }
 }
 
+TEST(Plane, ADatagramMeetsTheEntriesPutBeforeItThoughNothingWokeTheWorker) {
+  PlaneFixture plane(1);
+  Remote remote;
+  FlowKey key = FlowOf(remote);
+  FlowAction action;
+  action.kind = FlowAction::Kind::kClient;
+  action.tuple = key.tuple;
+  for (uint16_t round = 0; round < 50; ++round) {
+    key.channel = action.channel = static_cast<uint16_t>(0x4000 + round);
+    plane.controller->Hold();
+    EXPECT_EQ(plane.controller->PutClientFlow(0, key, action), StatusCode::kOk);
+    const Bytes data = {0x40, static_cast<uint8_t>(round), 0, 0};
+    remote.Send(plane.client_address(), data);
+    EXPECT_TRUE(remote.Receive() == data);
+    plane.controller->Release();
+  }
+}
+
+TEST(Plane, ManyCommandsWakeAWorkerThoughWakesAreHeld) {
+  PlaneFixture plane(1);
+  FlowKey key;
+  key.tuple = test::ToTuple(0, "127.0.0.1:5");
+  plane.controller->Hold();
+  for (uint32_t round = 1; round <= 50; ++round) {
+    for (uint32_t i = 0; i < kHeldMax; ++i) {
+      EXPECT_EQ(plane.controller->PutKnownClient(0, key.tuple), StatusCode::kOk);
+    }
+    WaitFor([&] { return plane.Count(Counter::kCommandsApplied) == uint64_t{round} * kHeldMax; });
+  }
+}
+
 TEST(Plane, ProbeRepliesHaveTheRoundTrip) {
   Pair pair;
   PlaneFixture& left = pair.left;
