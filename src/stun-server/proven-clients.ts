@@ -72,9 +72,8 @@ export class ProvenClients {
     if (!this.#held.has(key)) this.#remember(key, origin);
   }
 
-  /** Notes that a 5-tuple has one leg more. */
-  hold(origin: Origin): void {
-    const key = tupleKey(origin.tuple);
+  /** Notes that a 5-tuple has one leg more. @param key - its `tupleKey` */
+  hold(origin: Origin, key: string = tupleKey(origin.tuple)): void {
     const held = this.#held.get(key);
     if (held !== undefined) {
       held.holders += 1;

@@ -1,4 +1,10 @@
-import type { Allocation, Channel, Permission, RelayedTransportAddress } from './allocation.js';
+import {
+  type Allocation,
+  type Channel,
+  noTraffic,
+  type Permission,
+  type RelayedTransportAddress,
+} from './allocation.js';
 import type { EndReason } from './allocation-events.js';
 import type { TurnContext } from './context.js';
 import { TURN_LIMITS } from './turn-limits.js';
@@ -81,7 +87,7 @@ export class AllocationEnds {
     const { table, stats, log, clock, onEvent, bandwidth } = this.#context;
     table.delete(allocation);
     bandwidth.release(allocation.user);
-    const traffic = { ...allocation.sums };
+    const traffic = { ...(allocation.sums ?? noTraffic()) };
     const seconds = (clock.monotonic() - allocation.since) / 1_000;
     const ended = { ...summary, reason, seconds, traffic };
     stats.ended.add(reason);

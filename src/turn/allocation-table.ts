@@ -76,7 +76,7 @@ export class AllocationTable {
     this.#byTuple.set(allocation.tupleKey, allocation);
     for (const relayed of allocation.relayed) this.#byHandle.set(relayed.handle, relayed);
     this.holders.add(allocation);
-    this.#clients.hold(allocation.origin);
+    this.#clients.hold(allocation.origin, allocation.tupleKey);
   }
 
   /** Removes an allocation that has no relayed transport address left. */

@@ -1,6 +1,7 @@
 import { type AddressFamily, familyOf, sameAddress, type TransportAddress } from '../address.js';
 import type { User } from '../auth/principal.js';
 import type { TurnPrincipal } from '../auth/turn-principal.js';
+import { SmallMap } from '../collections/small-map.js';
 import type { Timed } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
 import type { Origin } from '../stun-server/origin.js';
@@ -103,6 +104,17 @@ export interface TrafficSums {
   packetsOverBandwidth: number;
 }
 
+/** Returns sums of nothing. */
+export function noTraffic(): TrafficSums {
+  return {
+    packetsFromClient: 0,
+    bytesFromClient: 0,
+    packetsToClient: 0,
+    bytesToClient: 0,
+    packetsOverBandwidth: 0,
+  };
+}
+
 /** Whom an allocation is for, and how that was proved. */
 export interface AllocationHolder extends Holder {
   /** The whole USERNAME: every later request must have it (RFC 8656 section 5). */
@@ -130,18 +142,13 @@ export class Allocation implements AllocationHolder {
   /** One, or one of each family (RFC 8656 section 7.2). */
   readonly relayed: RelayedTransportAddress[];
   /** By IP address of the peer. */
-  readonly permissions = new Map<string, Permission>();
+  readonly permissions = new SmallMap<string, Permission>();
   /** By number. */
-  readonly channels = new Map<number, Channel>();
+  readonly channels = new SmallMap<number, Channel>();
   /** Number of its entries in the data plane; `EntryRoom` counts them. */
   entries = 0;
-  readonly sums: TrafficSums = {
-    packetsFromClient: 0,
-    bytesFromClient: 0,
-    packetsToClient: 0,
-    bytesToClient: 0,
-    packetsOverBandwidth: 0,
-  };
+  /** Undefined until an entry is removed. */
+  sums: TrafficSums | undefined;
 
   constructor(options: {
     readonly origin: Origin;

@@ -1,11 +1,12 @@
 import { isTurnpikeError } from '../errors.js';
 import type { AllocationFlowTraffic } from '../native/types.js';
-import type {
-  Allocation,
-  Channel,
-  Permission,
-  RelayedTransportAddress,
-  TrafficSums,
+import {
+  type Allocation,
+  type Channel,
+  noTraffic,
+  type Permission,
+  type RelayedTransportAddress,
+  type TrafficSums,
 } from './allocation.js';
 import type { AllocationTraffic } from './allocation-events.js';
 import { type EntryBounds, EntryRoom } from './entry-room.js';
@@ -66,7 +67,7 @@ export class Forwarding {
 
   /** Removes the entry for Send indications. */
   removeRelayed(relayed: RelayedTransportAddress): void {
-    addFromClient(relayed.allocation.sums, this.#plane.allocationTraffic(sendEntry(relayed)));
+    addFromClient(sumsOf(relayed.allocation), this.#plane.allocationTraffic(sendEntry(relayed)));
     this.#plane.removeAllocation(sendEntry(relayed));
     this.#removed(relayed);
   }
@@ -85,7 +86,7 @@ export class Forwarding {
 
   /** Removes the entry of a permission. */
   removePermission(permission: Permission): void {
-    const { sums } = permission.relayed.allocation;
+    const sums = sumsOf(permission.relayed.allocation);
     addToClient(sums, this.#plane.peerFlowTraffic(permissionEntry(permission)));
     this.#plane.removePeerFlow(permissionEntry(permission));
     this.#removed(permission);
@@ -123,7 +124,7 @@ export class Forwarding {
 
   /** Removes both entries of a channel. */
   removeChannel(channel: Channel): void {
-    const { sums } = channel.relayed.allocation;
+    const sums = sumsOf(channel.relayed.allocation);
     addFromClient(sums, this.#plane.channelTraffic(clientEntry(channel)));
     addToClient(sums, this.#plane.peerFlowTraffic(peerEntry(channel)));
     this.#plane.removeClientFlow(clientEntry(channel));
@@ -148,7 +149,7 @@ export class Forwarding {
 
   /** Returns the traffic of an allocation until now. */
   trafficOf({ sums, relayed, permissions, channels }: Allocation): AllocationTraffic {
-    const total = { ...sums };
+    const total = { ...(sums ?? noTraffic()) };
     for (const each of relayed)
       addFromClient(total, this.#plane.allocationTraffic(sendEntry(each)));
     for (const each of permissions.values()) {
@@ -161,6 +162,11 @@ export class Forwarding {
     }
     return total;
   }
+}
+
+function sumsOf(allocation: Allocation): TrafficSums {
+  allocation.sums ??= noTraffic();
+  return allocation.sums;
 }
 
 function allocationOf(item: Stored): Allocation {

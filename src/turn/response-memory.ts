@@ -11,15 +11,19 @@ interface Repeated {
 }
 
 interface Kept {
-  readonly response: Uint8Array;
+  /** Its bytes as characters: an array of bytes of its own takes three times the memory. */
+  readonly response: string;
   readonly until: number;
 }
 
 /** Returns what a request and its retransmissions have in common. */
 export function transactionKey(request: Repeated): string {
   const { tupleKey, method, transactionId: id, principal } = request;
-  const text = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
-  return `${tupleKey} ${method} ${text} ${principal.username}`;
+  return `${tupleKey} ${method} ${latin1(id)} ${principal.username}`;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /**
@@ -44,7 +48,8 @@ export class ResponseMemory {
   /** Returns the response to a transaction (`transactionKey`); undefined if none is kept. */
   find(key: string): Uint8Array | undefined {
     const kept = this.#kept.get(key);
-    return kept !== undefined && this.#clock.monotonic() < kept.until ? kept.response : undefined;
+    if (kept === undefined || this.#clock.monotonic() >= kept.until) return undefined;
+    return new Uint8Array(Buffer.from(kept.response, 'latin1'));
   }
 
   /**
@@ -53,9 +58,9 @@ export class ResponseMemory {
    * @param key - as in `find`
    */
   keep(share: string, key: string, response: Uint8Array): void {
-    const until = this.#clock.monotonic() + TURN_LIMITS.responseKeptMs;
-    // A copy, since a message is a view of a larger buffer.
-    this.#kept.put(share, key, { response: new Uint8Array(response), until });
+    // A whole number takes no memory of its own.
+    const until = Math.ceil(this.#clock.monotonic()) + TURN_LIMITS.responseKeptMs;
+    this.#kept.put(share, key, { response: latin1(response), until });
   }
 
   /** Forgets responses whose time is over. */
