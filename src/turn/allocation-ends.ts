@@ -12,9 +12,19 @@ import { TURN_LIMITS } from './turn-limits.js';
 /** Ends allocations and their parts: removes their state and the data plane's entries. */
 export class AllocationEnds {
   readonly #context: TurnContext;
+  #isStopping = false;
 
   constructor(context: TurnContext) {
     this.#context = context;
+  }
+
+  /**
+   * Called before all allocations end because the server stops. Entries and sockets stay from now
+   * on, and end with the data plane, which closes next: thousands of removals would delay that.
+   */
+  stop(): void {
+    this.#isStopping = true;
+    this.#context.forwarding.stop();
   }
 
   /** Ends an allocation. Does nothing if it has ended: callers walk copies of the table. */
@@ -76,7 +86,8 @@ export class AllocationEnds {
     }
     forwarding.removeRelayed(relayed);
     table.deleteRelayed(relayed);
-    addresses.close(relayed);
+    if (this.#isStopping) addresses.free(relayed);
+    else addresses.close(relayed);
   }
 
   #gone(

@@ -43,6 +43,7 @@ export class Forwarding {
   readonly #plane: TurnPlane;
   readonly #portsOf: (address: string) => PortRange | undefined;
   readonly #room: EntryRoom;
+  #isStopping = false;
 
   /**
    * @param portsOf - returns the only ports of an IP address that peers may have, if not all
@@ -58,6 +59,11 @@ export class Forwarding {
     this.#room = new EntryRoom(bounds);
   }
 
+  /** Called before all allocations end: their entries stay until the data plane closes. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
   /** Puts or prolongs the entry for Send indications by a relayed transport address. */
   putRelayed(relayed: RelayedTransportAddress, lifetimeSeconds: number): PutResult {
     return this.#store(relayed, () =>
@@ -68,7 +74,7 @@ export class Forwarding {
   /** Removes the entry for Send indications. */
   removeRelayed(relayed: RelayedTransportAddress): void {
     addFromClient(sumsOf(relayed.allocation), this.#plane.allocationTraffic(sendEntry(relayed)));
-    this.#plane.removeAllocation(sendEntry(relayed));
+    if (!this.#isStopping) this.#plane.removeAllocation(sendEntry(relayed));
     this.#removed(relayed);
   }
 
@@ -88,7 +94,7 @@ export class Forwarding {
   removePermission(permission: Permission): void {
     const sums = sumsOf(permission.relayed.allocation);
     addToClient(sums, this.#plane.peerFlowTraffic(permissionEntry(permission)));
-    this.#plane.removePeerFlow(permissionEntry(permission));
+    if (!this.#isStopping) this.#plane.removePeerFlow(permissionEntry(permission));
     this.#removed(permission);
   }
 
@@ -127,9 +133,10 @@ export class Forwarding {
     const sums = sumsOf(channel.relayed.allocation);
     addFromClient(sums, this.#plane.channelTraffic(clientEntry(channel)));
     addToClient(sums, this.#plane.peerFlowTraffic(peerEntry(channel)));
+    this.#removed(channel);
+    if (this.#isStopping) return;
     this.#plane.removeClientFlow(clientEntry(channel));
     this.#plane.removePeerFlow(peerEntry(channel));
-    this.#removed(channel);
   }
 
   /** Puts entries. Those that are not there yet need room, which a failure gives back. */

@@ -298,13 +298,15 @@ export class Turn implements Usage, SignsOfLife {
   }
 
   /**
-   * Ends all allocations, because the server is about to stop; no other is made from now on. Each
-   * step ends `TURN_LIMITS.endedAtOnce`.
+   * Ends all allocations, because the server stops; no other is made from now on. Their entries and
+   * sockets stay in the data plane, which has to be closed next. Each step ends
+   * `TURN_LIMITS.endedAtOnce`.
    * @yields the number of remaining allocations
    */
   *closeAll(): Generator<number> {
     this.lookups?.close();
     this.#allocate.stop();
+    this.#ends.stop();
     const { table } = this.#context;
     for (const [index, allocation] of table.all().entries()) {
       this.#ends.end(allocation, 'server-stopped');

@@ -164,6 +164,8 @@ t.test('many ends are done in steps', async (t) => {
   for (const client of clients) await client.allocate();
   const rest = [...world.turn.closeAll()];
   t.same(rest, [150, 50]);
+  const { endpoints, allocations } = world.plane;
+  t.same([endpoints.size, allocations.size], [250, 250], 'they close with the data plane');
   t.equal(world.turn.allocations, 0);
   t.equal(world.turn.stats.ended.of('server-stopped'), 250);
   const other = new TurnWorld({ limits });
