@@ -105,8 +105,15 @@ function fromCommandLine(
   const variable = optionVariable(path, name);
   const text = env[variable] ?? '';
   if (text === '') return undefined;
-  const items = option.repeat === true ? text.split(',').map((item) => item.trim()) : text;
+  const items = option.repeat === true ? itemsOf(text) : text;
   return { raw: fromText(option, items), source: variable };
+}
+
+/** Returns the items of a list in a variable: commas separate them, two in a row are one of an item. */
+function itemsOf(text: string): string[] {
+  // No variable contains NUL.
+  const marked = text.replaceAll(',,', '\0').split(',');
+  return marked.map((item) => item.trim().replaceAll('\0', ','));
 }
 
 /** Converts the text of a flag or variable to a JSON value, which the spec checks later. */

@@ -85,6 +85,25 @@ t.test('values are parsed alike from every source', async (t) => {
   t.match((await resolve(t, { flags })).values, wanted, 'flags');
 });
 
+t.test('two commas in a variable are one of a value of an option that may repeat', async (t) => {
+  const options = {
+    user: { kind: 'text', description: 'who', repeat: true },
+    room: { kind: 'text', description: 'name' },
+  } as const satisfies OptionTable;
+  const table: readonly [string, readonly string[]][] = [
+    ['alice:a,,b', ['alice:a,b']],
+    ['alice:a,,b,bob:c', ['alice:a,b', 'bob:c']],
+    ['alice:a,,,bob:,,c', ['alice:a,', 'bob:,c']],
+    ['alice:,,,, , bob:c', ['alice:,,', 'bob:c']],
+    [',,secret', [',secret']],
+  ];
+  for (const [text, user] of table) {
+    const env = { TURNPIKE_RELAY_USER: text, TURNPIKE_RELAY_ROOM: 'a,,b' };
+    const { values } = await resolveConfig({ path: ['relay'], options, env, flags: {} });
+    t.strictSame([values.user, values.room], [user, 'a,,b'], text);
+  }
+});
+
 t.test(
   'an option that no source gives is an empty list, false, undefined or its default',
   async (t) => {
