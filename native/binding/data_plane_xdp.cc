@@ -13,8 +13,9 @@ void DataPlaneObject::OpenXdp(const OpenOptions& options) {
   xdp.generic_allowed = options.xdp_generic;
   xdp.strict = options.xdp_strict;
   xdp.sizes = XdpSizes{plane.client_flows_max, plane.sessions_max, plane.remote_relays_max};
-  xdp.addresses = XdpAddresses{pool_.addresses(Side::kClient), pool_.addresses(Side::kTrunk),
-                               pool_.lane_ports()};
+  xdp.addresses = XdpAddresses{
+      pool_.addresses(Side::kClient), pool_.addresses(Side::kTrunk), pool_.lane_ports(), {}};
+  for (const RelayedIp& ip : plane.relayed_ips) xdp.addresses.relayed_ips.push_back(ip.bound);
   xdp.initial_sequence = NextInitialSequence();
   xdp.counters = plane.counters + (plane.workers + 1) * kCounterRowCells;
   xdp.traffic = plane.traffic + size_t{plane.workers} * plane.remote_relays_max;
@@ -51,7 +52,8 @@ Napi::Value DataPlaneObject::XdpFindings(const Napi::CallbackInfo& info) {
     Napi::Object object = Napi::Object::New(info.Env());
     object.Set("kind", LabelOf(findings[i].finding.kind));
     object.Set("what", findings[i].finding.what);
-    object.Set("sockets", findings[i].finding.sockets);
+    // Fewer than 53 bits.
+    object.Set("sockets", static_cast<double>(findings[i].finding.sockets));
     object.Set("device", findings[i].finding.device);
     object.Set("leavesOut", findings[i].leaves_out);
     array.Set(i, object);

@@ -136,12 +136,14 @@ class Controller {
 
   // Removes a flow that a worker had from the fast path, unless another worker has it.
   void RemoveFromFastPath(const FlowKey& key);
-  // Returns the index of a flow's traffic counters of the fast path. The worker has the flow.
+  // Removes a relayed endpoint that is closed from the fast path.
+  void RemoveFromFastPath(const EndpointRecord& record);
   // Check a flow to put. CheckAction sets the generation of the action's relay, and the number of
   // its peer's IP address if that is one of the plane's relayed addresses.
   StatusCode CheckKey(const FlowKey& key, FlowAction::Kind kind);
   StatusCode CheckAction(uint32_t worker, const FlowKey& key, FlowAction* action);
   uint8_t RelayedNumberOf(const FiveTuple& peer) const;
+  // Returns the index of a flow's traffic counters of the fast path. The worker has the flow.
   uint32_t FlowSlot(uint32_t worker, const FlowKey& key);
   bool HasRoomForEndpoints(uint32_t worker) const;
   bool HasRoomToClose(uint32_t worker) const;

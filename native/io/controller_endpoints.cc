@@ -34,6 +34,7 @@ StatusCode Controller::CloseEndpoint(TransportHandle handle) {
   // The handle of an opening endpoint is not published yet.
   if (record->state == State::kOpening) return StatusCode::kInvalid;
   record->state = State::kEmptying;
+  RemoveFromFastPath(*record);
   const uint32_t worker = handle.worker();
   if (!HasRoomToClose(worker) || !RemoveEntries(*record)) return StatusCode::kQueueFull;
   record->state = State::kClosing;
@@ -74,6 +75,11 @@ bool Controller::RemoveEntries(EndpointRecord& record) {
     Push(worker, command);
   }
   return true;
+}
+
+void Controller::RemoveFromFastPath(const EndpointRecord& record) {
+  const bool has_flows = fast_path_ != nullptr && record.side == Side::kRelayed;
+  if (has_flows) fast_path_->RemoveRelayed(record.handle);
 }
 
 void Controller::KeepEntry(const FlowKey& key) {

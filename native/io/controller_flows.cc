@@ -5,15 +5,6 @@
 
 namespace turnpike {
 
-namespace {
-
-// Whether a flow is one of an allocation's, which workers alone forward.
-bool IsOfAllocation(const FlowKey& key, const FlowAction& action) {
-  return !IsChannel(key.channel) || action.kind == FlowAction::Kind::kPeer;
-}
-
-}  // namespace
-
 StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAction action,
                                      uint32_t lifetime_seconds) {
   const WorkerRange workers = WorkersOf(worker, key.tuple.handle);
@@ -35,10 +26,7 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
     flows_[i]->FindOrInsert(key);
     if (is_new && fast_path_ != nullptr) fast_path_->ClearFlowTraffic(FlowSlot(i, key));
   }
-  if (fast_path_ != nullptr && IsOfAllocation(key, action)) {
-    // It may have replaced a flow that the fast path has.
-    fast_path_->RemoveFlow(key);
-  } else if (fast_path_ != nullptr) {
+  if (fast_path_ != nullptr) {
     // The fast path has one entry for the flow and counts it as the first of these workers would.
     const uint32_t slot = FlowSlot(workers.first, key);
     const uint32_t cell = fast_path_->PutFlow(key, action, slot, ExpiryAfter(lifetime_seconds));
@@ -160,6 +148,8 @@ bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* numbe
   // numbers.
   const Nothing* flow = flows_[worker]->Find(key);
   if (flow == nullptr) return false;
+  // An allocation's traffic is read right before its entries are removed.
+  if (fast_path_ != nullptr) fast_path_->CountFlow(key);
   *number = flows_[worker]->NumberOf(flow);
   return true;
 }
@@ -171,7 +161,11 @@ const Flow* Controller::FlowCounters(uint32_t worker, uint32_t number) const {
 
 StatusCode Controller::SetBandwidth(uint32_t bucket, uint64_t bytes_per_second) {
   if (bucket == 0 || !pool_.buckets().Has(bucket)) return StatusCode::kInvalid;
-  pool_.buckets().SetRate(bucket, bytes_per_second);
+  BandwidthBuckets& buckets = pool_.buckets();
+  // A bound holds at once, in the fast path too.
+  if (fast_path_ != nullptr && bytes_per_second > 0) fast_path_->SetAnyBounded(true);
+  buckets.SetRate(bucket, bytes_per_second);
+  if (fast_path_ != nullptr && !buckets.any_bounded()) fast_path_->SetAnyBounded(false);
   return StatusCode::kOk;
 }
 

@@ -48,7 +48,11 @@ bool Controller::TakeReport(const EndpointReport& report) {
       --unanswered_[handle.worker()];
       record->state = State::kOpen;
       record->address.port = report.port;
-      if (report.status != StatusCode::kOk) endpoints_.Remove(*record);
+      if (report.status != StatusCode::kOk) {
+        endpoints_.Remove(*record);
+      } else if (fast_path_ != nullptr && record->side == Side::kRelayed) {
+        fast_path_->AddRelayed(handle, record->address);
+      }
       return true;
     case PuntKind::kEndpointClosed:
       --unanswered_[handle.worker()];
@@ -57,6 +61,7 @@ bool Controller::TakeReport(const EndpointReport& report) {
       return true;
     case PuntKind::kEndpointEnded:
       record->ended = true;
+      RemoveFromFastPath(*record);
       return true;
     default:
       return record->IsOpen();

@@ -29,6 +29,9 @@ class BandwidthBuckets {
     return cells_.Allocate(size_t{buckets_max} + 1);
   }
 
+  // Whether any bucket has a rate.
+  bool any_bounded() const { return bounded_.load(std::memory_order_relaxed) > 0; }
+
   // Whether there is such a bucket, or 0 for none.
   bool Has(uint32_t bucket) const { return bucket <= buckets_max_; }
 
@@ -49,7 +52,7 @@ class BandwidthBuckets {
   // Takes bytes at a monotonic time. Returns false, and takes nothing, if the bucket has fewer. Any
   // thread. The cost is rounded up, so that no more than the rate passes.
   bool Take(uint32_t bucket, uint32_t bytes, uint64_t now_ns) {
-    if (bucket == 0 || bounded_.load(std::memory_order_relaxed) == 0) return true;
+    if (bucket == 0 || !any_bounded()) return true;
     Cell& cell = cells_[bucket];
     const uint64_t rate = cell.bytes_per_second.load(std::memory_order_relaxed);
     if (rate == 0) return true;

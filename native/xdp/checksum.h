@@ -18,8 +18,8 @@
 #endif
 
 #define TP_PROTOCOL_UDP 17
-/* TTL and hop limit of every packet sent. A relay is an endpoint, so it does not decrement the
- * received value. */
+/* TTL and hop limit of every packet sent, but for TURN. A relay is an endpoint, so it does not
+ * decrement the received value. */
 #define TP_HOP_LIMIT 64
 
 /* Folds a sum to 16 bits in one's complement arithmetic. */
@@ -46,13 +46,15 @@ TP_INLINE __u64 tp_tuple_sum(const struct tp_address* a, const struct tp_address
 /* Sets the partial checksums of a path whose addresses and remote port are set. */
 TP_INLINE void tp_set_path_sums(struct tp_path* path) {
   path->udp_sum = tp_fold(tp_tuple_sum(&path->remote, &path->local, path->remote_port, 0));
-  path->ip_sum = tp_fold((__u64)TP_BE16(0x4500) + TP_BE16(TP_HOP_LIMIT << 8 | TP_PROTOCOL_UDP) +
-                         path->remote.words[3] + path->local.words[3]);
+  path->ip_sum = tp_fold((__u64)TP_BE16(0x4500) + TP_BE16(TP_PROTOCOL_UDP) + path->remote.words[3] +
+                         path->local.words[3]);
 }
 
-/* Returns the IPv4 header checksum: the path's part plus the packet's length and identification. */
-TP_INLINE __u16 tp_ip_checksum(const struct tp_path* path, __be16 length, __be16 id) {
-  return (__u16)~tp_fold((__u64)path->ip_sum + length + id);
+/* Returns the IPv4 header checksum: the path's part plus what is the packet's own. */
+TP_INLINE __u16 tp_ip_checksum(const struct tp_path* path, __be16 length, __be16 id, __u8 hop_limit,
+                               __u8 service) {
+  return (__u16)~tp_fold((__u64)path->ip_sum + length + id + TP_BE16(hop_limit << 8) +
+                         TP_BE16(service));
 }
 
 /* Returns the UDP checksum after words that sum to `before` are replaced by words that sum to

@@ -25,18 +25,19 @@
 #define TP_WINDOW_REMEMBERED (TP_WINDOW_WORDS * 64 - 64)
 
 /* Sockets of a data plane are numbered: first TP_SOCKETS_PER_SIDE numbers for client sockets, then
- * as many for trunk sockets. */
+ * as many for trunk sockets, then as many for relayed IP addresses, each with all its ports. */
+#define TP_RELAYED_FIRST (2 * TP_SOCKETS_PER_SIDE)
 
 /* How the program rewrites a datagram that matches a flow. */
 enum tp_kind {
   TP_NONE = 0,
   /* Received ChannelData is sent as a trunk record, as ChannelData on another channel, or as the
-   * bare payload. */
+   * bare payload to a peer of an allocation (RFC 8656). */
   TP_TO_TRUNK = 1,
   TP_TO_CLIENT = 2,
-  TP_TO_RAW = 3,
-  /* A datagram received on a relayed address is sent as ChannelData. */
-  TP_FROM_RAW = 4,
+  TP_TO_PEER = 3,
+  /* A peer's datagram to a relayed address is sent as ChannelData. */
+  TP_FROM_PEER = 4,
   /* The sender is another relay. The record in the datagram selects the session. */
   TP_TRUNK_SOURCE = 5,
 };
@@ -95,10 +96,12 @@ struct tp_flow {
   /* Monotonic second (tp_config.second) at which the flow expires; packets then go to the sockets.
    * 0 means never. */
   __u32 expires;
-  /* TP_TO_CLIENT, TP_FROM_RAW: the channel number to write. */
+  /* TP_TO_CLIENT, TP_FROM_PEER: the channel number to write. */
   __be16 channel;
   /* Number of the socket that receives its datagrams when the fast path does not. */
   __u16 socket;
+  /* Whether its bytes count against a bandwidth bucket, which only the workers take from. */
+  __u32 in_bucket;
   struct tp_path path;
 };
 
@@ -180,11 +183,14 @@ struct tp_hop {
 struct tp_config {
   /* Whole days since 2026-01-01 UTC. */
   __u32 today;
-  /* Bit n is set for socket number n: what it receives or sends is left to the stack. */
-  __u32 left_out;
   /* The monotonic clock in whole seconds, at most 0.1 s old. Reading the clock in the program would
    * cost a helper call per packet. */
   __u32 second;
+  /* Bit n is set for socket number n: what it receives or sends is left to the stack. */
+  __u64 left_out;
+  /* Whether any bandwidth bucket has a rate: flows with a bucket are then left to the stack. */
+  __u32 any_bounded;
+  __u32 zero;
 };
 
 /* X(name) for each counter. Every CPU counts for itself. xdp_counters.cc maps them to the counters
@@ -193,8 +199,8 @@ struct tp_config {
   X(CLIENT_TO_TRUNK)   \
   X(CLIENT_TO_CLIENT)  \
   X(TRUNK_TO_CLIENT)   \
-  X(CLIENT_TO_RAW)     \
-  X(RAW_TO_CLIENT)     \
+  X(CLIENT_TO_PEER)    \
+  X(PEER_TO_CLIENT)    \
   X(TRUNK_WRONG_TAG)   \
   X(TRUNK_REPLAYED)    \
   X(TRUNK_TOO_OLD)     \
@@ -202,7 +208,9 @@ struct tp_config {
   X(CLIENT_RX_BYTES)   \
   X(CLIENT_TX_BYTES)   \
   X(TRUNK_RX_BYTES)    \
-  X(TRUNK_TX_BYTES)
+  X(TRUNK_TX_BYTES)    \
+  X(RELAYED_RX_BYTES)  \
+  X(RELAYED_TX_BYTES)
 
 enum tp_counter {
 #define X(name) TP_COUNT_##name,

@@ -13,6 +13,7 @@
 #define TP_IPV6_BYTES 40
 #define TP_UDP_BYTES 8
 #define TP_CHANNEL_DATA_BYTES 4
+#define TP_PADDING_BYTES_MAX 3
 
 /* Protocol headers as they lie in a frame. A frame may start at any even address. */
 struct tp_ethernet {
@@ -58,12 +59,17 @@ struct tp_view {
   __u32 payload;
   __u32 slack;
   __u16 checksum;
+  /* The TTL or hop limit, and the octet of DSCP and ECN (RFC 3260, RFC 3168). */
+  __u8 hop_limit;
+  __u8 service;
   /* The first payload byte, or 0 if the payload is empty. */
   __u8 first;
+  /* Bytes of padding at the end of the payload if it is ChannelData, else 0. */
+  __u8 padding;
   /* The first four payload bytes as a word, or 0 if the payload is shorter. */
   __u32 head;
   /* Copies of the fields of tp_config, read once per datagram. */
-  __u32 left_out;
+  __u64 left_out;
   __u32 second;
 };
 
@@ -82,6 +88,8 @@ TP_INLINE __u32 tp_parse_ipv4(const struct tp_ipv4* ip, struct tp_view* view) {
   if (ip->version_and_words != 0x45 || (ip->fragment & TP_BE16(0xbfff)) != 0) return 0;
   if (ip->protocol != TP_PROTOCOL_UDP || ip->hop_limit <= 1) return 0;
   const __u32 length = TP_BE16(ip->length);
+  view->hop_limit = ip->hop_limit;
+  view->service = ip->service;
   tp_map_ipv4(&view->key.remote, ip->source);
   tp_map_ipv4(&view->key.local, ip->destination);
   return length > TP_IPV4_BYTES ? length - TP_IPV4_BYTES : 0;
@@ -92,6 +100,8 @@ TP_INLINE __u32 tp_parse_ipv4(const struct tp_ipv4* ip, struct tp_view* view) {
 TP_INLINE __u32 tp_parse_ipv6(const struct tp_ipv6* ip, struct tp_view* view) {
   if ((ip->version_class_flow & TP_BE32(0xf0000000)) != TP_BE32(0x60000000)) return 0;
   if (ip->next_header != TP_PROTOCOL_UDP || ip->hop_limit <= 1) return 0;
+  view->hop_limit = ip->hop_limit;
+  view->service = (__u8)(TP_BE32(ip->version_class_flow) >> 20);
   for (int i = 0; i < 4; ++i) {
     view->key.remote.words[i] = ip->source[i];
     view->key.local.words[i] = ip->destination[i];
@@ -136,6 +146,7 @@ TP_INLINE int tp_parse(struct tp_context* context, struct tp_view* view) {
   view->slack = frame - offset - ip_payload;
   view->checksum = udp->checksum;
   view->first = 0;
+  view->padding = 0;
   view->head = 0;
   view->left_out = 0;
   view->second = 0;
@@ -149,12 +160,15 @@ TP_INLINE int tp_parse(struct tp_context* context, struct tp_view* view) {
   return 1;
 }
 
-/* Returns the channel number of a ChannelData message that fills its datagram exactly (RFC 8656
- * section 12.4), else 0. Padded messages are valid over UDP but rare; the sockets handle them. */
-TP_INLINE __be16 tp_channel_of(const struct tp_view* view) {
+/* Returns the channel number of a datagram that is one ChannelData message (RFC 8656 section 12.4),
+ * and sets its padding; else returns 0. Padding is allowed over UDP: 0 to 3 bytes. */
+TP_INLINE __be16 tp_channel_of(struct tp_view* view) {
   const __u32 head = TP_BE32(view->head);
-  if ((view->first & 0xf0) != 0x40 || view->payload < TP_CHANNEL_DATA_BYTES) return 0;
-  if ((head & 0xffff) != view->payload - TP_CHANNEL_DATA_BYTES) return 0;
+  if ((view->first & 0xc0) != 0x40 || view->payload < TP_CHANNEL_DATA_BYTES) return 0;
+  const __u32 rest = view->payload - TP_CHANNEL_DATA_BYTES;
+  const __u32 data = head & 0xffff;
+  if (data > rest || rest - data > TP_PADDING_BYTES_MAX) return 0;
+  view->padding = (__u8)(rest - data);
   return TP_BE16(head >> 16);
 }
 

@@ -13,19 +13,13 @@
 
 #define TP_TRUNK_DATA 0x11
 
-TP_INLINE void tp_count_sides(struct tp_cpu* cpu, const struct tp_outgoing* out,
-                              const struct tp_view* view, int from_trunk, int to_trunk) {
-  const __u32 sent = view->payload - out->old_head + out->head_bytes;
-  if (from_trunk) {
-    cpu->counts[TP_COUNT_TRUNK_RX_BYTES] += view->payload;
-  } else {
-    cpu->counts[TP_COUNT_CLIENT_RX_BYTES] += view->payload;
-  }
-  if (to_trunk) {
-    cpu->counts[TP_COUNT_TRUNK_TX_BYTES] += sent;
-  } else {
-    cpu->counts[TP_COUNT_CLIENT_TX_BYTES] += sent;
-  }
+/* Counts a forwarded packet: by what it is, and its payload's bytes as received and as sent. */
+TP_INLINE void tp_count(struct tp_cpu* cpu, const struct tp_outgoing* out,
+                        const struct tp_view* view, enum tp_counter packets,
+                        enum tp_counter rx_bytes, enum tp_counter tx_bytes) {
+  cpu->counts[packets] += 1;
+  cpu->counts[rx_bytes] += view->payload;
+  cpu->counts[tx_bytes] += out->udp_length - TP_UDP_BYTES;
 }
 
 /* Counts a packet of a leg. Atomic, because several CPUs may forward the leg's packets. */
@@ -33,28 +27,67 @@ TP_INLINE void tp_carry(__u64* carried, __u32 payload) {
   __sync_fetch_and_add(carried, TP_CARRIED_PACKET + payload);
 }
 
-/* Forwards ChannelData, or a datagram to a relayed address, that stays on this relay. */
-TP_INLINE int tp_relay_plain(struct tp_context* context, struct tp_view* view,
-                             const struct tp_flow* flow, struct tp_cpu* cpu) {
+/* Forwards ChannelData of one client as ChannelData of another. */
+TP_INLINE int tp_relay_to_client(struct tp_context* context, struct tp_view* view,
+                                 const struct tp_flow* flow, struct tp_cpu* cpu) {
   struct tp_outgoing out = {};
-  const __u32 kind = flow->kind;
-  __u32 counter = TP_COUNT_CLIENT_TO_CLIENT;
+  const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
+  if (view->padding != 0) return XDP_PASS;
   out.path = &flow->path;
   out.source_port = flow->path.local_port;
-  out.old_head = kind == TP_FROM_RAW ? 0 : TP_CHANNEL_DATA_BYTES;
-  out.head_bytes = kind == TP_TO_RAW ? 0 : TP_CHANNEL_DATA_BYTES;
-  out.old_sum = kind == TP_FROM_RAW ? 0 : view->head;
-  if (kind == TP_TO_RAW) {
-    counter = TP_COUNT_CLIENT_TO_RAW;
-  } else {
-    if (kind == TP_FROM_RAW) counter = TP_COUNT_RAW_TO_CLIENT;
-    out.head[0] = tp_channel_head(flow->channel, view->payload - out.old_head);
-  }
+  out.hop_limit = TP_HOP_LIMIT;
+  out.old_head = TP_CHANNEL_DATA_BYTES;
+  out.head_bytes = TP_CHANNEL_DATA_BYTES;
+  out.old_sum = view->head;
+  out.head[0] = tp_channel_head(flow->channel, payload);
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
   if (carried == 0 || !tp_can_transmit(context, view, &out)) return XDP_PASS;
-  tp_carry(carried, view->payload - out.old_head);
-  cpu->counts[counter] += 1;
-  tp_count_sides(cpu, &out, view, 0, 0);
+  tp_carry(carried, payload);
+  tp_count(cpu, &out, view, TP_COUNT_CLIENT_TO_CLIENT, TP_COUNT_CLIENT_RX_BYTES,
+           TP_COUNT_CLIENT_TX_BYTES);
+  return tp_transmit(context, view, &out, cpu);
+}
+
+/* Sets the fields of the IP header that a packet of TURN keeps (RFC 8656 sections 13 and 14): the
+ * TTL, one lower, and DSCP and ECN. */
+TP_INLINE void tp_keep_ip_fields(const struct tp_view* view, struct tp_outgoing* out) {
+  out->hop_limit = view->hop_limit - 1;
+  out->service = view->service;
+}
+
+/* Forwards a client's ChannelData to a peer of its allocation. */
+TP_INLINE int tp_relay_to_peer(struct tp_context* context, struct tp_view* view,
+                               const struct tp_flow* flow, struct tp_cpu* cpu) {
+  struct tp_outgoing out = {};
+  out.path = &flow->path;
+  out.source_port = flow->path.local_port;
+  out.old_head = TP_CHANNEL_DATA_BYTES;
+  out.old_tail = view->padding;
+  out.old_sum = view->head;
+  if (out.old_tail != 0 && !tp_sum_tail(context, view, &out)) return XDP_PASS;
+  tp_keep_ip_fields(view, &out);
+  __u64* carried = tp_find_flow_carried(context, &flow->cell);
+  if (carried == 0 || !tp_can_transmit(context, view, &out)) return XDP_PASS;
+  tp_carry(carried, out.udp_length - TP_UDP_BYTES);
+  tp_count(cpu, &out, view, TP_COUNT_CLIENT_TO_PEER, TP_COUNT_CLIENT_RX_BYTES,
+           TP_COUNT_RELAYED_TX_BYTES);
+  return tp_transmit(context, view, &out, cpu);
+}
+
+/* Forwards a datagram of an allocation's peer to the client, as ChannelData. */
+TP_INLINE int tp_relay_from_peer(struct tp_context* context, struct tp_view* view,
+                                 const struct tp_flow* flow, struct tp_cpu* cpu) {
+  struct tp_outgoing out = {};
+  out.path = &flow->path;
+  out.source_port = flow->path.local_port;
+  out.head_bytes = TP_CHANNEL_DATA_BYTES;
+  out.head[0] = tp_channel_head(flow->channel, view->payload);
+  tp_keep_ip_fields(view, &out);
+  __u64* carried = tp_find_flow_carried(context, &flow->cell);
+  if (carried == 0 || !tp_can_transmit(context, view, &out)) return XDP_PASS;
+  tp_carry(carried, view->payload);
+  tp_count(cpu, &out, view, TP_COUNT_PEER_TO_CLIENT, TP_COUNT_RELAYED_RX_BYTES,
+           TP_COUNT_CLIENT_TX_BYTES);
   return tp_transmit(context, view, &out, cpu);
 }
 
@@ -68,13 +101,14 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
   if (relay == 0 || traffic == 0 || cell == 0 || carried == 0) return XDP_PASS;
   if (relay->generation != flow->generation || relay->lane_first == 0) return XDP_PASS;
-  if (cpu_number >= TP_LANES || cpu->next_sequence == 0) return XDP_PASS;
+  if (cpu_number >= TP_LANES || cpu->next_sequence == 0 || view->padding != 0) return XDP_PASS;
   const __u32 payload = view->payload - TP_CHANNEL_DATA_BYTES;
   struct tp_outgoing out = {};
   out.path = &relay->path;
   /* The CPU selects the source port. All datagrams of a lane then have one 5-tuple, so the other
    * relay receives them in one queue and in order, even if its queues differ in speed. */
   out.source_port = relay->source_ports[cpu_number & (TP_SOURCE_PORTS - 1)];
+  out.hop_limit = TP_HOP_LIMIT;
   out.old_head = TP_CHANNEL_DATA_BYTES;
   out.old_sum = view->head;
   out.head_bytes = TP_TRUNK_BYTES;
@@ -92,8 +126,8 @@ TP_INLINE int tp_relay_to_trunk(struct tp_context* context, struct tp_view* view
   tp_split64(tag, &out.head[3]);
   traffic->sent += 1;
   tp_carry(carried, payload);
-  cpu->counts[TP_COUNT_CLIENT_TO_TRUNK] += 1;
-  tp_count_sides(cpu, &out, view, 0, 1);
+  tp_count(cpu, &out, view, TP_COUNT_CLIENT_TO_TRUNK, TP_COUNT_CLIENT_RX_BYTES,
+           TP_COUNT_TRUNK_TX_BYTES);
   return tp_transmit(context, view, &out, cpu);
 }
 
@@ -170,6 +204,7 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   if (cell == 0 || key == 0 || carried == 0) return XDP_PASS;
   out.path = &session->path;
   out.source_port = session->path.local_port;
+  out.hop_limit = TP_HOP_LIMIT;
   out.old_head = TP_TRUNK_BYTES;
   out.head_bytes = TP_CHANNEL_DATA_BYTES;
   out.head[0] = tp_channel_head(session->channel, payload);
@@ -188,8 +223,8 @@ TP_INLINE int tp_relay_from_trunk(struct tp_context* context, struct tp_view* vi
   if (taken != XDP_TX) return taken;
   tp_step(cell, (__u16)TP_BE32(head[6]), traffic);
   tp_carry(carried, payload);
-  cpu->counts[TP_COUNT_TRUNK_TO_CLIENT] += 1;
-  tp_count_sides(cpu, &out, view, 1, 0);
+  tp_count(cpu, &out, view, TP_COUNT_TRUNK_TO_CLIENT, TP_COUNT_TRUNK_RX_BYTES,
+           TP_COUNT_CLIENT_TX_BYTES);
   return tp_transmit(context, view, &out, cpu);
 }
 
@@ -203,23 +238,27 @@ TP_INLINE int tp_relay(struct tp_context* context) {
   if (flow == 0 && view.key.channel != 0) {
     /* A relayed address may receive any bytes, also bytes that look like ChannelData. */
     view.key.channel = 0;
+    view.padding = 0;
     flow = tp_find_flow(context, &view.key);
   }
   struct tp_cpu* cpu = tp_find_cpu(context, &zero);
   const struct tp_config* settings = tp_find_settings(context, &zero);
   if (flow == 0 || cpu == 0 || settings == 0) return XDP_PASS;
-  view.left_out = *(const volatile __u32*)&settings->left_out;
+  view.left_out = *(const volatile __u64*)&settings->left_out;
   view.second = *(const volatile __u32*)&settings->second;
   if (tp_is_left_out(&view, flow->socket) || tp_has_expired(&view, flow->expires)) return XDP_PASS;
+  if (flow->in_bucket && *(const volatile __u32*)&settings->any_bounded) return XDP_PASS;
   switch (flow->kind) {
     case TP_TO_TRUNK:
       return tp_relay_to_trunk(context, &view, flow, cpu);
     case TP_TRUNK_SOURCE:
       return tp_relay_from_trunk(context, &view, flow, cpu);
     case TP_TO_CLIENT:
-    case TP_TO_RAW:
-    case TP_FROM_RAW:
-      return tp_relay_plain(context, &view, flow, cpu);
+      return tp_relay_to_client(context, &view, flow, cpu);
+    case TP_TO_PEER:
+      return tp_relay_to_peer(context, &view, flow, cpu);
+    case TP_FROM_PEER:
+      return tp_relay_from_peer(context, &view, flow, cpu);
     default:
       return XDP_PASS;
   }

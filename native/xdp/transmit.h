@@ -7,13 +7,20 @@
 
 /* Header of a trunk datagram (20) and of its only record (8). */
 #define TP_TRUNK_BYTES 28
+/* Greatest offset at which a padding byte is looked at; the verifier needs a bound. */
+#define TP_TAIL_AT_MAX 0x3fff
 
 /* A frame to send. The caller sets the members up to `head`; tp_can_transmit sets the others. */
 struct tp_outgoing {
   const struct tp_path* path;
   __be16 source_port;
+  /* The TTL or hop limit, and the octet of DSCP and ECN. */
+  __u8 hop_limit;
+  __u8 service;
+  /* Bytes at the end of the payload that are not sent: ChannelData's padding. */
+  __u32 old_tail;
   /* Checksum sum of the `old_head` bytes that are replaced by the first `head_bytes` bytes of
-   * `head`. */
+   * `head`, and of the `old_tail` bytes. */
   __u64 old_sum;
   __u32 old_head;
   __u32 head_bytes;
@@ -80,9 +87,26 @@ TP_INLINE int tp_load_trunk_head(struct tp_context* context, const struct tp_vie
   return 1;
 }
 
+/* Adds the sum of the `old_tail` last bytes of the payload to `old_sum`. Returns 0 if they are too
+ * far behind to be read. */
+TP_INLINE int tp_sum_tail(struct tp_context* context, const struct tp_view* view,
+                          struct tp_outgoing* out) {
+  __u32 at = view->headers + view->payload - out->old_tail;
+  if (at > TP_TAIL_AT_MAX) return 0;
+  TP_FORGET(at);
+  const __u8* byte = tp_data(context) + (at & TP_TAIL_AT_MAX);
+  for (__u32 i = 0; i < TP_PADDING_BYTES_MAX; ++i, ++byte) {
+    if (i == out->old_tail) break;
+    if (byte + 1 > tp_data_end(context)) return 0;
+    /* The UDP header, and so each 16-bit word, starts at an even offset. */
+    out->old_sum += TP_BE16((at + i) & 1 ? *byte : *byte << 8);
+  }
+  return 1;
+}
+
 /* Returns whether the packets of a socket are left to the stack. */
 TP_INLINE int tp_is_left_out(const struct tp_view* view, __u16 socket) {
-  return (view->left_out >> (socket & (2 * TP_SOCKETS_PER_SIDE - 1))) & 1;
+  return (view->left_out >> (socket & 63)) & 1;
 }
 
 /* Returns whether a flow or session has expired. `expires` 0 means never: 0 - 1 is the largest
@@ -103,7 +127,7 @@ TP_INLINE int tp_can_transmit(struct tp_context* context, const struct tp_view* 
   tp_split64(*(const volatile __u64*)to, parts);
   const struct tp_hop* hop = tp_find_hop(context, &parts[0]);
   if (hop == 0) return 0;
-  out->udp_length = TP_UDP_BYTES + view->payload - out->old_head + out->head_bytes;
+  out->udp_length = TP_UDP_BYTES + view->payload - out->old_head - out->old_tail + out->head_bytes;
   /* Larger packets need fragmentation, which the stack does. */
   const __u32 ip_length = out->udp_length + (path->is_ipv4 ? TP_IPV4_BYTES : TP_IPV6_BYTES);
   if (ip_length > parts[1]) return 0;
@@ -134,23 +158,24 @@ TP_INLINE void tp_write_ipv4(struct tp_ipv4* ip, const struct tp_outgoing* out, 
   const struct tp_path* path = out->path;
   const __be16 length = TP_BE16(TP_IPV4_BYTES + out->udp_length);
   ip->version_and_words = 0x45;
-  ip->service = 0;
+  ip->service = out->service;
   ip->length = length;
   ip->id = id;
-  /* "Don't fragment" is clear, as in packets from the relay's sockets. */
+  /* "Don't fragment" is clear, as in packets from the relay's sockets. For TURN that is the
+   * alternate behaviour of RFC 8656 section 14. */
   ip->fragment = 0;
-  ip->hop_limit = TP_HOP_LIMIT;
+  ip->hop_limit = out->hop_limit;
   ip->protocol = TP_PROTOCOL_UDP;
-  ip->checksum = tp_ip_checksum(path, length, id);
+  ip->checksum = tp_ip_checksum(path, length, id, out->hop_limit, out->service);
   ip->source = path->local.words[3];
   ip->destination = path->remote.words[3];
 }
 
 TP_INLINE void tp_write_ipv6(struct tp_ipv6* ip, const struct tp_outgoing* out) {
-  ip->version_class_flow = TP_BE32(0x60000000);
+  ip->version_class_flow = TP_BE32(0x60000000 | (__u32)out->service << 20);
   ip->payload_length = TP_BE16(out->udp_length);
   ip->next_header = TP_PROTOCOL_UDP;
-  ip->hop_limit = TP_HOP_LIMIT;
+  ip->hop_limit = out->hop_limit;
   for (int i = 0; i < 4; ++i) {
     ip->source[i] = out->path->local.words[i];
     ip->destination[i] = out->path->remote.words[i];
@@ -196,7 +221,8 @@ TP_INLINE int tp_write(struct tp_context* context, const struct tp_view* view,
   const __u16 checksum = tp_new_checksum(view, out);
   const int moved = (int)(view->headers + out->old_head) - (int)headers;
   if (moved != 0 && tp_adjust_head(context, moved) != 0) return 0;
-  if (view->slack > 0 && tp_adjust_tail(context, -(int)view->slack) != 0) return 0;
+  const __u32 slack = view->slack + out->old_tail;
+  if (slack > 0 && tp_adjust_tail(context, -(int)slack) != 0) return 0;
   __u8* const data = tp_data(context);
   __u8* const end = tp_data_end(context);
   if (is_ipv4) {

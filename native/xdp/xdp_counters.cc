@@ -22,11 +22,12 @@ constexpr Meaning kMeanings[] = {
     {TP_COUNT_CLIENT_TO_CLIENT, ToCounter(Verdict::kClientToClient)},
     {TP_COUNT_CLIENT_TO_CLIENT, Counter::kClientRxPackets},
     {TP_COUNT_CLIENT_TO_CLIENT, Counter::kClientTxPackets},
-    // Bare UDP counts as client traffic, as its bytes do. No verdict exists for it yet.
-    {TP_COUNT_CLIENT_TO_RAW, Counter::kClientRxPackets},
-    {TP_COUNT_CLIENT_TO_RAW, Counter::kClientTxPackets},
-    {TP_COUNT_RAW_TO_CLIENT, Counter::kClientRxPackets},
-    {TP_COUNT_RAW_TO_CLIENT, Counter::kClientTxPackets},
+    {TP_COUNT_CLIENT_TO_PEER, ToCounter(Verdict::kClientToPeer)},
+    {TP_COUNT_CLIENT_TO_PEER, Counter::kClientRxPackets},
+    {TP_COUNT_CLIENT_TO_PEER, Counter::kRelayedTxPackets},
+    {TP_COUNT_PEER_TO_CLIENT, ToCounter(Verdict::kPeerToClient)},
+    {TP_COUNT_PEER_TO_CLIENT, Counter::kRelayedRxPackets},
+    {TP_COUNT_PEER_TO_CLIENT, Counter::kClientTxPackets},
     {TP_COUNT_TRUNK_TO_CLIENT, ToCounter(Verdict::kTrunkToClient)},
     {TP_COUNT_TRUNK_TO_CLIENT, ToCounter(Verdict::kTrunkData)},
     {TP_COUNT_TRUNK_TO_CLIENT, Counter::kTrunkRxPackets},
@@ -42,6 +43,8 @@ constexpr Meaning kMeanings[] = {
     {TP_COUNT_CLIENT_TX_BYTES, Counter::kClientTxBytes},
     {TP_COUNT_TRUNK_RX_BYTES, Counter::kTrunkRxBytes},
     {TP_COUNT_TRUNK_TX_BYTES, Counter::kTrunkTxBytes},
+    {TP_COUNT_RELAYED_RX_BYTES, Counter::kRelayedRxBytes},
+    {TP_COUNT_RELAYED_TX_BYTES, Counter::kRelayedTxBytes},
 };
 
 }  // namespace

@@ -91,6 +91,15 @@ void XdpPlane::FillScope(const XdpAddresses& addresses) {
     const std::vector<uint16_t>& lanes = addresses.trunk_lane_ports[i];
     socket.ports.insert(socket.ports.end(), lanes.begin(), lanes.end());
   }
+  const std::vector<IpAddress>& relayed = addresses.relayed_ips;
+  for (size_t i = 0; i < std::min<size_t>(relayed.size(), kRelayedIpsForwardedMax); ++i) {
+    HostSocket socket;
+    socket.number = static_cast<uint16_t>(TP_RELAYED_FIRST + i);
+    socket.is_ipv4 = relayed[i].IsIpv4();
+    socket.ips = {relayed[i]};
+    socket.has_all_ports = true;
+    scope_.sockets.push_back(std::move(socket));
+  }
 }
 
 Status XdpPlane::AttachAll(const XdpOptions& options) {
@@ -165,6 +174,16 @@ void XdpPlane::Close() {
   tp_program_close(&program_);
 }
 
+void XdpPlane::AddRelayed(TransportHandle relayed, const TransportAddress& bound) {
+  const std::lock_guard lock(mutex_);
+  tables_.AddRelayed(relayed, bound);
+}
+
+void XdpPlane::RemoveRelayed(TransportHandle relayed) {
+  const std::lock_guard lock(mutex_);
+  tables_.RemoveRelayed(relayed);
+}
+
 uint32_t XdpPlane::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot,
                            Expiry expiry) {
   const std::lock_guard lock(mutex_);
@@ -186,6 +205,11 @@ void XdpPlane::RemoveFlow(const FlowKey& key) {
 void XdpPlane::MoveFlow(const FlowKey& key, uint32_t slot) {
   const std::lock_guard lock(mutex_);
   tables_.MoveFlow(key, slot);
+}
+
+void XdpPlane::CountFlow(const FlowKey& key) {
+  const std::lock_guard lock(mutex_);
+  tables_.CountFlow(key);
 }
 
 void XdpPlane::ClearFlowTraffic(uint32_t slot) {
@@ -288,7 +312,7 @@ void XdpPlane::RefreshAddresses() {
 
 void XdpPlane::LookAtHost() {
   if (!host_rules_.Look(scope_, CoarseMonotonicNs())) return;
-  uint32_t sockets = 0;
+  uint64_t sockets = 0;
   std::vector<std::string> devices;
   for (const Finding& finding : host_rules_.findings()) {
     if (finding.kind == FindingKind::kFilter && !strict_) continue;

@@ -61,11 +61,15 @@ class XdpPlane : public FastPath {
   void Close();
 
   SharedSequences shared_sequences() override { return tables_.shared_sequences(); }
+  void AddRelayed(TransportHandle relayed, const TransportAddress& bound) override;
+  void RemoveRelayed(TransportHandle relayed) override;
+  void SetAnyBounded(bool any) override { tables_.SetAnyBounded(any); }
   uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot,
                    Expiry expiry) override;
   void RefreshFlow(const FlowKey& key, Expiry expiry) override;
   void RemoveFlow(const FlowKey& key) override;
   void MoveFlow(const FlowKey& key, uint32_t slot) override;
+  void CountFlow(const FlowKey& key) override;
   void ClearFlowTraffic(uint32_t slot) override;
   void PutSession(const SessionAction& action, Expiry expiry) override;
   void RefreshSession(uint32_t index, Expiry expiry) override;

@@ -1,7 +1,5 @@
 #include "xdp/xdp_tables.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -60,11 +58,12 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   bound_[static_cast<size_t>(Side::kClient)] = std::move(addresses.clients);
   bound_[static_cast<size_t>(Side::kTrunk)] = std::move(addresses.trunks);
   trunk_lane_ports_ = std::move(addresses.trunk_lane_ports);
+  relayed_ips_ = std::move(addresses.relayed_ips);
   relays_.resize(sizes.remote_relays_max);
   cell_numbers_ = IdPool(maps.flow_cells - 1);
   session_mask_ = maps.session_cells - 1;
   cpus_ = PossibleCpus();
-  slots_.resize(maps.flow_cells, kNoSlot);
+  cells_.resize(maps.flow_cells);
   // An index that belongs to the slot.
   session_indexes_.resize(maps.session_cells);
   std::iota(session_indexes_.begin(), session_indexes_.end(), 0u);
@@ -82,97 +81,18 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   return status;
 }
 
-uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot,
-                            Expiry expiry) {
-  const tp_flow_key shared_key = KeyOf(key);
-  tp_flow before;
-  if (!key.tuple.handle.IsListener()) return 0;
-  const bool known = flows_.Find(shared_key, &before);
-  tp_flow flow{};
-  if (action.kind == FlowAction::Kind::kTrunk) {
-    flow.kind = TP_TO_TRUNK;
-    flow.relay_index = action.relay_index;
-    flow.generation = action.generation;
-    flow.session_index = htonl(action.session_index);
-    const bool same = known && before.kind == TP_TO_TRUNK && before.generation == flow.generation &&
-                      before.session_index == flow.session_index;
-    // A repeated put keeps the cell, so that its sequence does not look like loss to the other
-    // relay. So a flow that found no free cell has none until it is removed.
-    if (same) {
-      before.expires = expiry.second();
-      StoreFlow(key.tuple, shared_key, before);
-      return before.cell;
-    }
-  } else {
-    flow.kind = TP_TO_CLIENT;
-    flow.channel = TP_BE16(action.channel);
-    flow.path = MakePath(action.tuple);
-  }
-  flow.socket = key.tuple.handle.id();
-  flow.expires = expiry.second();
-  flow.cell = cell_numbers_.Take(CoarseMonotonicNs());
-  if (flow.cell != 0) {
-    __atomic_store_n(&flow_cells_[flow.cell], 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&flows_carried_[flow.cell], 0, __ATOMIC_RELAXED);
-    slots_[flow.cell] = slot;
-  }
-  StoreFlow(key.tuple, shared_key, flow);
-  if (known) ReleaseFlow(before);
-  return flow.cell;
-}
-
 void XdpTables::CountLegs() {
   const uint64_t second = CoarseMonotonicNs() / kNsPerSecond;
   for (uint32_t cell = 1; cell <= cell_numbers_.highest(); ++cell) {
-    if (slots_[cell] != kNoSlot) CountFlow(cell, second);
+    if (cells_[cell].slot != kNoSlot) CountCell(cell, second);
   }
   for (uint32_t slot = 0; slot <= session_mask_; ++slot) {
     CountLeg(&sessions_carried_[slot], second, &legs_.sessions[slot]);
   }
 }
 
-void XdpTables::CountFlow(uint32_t cell, uint64_t second) {
-  CountLeg(&flows_carried_[cell], second, &legs_.flows[slots_[cell]]);
-}
-
-void XdpTables::RefreshFlow(const FlowKey& key, Expiry expiry) {
-  const tp_flow_key shared_key = KeyOf(key);
-  tp_flow flow;
-  if (!key.tuple.handle.IsListener() || !flows_.Find(shared_key, &flow)) return;
-  flow.expires = expiry.second();
-  StoreFlow(key.tuple, shared_key, flow);
-}
-
-void XdpTables::StoreFlow(const FiveTuple& tuple, const tp_flow_key& key, const tp_flow& flow) {
-  // Without a cell nothing counts the flow's packets.
-  flows_.Put(key, flow, flow.cell != 0 && IsKnown(tuple));
-}
-
-void XdpTables::RemoveFlow(const FlowKey& key) {
-  const tp_flow_key shared_key = KeyOf(key);
-  tp_flow flow;
-  if (!key.tuple.handle.IsListener() || !flows_.Find(shared_key, &flow)) return;
-  flows_.Remove(shared_key);
-  ReleaseFlow(flow);
-}
-
-void XdpTables::ReleaseFlow(const tp_flow& flow) {
-  next_hops_.Release(flow.path.destination);
-  if (flow.cell == 0) return;
-  const uint64_t now_ns = CoarseMonotonicNs();
-  // Another flow may have the slot next.
-  CountFlow(flow.cell, now_ns / kNsPerSecond);
-  slots_[flow.cell] = kNoSlot;
-  cell_numbers_.GiveBack(flow.cell, now_ns);
-}
-
-void XdpTables::MoveFlow(const FlowKey& key, uint32_t slot) {
-  const tp_flow_key shared_key = KeyOf(key);
-  tp_flow flow;
-  if (!key.tuple.handle.IsListener() || !flows_.Find(shared_key, &flow) || flow.cell == 0) return;
-  if (slots_[flow.cell] == slot) return;
-  CountFlow(flow.cell, CoarseMonotonicNs() / kNsPerSecond);
-  slots_[flow.cell] = slot;
+void XdpTables::CountCell(uint32_t cell, uint64_t second) {
+  CountLeg(&flows_carried_[cell], second, &legs_.flows[cells_[cell].slot]);
 }
 
 void XdpTables::PutSession(const SessionAction& action, Expiry expiry) {
@@ -212,7 +132,7 @@ void XdpTables::RemoveSession(uint32_t index) {
   next_hops_.Release(session.path.destination);
 }
 
-void XdpTables::LeaveOut(uint32_t sockets) {
+void XdpTables::LeaveOut(uint64_t sockets) {
   __atomic_store_n(&settings_[0].left_out, sockets, __ATOMIC_RELAXED);
 }
 
@@ -227,8 +147,15 @@ void XdpTables::SetLocalAddresses(std::vector<IpAddress> addresses) {
 }
 
 const TransportAddress& XdpTables::BoundTo(TransportHandle handle) const {
-  if (!handle.IsListener()) return not_ours_;
-  return bound_[static_cast<size_t>(handle.side())][handle.index()];
+  if (handle.IsListener()) return bound_[static_cast<size_t>(handle.side())][handle.index()];
+  const auto relayed = relayed_.find(handle.ToNumber());
+  return relayed == relayed_.end() ? not_ours_ : relayed->second.address;
+}
+
+uint16_t XdpTables::SocketOf(TransportHandle handle) const {
+  if (handle.IsListener()) return handle.id();
+  const auto relayed = relayed_.find(handle.ToNumber());
+  return relayed == relayed_.end() ? 0 : relayed->second.socket;
 }
 
 TransportAddress XdpTables::LocalOf(const FiveTuple& tuple) const {
@@ -253,7 +180,7 @@ tp_path XdpTables::MakePath(const FiveTuple& tuple) {
   const TransportAddress local = LocalOf(tuple);
   const TransportAddress& remote = tuple.remote;
   tp_path path{};
-  path.socket = tuple.handle.id();
+  path.socket = SocketOf(tuple.handle);
   path.remote = ToShared(remote.ip);
   path.local = ToShared(local.ip);
   path.remote_port = TP_BE16(remote.port);

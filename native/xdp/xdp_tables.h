@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
+#include <unordered_map>
 #include <vector>
 
 #include "table/flow_table.h"
@@ -30,10 +32,19 @@ struct XdpAddresses {
   // For each trunk address, the workers' own source ports of trunk data. Empty if data leaves from
   // the trunk port only.
   std::vector<std::vector<uint16_t>> trunk_lane_ports;
+  // The IP addresses that relayed endpoints may be bound to. Flows of those beyond the first
+  // kRelayedIpsForwardedMax are left to the sockets.
+  std::vector<IpAddress> relayed_ips;
 };
 
-// The program's socket numbers are the ids of the listeners' handles.
+// The program's socket numbers are the ids of the listeners' handles. Those of relayed IP addresses
+// follow.
 static_assert(TP_SOCKETS_PER_SIDE == kAddressesPerSideMax);
+static_assert(TP_RELAYED_FIRST == TransportHandle::kListeners);
+
+// Relayed IP addresses whose flows the program may forward.
+inline constexpr uint32_t kRelayedIpsForwardedMax = TP_SOCKETS_PER_SIDE;
+static_assert(TP_RELAYED_FIRST + kRelayedIpsForwardedMax <= 64);
 
 // Traffic of legs through the program: by the slot of a flow, and by the slot of a session.
 struct XdpLegs {
@@ -55,11 +66,19 @@ class XdpTables {
     return SharedSequences{flow_cells_.memory(), session_cells_.memory()};
   }
 
-  // Adds or replaces a flow. Returns its cell, or 0 if it has none and is never forwarded here.
+  // As in FastPath. A relayed endpoint of another IP address is not added.
+  void AddRelayed(TransportHandle relayed, const TransportAddress& bound);
+  void RemoveRelayed(TransportHandle relayed);
+  void SetAnyBounded(bool any) {
+    __atomic_store_n(&settings_[0].any_bounded, any, __ATOMIC_RELAXED);
+  }
+
+  // Adds or replaces a flow. Returns its cell, or 0 if it has none and is not forwarded here.
   uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot, Expiry expiry);
   void RefreshFlow(const FlowKey& key, Expiry expiry);
   void RemoveFlow(const FlowKey& key);
   void MoveFlow(const FlowKey& key, uint32_t slot);
+  void CountFlow(const FlowKey& key);
   void ClearFlowTraffic(uint32_t slot) { legs_.flows[slot].Clear(); }
   void PutSession(const SessionAction& action, Expiry expiry);
   void RefreshSession(uint32_t index, Expiry expiry);
@@ -84,7 +103,7 @@ class XdpTables {
   void SetToday(uint16_t today);
   // Sets the sockets whose packets are left to the stack: one bit each, numbered by the id of the
   // handle.
-  void LeaveOut(uint32_t sockets);
+  void LeaveOut(uint64_t sockets);
   // Sets the addresses of this host, for sockets bound to a wildcard address. Packets to any other
   // address are left to the sockets.
   void SetLocalAddresses(std::vector<IpAddress> addresses);
@@ -111,10 +130,34 @@ class XdpTables {
     uint32_t lane_set = 0;
   };
 
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
+
+  // A relayed endpoint: its address, the number of its IP address among the sockets, and the keys
+  // of the flows that come from its peers or lead to it.
+  struct Relayed {
+    TransportAddress address;
+    uint16_t socket = 0;
+    std::set<tp_flow_key, KeyBefore<tp_flow_key>> flows;
+  };
+  // What belongs to a flow with a cell: its slot among the counters of legs, and for a flow of an
+  // allocation the number of the relayed endpoint's handle.
+  struct Cell {
+    uint32_t slot = kNoSlot;
+    uint64_t relayed = 0;
+
+    bool operator==(const Cell& other) const = default;
+  };
+
   using SourceFlows = std::map<tp_flow_key, tp_flow, KeyBefore<tp_flow_key>>;
 
-  // Of a listener. The program knows no other socket: their packets are left to the workers.
+  // Of a listener or a relayed endpoint. The program knows no other socket: their packets are left
+  // to the workers.
   const TransportAddress& BoundTo(TransportHandle handle) const;
+  uint16_t SocketOf(TransportHandle handle) const;
+  // Whether the program may forward what a socket receives.
+  bool IsOurs(TransportHandle handle) const {
+    return handle.IsListener() || relayed_.count(handle.ToNumber()) > 0;
+  }
   // The local address of a 5-tuple; its IP is none where the kernel would select it.
   TransportAddress LocalOf(const FiveTuple& tuple) const;
   // Whether the host rules are known for packets of the local address of a 5-tuple.
@@ -122,12 +165,23 @@ class XdpTables {
   tp_flow_key KeyOf(const FlowKey& key) const;
   // Makes a path to a client and acquires its destination.
   tp_path MakePath(const FiveTuple& tuple);
+  // Returns the relayed endpoint of a flow of an allocation's channel, or null if the flow is none
+  // or is left to the workers.
+  Relayed* RelayedOf(const FlowKey& key, const FlowAction& action);
+  uint32_t PutTrunkFlow(const FlowKey& key, const FlowAction& action, uint32_t slot, Expiry expiry);
+  // Adds or replaces a flow with a path. `relayed` is that of an allocation, or null.
+  uint32_t PutPathFlow(const FlowKey& key, const FlowAction& action, uint32_t slot, Expiry expiry,
+                       Relayed* relayed);
+  // Takes a cell for a flow. Returns 0 if none is free.
+  uint32_t TakeCell(const Cell& of);
   // Adds or replaces a flow of a 5-tuple.
   void StoreFlow(const FiveTuple& tuple, const tp_flow_key& key, const tp_flow& flow);
+  // Removes a flow that is there.
+  void DropFlow(const tp_flow_key& key, const tp_flow& flow);
   // Moves what the program has counted of a cell to the flow's counters.
-  void CountFlow(uint32_t cell, uint64_t second);
+  void CountCell(uint32_t cell, uint64_t second);
   // Releases what a flow that is gone from the map has held: its destination and its cell.
-  void ReleaseFlow(const tp_flow& flow);
+  void ReleaseFlow(const tp_flow_key& key, const tp_flow& flow);
   void WriteRemoteRelay(uint32_t relay_index);
   // Writes the sources that the map does not have and removes those that are no longer wanted.
   void WriteSources(uint32_t relay_index);
@@ -137,12 +191,13 @@ class XdpTables {
   void EraseWindows(uint32_t relay_index, uint32_t generation);
   void ShareWindow(const tp_window_key& key);
 
-  static constexpr uint32_t kNoSlot = UINT32_MAX;
-
   tp_program program_{};
   std::vector<TransportAddress> bound_[2];
   const TransportAddress not_ours_{};
   std::vector<std::vector<uint16_t>> trunk_lane_ports_;
+  std::vector<IpAddress> relayed_ips_;
+  // By the number of the handle.
+  std::unordered_map<uint64_t, Relayed> relayed_;
   std::vector<IpAddress> local_addresses_;
   NextHops next_hops_;
   EntryMap<tp_flow_key, tp_flow> flows_;
@@ -161,8 +216,7 @@ class XdpTables {
   BpfArray<uint32_t> session_cells_;
   BpfArray<uint64_t> flows_carried_;
   BpfArray<uint64_t> sessions_carried_;
-  // By cell: the flow's slot among the counters of legs, or kNoSlot.
-  std::vector<uint32_t> slots_;
+  std::vector<Cell> cells_;
   // By slot: the index of the session that was put there last.
   std::vector<uint32_t> session_indexes_;
   XdpLegs legs_;

@@ -43,6 +43,7 @@ export class NativeDataPlane implements DataPlane {
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
   readonly #xdp: Omit<XdpStatus, 'attached' | 'leftOut' | 'passedBy'>;
+  readonly #relayedIps: readonly string[];
   readonly #native: NativePlane;
   readonly #scratch: Scratch;
   readonly #counters: SharedCounters;
@@ -119,6 +120,7 @@ export class NativeDataPlane implements DataPlane {
       return addresses.map(({ address }, index) => ({ address, port: ports[index] ?? 0 }));
     };
     this.clientAddresses = bound(checked.clientAddresses, SIDE_NUMBERS.client);
+    this.#relayedIps = checked.relayedAddresses.map(({ address }) => address);
     this.trunkAddresses = bound(checked.trunkAddresses, SIDE_NUMBERS.trunk);
     this.trunkLanePorts = this.trunkAddresses.map((_, index) => this.#native.lanePorts(index));
   }
@@ -128,7 +130,9 @@ export class NativeDataPlane implements DataPlane {
     const those = (leavesOut: boolean) =>
       findings
         .filter((finding) => finding.leavesOut === leavesOut)
-        .map((finding) => xdpFinding(finding, this.clientAddresses, this.trunkAddresses));
+        .map((finding) =>
+          xdpFinding(finding, this.clientAddresses, this.trunkAddresses, this.#relayedIps),
+        );
     return {
       ...this.#xdp,
       attached: this.#native.xdpAttached(),

@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../address.js';
 import type { NativeFinding } from './binding.js';
+import { DATA_PLANE_LIMITS } from './interface.js';
 
 /** Kinds of findings; docs/xdp.md describes them. */
 export const XDP_FINDING_KINDS = [
@@ -26,29 +27,38 @@ export interface XdpFinding {
   readonly what: string;
   readonly clientAddresses: readonly TransportAddress[];
   readonly trunkAddresses: readonly TransportAddress[];
+  /** Relayed IP addresses, as bound. */
+  readonly relayedAddresses: readonly string[];
   readonly device?: string;
 }
 
-/** First bit of the trunk sockets; TP_SOCKETS_PER_SIDE in native/xdp/limits.h. */
-const TRUNK_BIT = 16;
+/** First bits of the trunk sockets and of the relayed IP addresses: native/xdp/map_structs.h. */
+const TRUNK_BIT = DATA_PLANE_LIMITS.addressesPerSideMax;
+const RELAYED_BIT = 2 * DATA_PLANE_LIMITS.addressesPerSideMax;
 
 /**
  * Converts a finding of the addon; its bit set becomes the list of addresses.
  * @param clients - the bound client addresses, in the order of the options
  * @param trunks - the bound trunk addresses, in the order of the options
+ * @param relayed - the relayed IP addresses as bound, in the order of the options
  */
 export function xdpFinding(
   { kind, what, sockets, device }: NativeFinding,
   clients: readonly TransportAddress[],
   trunks: readonly TransportAddress[],
+  relayed: readonly string[],
 ): XdpFinding {
-  const those = (addresses: readonly TransportAddress[], first: number) =>
-    addresses.filter((_, index) => ((sockets >>> (first + index)) & 1) === 1);
+  // The set has more bits than JavaScript's bitwise operators take, and fewer than a number has.
+  const those = <Address>(addresses: readonly Address[], first: number) =>
+    addresses
+      .slice(0, DATA_PLANE_LIMITS.addressesPerSideMax)
+      .filter((_, index) => Math.floor(sockets / 2 ** (first + index)) % 2 === 1);
   return {
     kind,
     what,
     clientAddresses: those(clients, 0),
     trunkAddresses: those(trunks, TRUNK_BIT),
+    relayedAddresses: those(relayed, RELAYED_BIT),
     ...(device !== '' && { device }),
   };
 }

@@ -196,10 +196,11 @@ export class RelayMetrics {
 }
 
 function namesOfLeftOut(finding: XdpFinding): string[] {
-  const { clientAddresses, trunkAddresses, device } = finding;
+  const { clientAddresses, trunkAddresses, relayedAddresses, device } = finding;
   if (device !== undefined) return [device];
   return [
     ...clientAddresses.map((address) => `client ${formatAddress(address)}`),
     ...trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
+    ...relayedAddresses.map((address) => `relayed ${address}`),
   ];
 }

@@ -93,11 +93,13 @@ export class XdpLog {
 }
 
 /** Returns the subject of a finding: a device, or addresses of sockets. */
-function subjects({ clientAddresses, trunkAddresses, device }: XdpFinding): string[] {
+function subjects(finding: XdpFinding): string[] {
+  const { clientAddresses, trunkAddresses, relayedAddresses, device } = finding;
   if (device !== undefined) return [device];
   return [
     ...clientAddresses.map(formatAddress),
     ...trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
+    ...relayedAddresses.map((address) => `relayed ${address}`),
   ];
 }
 

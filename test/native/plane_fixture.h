@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "io/controller.h"
@@ -17,7 +18,9 @@ namespace turnpike::test {
 struct PlaneFixture {
   explicit PlaneFixture(uint32_t workers, const std::string& client = "127.0.0.1:0",
                         const std::string& trunk = "127.0.0.1:0",
-                        uint32_t socket_buffer_bytes = 1 << 20) {
+                        uint32_t socket_buffer_bytes = 1 << 20,
+                        std::vector<RelayedIp> relayed_ips = {}) {
+    options.relayed_ips = std::move(relayed_ips);
     options.client_addresses = {ToTransportAddress(client)};
     options.trunk_addresses = {ToTransportAddress(trunk)};
     options.workers = workers;

@@ -83,6 +83,20 @@ inline Bytes MakeFrame(const TransportAddress& from, const TransportAddress& to,
   return frame;
 }
 
+// Sets the TTL or hop limit, and the octet of DSCP and ECN. The checksum of an IPv4 header is no
+// longer right then, which the program does not check.
+inline Bytes WithIpFields(Bytes frame, uint8_t hop_limit, uint8_t service) {
+  if (Get16(frame, 12) == 0x0800) {
+    frame[15] = service;
+    frame[22] = hop_limit;
+  } else {
+    frame[14] = static_cast<uint8_t>(0x60 | service >> 4);
+    frame[15] = static_cast<uint8_t>(service << 4);
+    frame[21] = hop_limit;
+  }
+  return frame;
+}
+
 // A frame as parsed by a receiver.
 struct Received {
   // Empty if all checks pass, else the failed check.
@@ -90,6 +104,8 @@ struct Received {
   TransportAddress from;
   TransportAddress to;
   uint8_t hop_limit = 0;
+  uint8_t service = 0;
+  bool dont_fragment = false;
   Bytes payload;
 };
 
@@ -122,6 +138,8 @@ inline Received ReadFrame(const Bytes& frame) {
   received.from.port = Get16(frame, udp);
   received.to.port = Get16(frame, udp + 2);
   received.hop_limit = ip[ipv4 ? 8 : 7];
+  received.service = ipv4 ? ip[1] : static_cast<uint8_t>(ip[0] << 4 | ip[1] >> 4);
+  received.dont_fragment = ipv4 && (ip[6] & 0x40) != 0;
   received.payload.assign(frame.begin() + static_cast<std::ptrdiff_t>(udp) + 8, frame.end());
   return received;
 }

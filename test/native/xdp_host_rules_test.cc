@@ -277,7 +277,7 @@ TEST(XdpHostRules, VirtualServicesTouchSocketsOfTheirAddress) {
         text);
     Findings findings;
     LookAtIpvs(file, scope, &findings);
-    return findings.empty() ? 0u : findings[0].sockets;
+    return findings.empty() ? uint64_t{0} : findings[0].sockets;
   };
   EXPECT_EQ(found("UDP  0A4D0101:0D96 rr\n  -> 0A4D0202:0D96      Masq    1      0          0\n"),
             1u << 3);
@@ -286,6 +286,12 @@ TEST(XdpHostRules, VirtualServicesTouchSocketsOfTheirAddress) {
   EXPECT_EQ(found("UDP  0A4D0102:0D96 rr\n"), 0u);
   EXPECT_EQ(found("FWM  00000001 rr\n"), 1u << 3);
   EXPECT_EQ(found("UDP  nonsense\nUDP\n\n"), 0u);
+  // Relayed addresses have any port.
+  scope.sockets[0].has_all_ports = true;
+  scope.sockets[0].ports.clear();
+  scope.sockets[0].number = 40;
+  EXPECT_EQ(found("UDP  0A4D0101:0D97 rr\n"), uint64_t{1} << 40);
+  scope.sockets[0] = SocketAt(3, "10.77.1.1:3478");
   scope.sockets[0].ips = {ToTransportAddress("[fd77:1::1]:1").ip};
   EXPECT_EQ(found("UDP  [fd77:0001:0000:0000:0000:0000:0000:0001]:0D96 rr\n"), 1u << 3);
 }

@@ -70,7 +70,9 @@ class XdpPath {
   virtual void PutHop(uint32_t index, const tp_hop& hop) = 0;
   virtual void SetToday(uint16_t today) = 0;
   virtual void SetNextSequence(uint64_t sequence) = 0;
-  virtual void LeaveOut(uint32_t sockets) = 0;
+  virtual void LeaveOut(uint64_t sockets) = 0;
+  // Sets whether any bandwidth bucket has a rate.
+  virtual void SetAnyBounded(bool any) = 0;
   // Sets the monotonic time in seconds.
   virtual void SetSecond(uint32_t second) = 0;
   // Runs one frame. Sets `lane` to the lane of the resulting trunk datagram.
@@ -123,7 +125,8 @@ class UserPath : public XdpPath {
   void PutHop(uint32_t index, const tp_hop& hop) override { hops_[index] = hop; }
   void SetToday(uint16_t today) override { settings_.today = today; }
   void SetNextSequence(uint64_t sequence) override { cpu_.next_sequence = sequence; }
-  void LeaveOut(uint32_t sockets) override { settings_.left_out = sockets; }
+  void LeaveOut(uint64_t sockets) override { settings_.left_out = sockets; }
+  void SetAnyBounded(bool any) override { settings_.any_bounded = any; }
   void SetSecond(uint32_t second) override { settings_.second = second; }
   uint64_t Count(tp_counter counter) override { return cpu_.counts[counter]; }
   tp_traffic Traffic(uint32_t relay_index) override { return traffic_[relay_index]; }

@@ -67,8 +67,12 @@ class ProgramPath : public XdpPath {
     settings_.today = today;
     Put(program_.settings, &kZero, &settings_);
   }
-  void LeaveOut(uint32_t sockets) override {
+  void LeaveOut(uint64_t sockets) override {
     settings_.left_out = sockets;
+    Put(program_.settings, &kZero, &settings_);
+  }
+  void SetAnyBounded(bool any) override {
+    settings_.any_bounded = any;
     Put(program_.settings, &kZero, &settings_);
   }
   void SetSecond(uint32_t second) override {

@@ -93,8 +93,8 @@ TEST(XdpProgram, EveryKindAndLengthGivesTheSameBytesInTheKernel) {
   UserPath user(program.cpu());
   XdpScene in_kernel(program);
   XdpScene scene(user);
-  in_kernel.PutRaw();
-  scene.PutRaw();
+  in_kernel.PutChannel();
+  scene.PutChannel();
   uint64_t sequence = 0;
   for (uint32_t length = 0; length < 1'480; length += length < 70 ? 1 : 61) {
     sequence += 3;
@@ -104,8 +104,8 @@ TEST(XdpProgram, EveryKindAndLengthGivesTheSameBytesInTheKernel) {
     if (padded.size() < 60) padded.resize(60, 0xaa);
     const Bytes frames[] = {padded,
                             scene.FromRelay(sequence, data, static_cast<uint16_t>(sequence)),
-                            MakeFrame(scene.client, scene.service, scene.ChannelData(0x4001, data)),
-                            MakeFrame(scene.peer, scene.relayed, data)};
+                            WithIpFields(scene.FromClientToPeer(data, length % 4), 9, 0xb9),
+                            WithIpFields(scene.FromPeer(data), 255, 0x2e)};
     for (const Bytes& frame : frames) CheckSame("a frame", program.Run(frame), user.Run(frame));
   }
   EXPECT_EQ(program.Traffic(XdpScene::kRelayIndex).lost, user.Traffic(XdpScene::kRelayIndex).lost);
@@ -141,12 +141,10 @@ TEST(XdpProgram, PacketsOfExpiredEntriesArePassedUp) {
   uint64_t sequence = 0;
   for (XdpPath* path : {static_cast<XdpPath*>(&program), static_cast<XdpPath*>(&user)}) {
     XdpScene scene(*path);
-    scene.PutRaw();
-    const Bytes message = scene.ChannelData(0x4001, {'c'});
+    scene.PutChannel();
     const auto run = [&](bool passed) {
       for (const Bytes& frame : {scene.FromClient({'a'}), scene.FromRelay(++sequence, {'b'}),
-                                 MakeFrame(scene.client, scene.service, message),
-                                 MakeFrame(scene.peer, scene.relayed, {'d'})}) {
+                                 scene.FromClientToPeer({'c'}), scene.FromPeer({'d'})}) {
         const Passage passage = path->Run(frame);
         EXPECT_EQ(passage.action, static_cast<int>(passed ? XDP_PASS : XDP_TX));
         EXPECT_EQ(passage.frame == frame, passed);
@@ -178,25 +176,30 @@ TEST(XdpProgram, RedirectsToAnotherInterface) {
   EXPECT_EQ(program.Run(scene.FromClient({'a'})).action, static_cast<int>(XDP_REDIRECT));
 }
 
-TEST(XdpProgram, RawUdpCountsAsPacketsOfClients) {
+TEST(XdpProgram, DataOfAllocationsCountsOnTheRelayedSide) {
   ProgramPath program;
   ASSERT_LOADED(program);
   XdpScene scene(program);
-  scene.PutRaw();
+  scene.PutChannel();
   CounterCell cells[kCounterRowCells]{};
   XdpCounters counters;
   counters.Open(program.program(), cells, nullptr, 0);
-  const Bytes message = scene.ChannelData(0x4001, {'a'});
-  program.Run(MakeFrame(scene.client, scene.service, message));
-  program.Run(MakeFrame(scene.peer, scene.relayed, {'b', 'c'}));
+  program.Run(scene.FromClientToPeer({'a'}, 3));
+  program.Run(scene.FromPeer({'b', 'c'}));
   counters.Collect();
   const auto count = [&cells](Counter counter) {
     return cells[static_cast<size_t>(counter)].Get();
   };
-  EXPECT_EQ(count(Counter::kClientRxPackets), 2u);
-  EXPECT_EQ(count(Counter::kClientTxPackets), 2u);
-  EXPECT_EQ(count(Counter::kClientRxBytes), 5u + 2u);
-  EXPECT_EQ(count(Counter::kClientTxBytes), 1u + 6u);
+  EXPECT_EQ(count(static_cast<Counter>(Verdict::kClientToPeer)), 1u);
+  EXPECT_EQ(count(static_cast<Counter>(Verdict::kPeerToClient)), 1u);
+  EXPECT_EQ(count(Counter::kClientRxPackets), 1u);
+  EXPECT_EQ(count(Counter::kClientTxPackets), 1u);
+  EXPECT_EQ(count(Counter::kRelayedRxPackets), 1u);
+  EXPECT_EQ(count(Counter::kRelayedTxPackets), 1u);
+  EXPECT_EQ(count(Counter::kClientRxBytes), 8u);
+  EXPECT_EQ(count(Counter::kRelayedTxBytes), 1u);
+  EXPECT_EQ(count(Counter::kRelayedRxBytes), 2u);
+  EXPECT_EQ(count(Counter::kClientTxBytes), 6u);
 }
 
 }  // namespace

@@ -154,40 +154,19 @@ TEST(XdpRewrite, AWrongChecksumStaysWrong) {
 TEST(XdpRewrite, ChecksumsAreRightForEveryLengthAndSum) {
   UserPath path;
   XdpScene scene(path);
-  scene.PutRaw();
+  scene.PutChannel();
   uint64_t sequence = 0;
   for (uint32_t i = 0; i < 4000; ++i) {
     Bytes data(i % 61);
     for (size_t j = 0; j < data.size(); ++j) data[j] = static_cast<uint8_t>(i >> (j % 2 * 8));
     const Bytes frames[] = {scene.FromClient(data), scene.FromRelay(++sequence, data),
-                            MakeFrame(scene.client, scene.service, scene.ChannelData(0x4001, data)),
-                            MakeFrame(scene.peer, scene.relayed, data)};
+                            scene.FromClientToPeer(data, i % 4), scene.FromPeer(data)};
     for (const Bytes& frame : frames) {
       const Passage passage = path.Run(frame);
       EXPECT_EQ(passage.action, static_cast<int>(XDP_TX));
       EXPECT_EQ(ReadFrame(passage.frame).fault, std::string());
     }
   }
-}
-
-TEST(XdpRewrite, ChannelDataAndRawDataAreConverted) {
-  UserPath path;
-  XdpScene scene(path);
-  scene.PutRaw();
-  const Bytes data{'d', 'a', 't', 'a'};
-  const Received out = ReadFrame(
-      path.Run(MakeFrame(scene.client, scene.service, scene.ChannelData(0x4001, data))).frame);
-  EXPECT_TRUE(out.payload == data);
-  EXPECT_TRUE(out.to == scene.peer && out.from == scene.relayed);
-  // A peer's datagrams may have any content.
-  for (const Bytes& bytes : {data, Bytes{}, Bytes{1}, scene.ChannelData(0x4000, data),
-                             scene.Trunk(1, data), Bytes{0x40, 0, 0, 9}}) {
-    const Received in = ReadFrame(path.Run(MakeFrame(scene.peer, scene.relayed, bytes)).frame);
-    EXPECT_TRUE(in.payload == scene.ChannelData(0x4001, bytes));
-    EXPECT_TRUE(in.to == scene.client && in.from == scene.service);
-  }
-  EXPECT_EQ(path.Count(TP_COUNT_CLIENT_TO_RAW), 1u);
-  EXPECT_EQ(path.Count(TP_COUNT_RAW_TO_CLIENT), 6u);
 }
 
 TEST(XdpRewrite, DroppedDatagramsCountAsReceived) {

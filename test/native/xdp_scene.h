@@ -13,6 +13,7 @@ struct XdpScene {
   static constexpr SipKey kKey{0x1122334455667788, 0x99aabbccddeeff00};
   static constexpr uint16_t kToday = 325;
   static constexpr uint32_t kRelayIndex = 2;
+  static constexpr uint16_t kTurnChannel = 0x7001;
 
   explicit XdpScene(XdpPath& with) : path(with) {
     path.SetToday(kToday);
@@ -47,17 +48,26 @@ struct XdpScene {
     path.PutSession(7, session);
   }
 
-  // Adds flows of TURN: ChannelData to a peer's bare datagrams, and back.
-  void PutRaw() {
+  // Adds the flows of a channel of an allocation: ChannelData to a peer's bare datagrams, and back.
+  void PutChannel() {
     tp_flow flow{};
-    flow.kind = TP_TO_RAW;
+    flow.kind = TP_TO_PEER;
+    flow.in_bucket = 1;
     flow.path = ToPath(relayed, peer);
-    PutFlow(MakeKey(client, service, 0x4001), flow);
-    flow.kind = TP_FROM_RAW;
-    flow.channel = TP_BE16(0x4001);
+    flow.path.socket = TP_RELAYED_FIRST;
+    PutFlow(MakeKey(client, service, kTurnChannel), flow);
+    flow.kind = TP_FROM_PEER;
+    flow.channel = TP_BE16(kTurnChannel);
+    flow.socket = TP_RELAYED_FIRST;
     flow.path = ToPath(service, client);
     PutFlow(MakeKey(peer, relayed, 0), flow);
   }
+  Bytes FromClientToPeer(const Bytes& data, size_t padding = 0) const {
+    Bytes message = ChannelData(kTurnChannel, data);
+    message.resize(message.size() + padding, 0xee);
+    return MakeFrame(client, service, message);
+  }
+  Bytes FromPeer(const Bytes& data) const { return MakeFrame(peer, relayed, data); }
 
   // Sets the expiry of all flows and sessions of peers; 0 means never.
   void Expire(uint32_t second) {

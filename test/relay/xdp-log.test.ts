@@ -43,6 +43,7 @@ const nat: XdpFinding = {
   what: 'nftables dnat in inet t c',
   clientAddresses: [{ address: '192.0.2.1', port: 3478 }],
   trunkAddresses: [{ address: '2001:db8::1', port: 3480 }],
+  relayedAddresses: [],
 };
 
 const filter = (what: string): XdpFinding => ({ ...nat, kind: 'filter', what, trunkAddresses: [] });
@@ -120,18 +121,20 @@ t.test(
       what: 'a rule',
       clientAddresses: device === undefined ? [address] : [],
       trunkAddresses: [],
+      relayedAddresses: [],
       ...(device !== undefined && { device }),
     });
     const leftOut = [
       finding('nat'),
       { ...finding('nat'), trunkAddresses: [other] },
+      { ...finding('nat'), relayedAddresses: ['192.0.2.10'] },
       finding('tc'),
       finding('tc', 'eth1'),
       finding('tc', 'eth1'),
     ];
     const plane = Object.create(fra.plane, { xdp: { value: { ...fra.plane.xdp, leftOut } } });
     const text = await new RelayMetrics(fra.core, plane).text();
-    t.match(text, 'turnpike_relay_xdp_left_out{reason="nat"} 2');
+    t.match(text, 'turnpike_relay_xdp_left_out{reason="nat"} 3');
     t.match(text, 'turnpike_relay_xdp_left_out{reason="tc"} 2');
   },
 );

@@ -68,7 +68,7 @@ void LookAtControlGroup(const HostScope& scope, Findings* findings) {
   struct Place {
     uint32_t type;
     FindingKind kind;
-    uint32_t sockets;
+    uint64_t sockets;
   };
   const Place places[] = {
       {BPF_CGROUP_UDP4_SENDMSG, FindingKind::kBpf, scope.SocketsOf(true)},

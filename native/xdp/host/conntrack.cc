@@ -47,7 +47,7 @@ bool IsOf(const HostSocket& socket, Attributes tuple, const End& end) {
   const auto is_ours = [&](const IpAddress& each) {
     return std::memcmp(each.bytes.data() + 16 - ip_bytes, ip.data, ip_bytes) == 0;
   };
-  return std::count(socket.ports.begin(), socket.ports.end(), number) > 0 &&
+  return socket.HasPort(number, number) &&
          std::any_of(socket.ips.begin(), socket.ips.end(), is_ours);
 }
 
@@ -69,7 +69,7 @@ DumpResult LookAtConntrack(NetlinkDump* netlink, const HostScope& scope, Finding
   for (const uint32_t translated : {IPS_SRC_NAT, IPS_DST_NAT}) {
     Question question;
     question.status_bits = question.mask_bits = htonl(translated);
-    uint32_t sockets = 0;
+    uint64_t sockets = 0;
     const DumpResult result = netlink->List(
         NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, &question, sizeof(question),
         [&] { sockets = 0; },
@@ -77,7 +77,7 @@ DumpResult LookAtConntrack(NetlinkDump* netlink, const HostScope& scope, Finding
           const Attributes flow = AttributesOf(header, sizeof(nfgenmsg));
           if ((flow.Find(CTA_STATUS).Be32() & translated) == 0) return;
           for (const HostSocket& socket : scope.sockets) {
-            if (IsOf(socket, flow)) sockets |= 1u << socket.number;
+            if (IsOf(socket, flow)) sockets |= socket.bit();
           }
         });
     if (result != DumpResult::kOk) return result;

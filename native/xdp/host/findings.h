@@ -5,6 +5,7 @@
 // path without need is slow; one that is not left out would bypass a rule.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,15 +14,26 @@
 
 namespace turnpike {
 
-// A socket of the data plane, with the local addresses and ports that its packets may have.
+// A socket of the data plane, with the local addresses and ports that its packets may have; or all
+// sockets of a relayed IP address, whose packets may have any port.
 struct HostSocket {
-  // Bit 1 << number represents it in a set of sockets.
+  // Below 64.
   uint16_t number = 0;
   bool is_ipv4 = true;
   bool is_wildcard = false;
   // The bound address; for a wildcard, the local addresses that the fast path knows.
   std::vector<IpAddress> ips;
   std::vector<uint16_t> ports;
+  bool has_all_ports = false;
+
+  // Represents it in a set of sockets.
+  uint64_t bit() const { return uint64_t{1} << number; }
+  // Whether it has a port of a range.
+  bool HasPort(uint16_t first, uint16_t last) const {
+    return has_all_ports || std::any_of(ports.begin(), ports.end(), [&](uint16_t port) {
+             return port >= first && port <= last;
+           });
+  }
 
   bool operator==(const HostSocket& other) const = default;
 };
@@ -39,15 +51,15 @@ struct HostScope {
 
   bool operator==(const HostScope& other) const = default;
 
-  uint32_t AllSockets() const {
-    uint32_t bits = 0;
-    for (const HostSocket& socket : sockets) bits |= 1u << socket.number;
+  uint64_t AllSockets() const {
+    uint64_t bits = 0;
+    for (const HostSocket& socket : sockets) bits |= socket.bit();
     return bits;
   }
-  uint32_t SocketsOf(bool is_ipv4) const {
-    uint32_t bits = 0;
+  uint64_t SocketsOf(bool is_ipv4) const {
+    uint64_t bits = 0;
     for (const HostSocket& socket : sockets) {
-      if (socket.is_ipv4 == is_ipv4) bits |= 1u << socket.number;
+      if (socket.is_ipv4 == is_ipv4) bits |= socket.bit();
     }
     return bits;
   }
@@ -87,7 +99,7 @@ struct Finding {
   // Description for the operator: what was found and where.
   std::string what;
   // The sockets whose packets may be affected, one bit each.
-  uint32_t sockets = 0;
+  uint64_t sockets = 0;
   // Or the device whose packets may be affected.
   std::string device;
 

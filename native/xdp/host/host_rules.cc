@@ -32,8 +32,8 @@ bool MayBeUnread(const Finding& finding) {
   return finding.kind == FindingKind::kUnknown || finding.kind == FindingKind::kAddress;
 }
 
-uint32_t TranslatedSockets(const Findings& findings) {
-  uint32_t sockets = 0;
+uint64_t TranslatedSockets(const Findings& findings) {
+  uint64_t sockets = 0;
   for (const Finding& finding : findings) {
     if (MayTranslate(finding)) sockets |= finding.sockets;
   }

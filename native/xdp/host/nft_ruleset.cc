@@ -141,7 +141,7 @@ Findings NftRuleset::Look(const HostScope& scope) const {
       if (chain.drops) {
         AddFinding(&findings, Finding{FindingKind::kFilter,
                                       "nftables policy drop of " + chain.Describe(),
-                                      1u << socket.number,
+                                      socket.bit(),
                                       {}});
       }
       std::set<const Chain*> walked;
@@ -159,7 +159,7 @@ void NftRuleset::Walk(const Chain& chain, const PacketModel& model, std::set<con
     if (rule.effect().weight != RuleEffect::Weight::kNone) {
       AddFinding(findings, Finding{rule.effect().kind,
                                    "nftables " + rule.effect().name + " in " + chain.Describe(),
-                                   1u << model.socket.number,
+                                   model.socket.bit(),
                                    {}});
     }
     for (const std::string& name : rule.jumps()) {
@@ -185,7 +185,7 @@ void NftRuleset::LookForTranslations(const Chain& chain, const PacketModel& mode
     if (!rule.may_translate_to_socket()) continue;
     AddFinding(findings, Finding{rule.effect().kind,
                                  "nftables " + rule.effect().name + " in " + chain.Describe(),
-                                 1u << model.socket.number,
+                                 model.socket.bit(),
                                  {}});
   }
 }

@@ -70,6 +70,7 @@ Candidates PacketModel::Part(PacketHeader header, size_t offset, size_t length) 
     return candidates;
   }
   if (header == PacketHeader::kTransport) {
+    if (socket.has_all_ports) candidates.emplace_back(length);
     for (const uint16_t port : socket.ports) {
       const uint8_t bytes[2] = {static_cast<uint8_t>(port >> 8), static_cast<uint8_t>(port)};
       KnownBytes part(length);

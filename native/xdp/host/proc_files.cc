@@ -27,7 +27,7 @@ bool ReadService(const std::string& text, TransportAddress* service) {
 
 bool IsOf(const HostSocket& socket, const TransportAddress& service) {
   return std::count(socket.ips.begin(), socket.ips.end(), service.ip) > 0 &&
-         std::count(socket.ports.begin(), socket.ports.end(), service.port) > 0;
+         socket.HasPort(service.port, service.port);
 }
 
 int ReadNumber(const std::string& path) {
@@ -50,9 +50,8 @@ void LookAtIpvs(std::istream& text, const HostScope& scope, Findings* findings) 
     if (!by_mark && (kind != "UDP" || !ReadService(service, &endpoint))) continue;
     for (const HostSocket& socket : scope.sockets) {
       if (!by_mark && !IsOf(socket, endpoint)) continue;
-      AddFinding(
-          findings,
-          Finding{FindingKind::kRedirect, "a virtual service (ipvsadm)", 1u << socket.number, {}});
+      AddFinding(findings,
+                 Finding{FindingKind::kRedirect, "a virtual service (ipvsadm)", socket.bit(), {}});
     }
   }
 }

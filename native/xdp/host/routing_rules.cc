@@ -125,8 +125,7 @@ bool MayBeIn(const HostSocket& socket, const std::vector<uint8_t>& prefix, uint8
 }
 
 bool MayBeIn(const HostSocket& socket, const PortRange& range) {
-  return std::any_of(socket.ports.begin(), socket.ports.end(),
-                     [&](uint16_t port) { return port >= range.first && port <= range.last; });
+  return socket.HasPort(range.first, range.last);
 }
 
 // Whether the rule may route a packet to the socket before it is delivered locally.
@@ -185,7 +184,7 @@ DumpResult LookAtRoutingRules(NetlinkDump* netlink, const HostScope& scope, Find
                                         : rule.has_ports ? ", by port"
                                                          : "") +
                                        (rule.is_ipv4 ? " (ip rule)" : " (ip -6 rule)"),
-                                   1u << socket.number,
+                                   socket.bit(),
                                    {}});
     }
   }
@@ -240,10 +239,9 @@ void LookAtOwnAddresses(NetlinkDump* netlink, const HostScope& scope, Findings* 
       is_local = static_cast<const rtmsg*>(NLMSG_DATA(header))->rtm_type == RTN_LOCAL;
     });
     if (is_local) continue;
-    AddFinding(findings, Finding{FindingKind::kAddress,
-                                 "its address is none of this host's now",
-                                 1u << socket.number,
-                                 {}});
+    AddFinding(
+        findings,
+        Finding{FindingKind::kAddress, "its address is none of this host's now", socket.bit(), {}});
   }
 }
 

@@ -49,8 +49,10 @@ bool Selects(const xfrm_selector& selector, bool inward, const HostSocket& socke
   const bool ip = std::any_of(socket.ips.begin(), socket.ips.end(), [&](const IpAddress& each) {
     return MayBeIn(each, is_ipv4, prefix, bits);
   });
-  return ip && std::any_of(socket.ports.begin(), socket.ports.end(),
-                           [&](uint16_t each) { return ((each ^ port) & mask) == 0; });
+  const bool is_port = socket.has_all_ports ||
+                       std::any_of(socket.ports.begin(), socket.ports.end(),
+                                   [&](uint16_t each) { return ((each ^ port) & mask) == 0; });
+  return ip && is_port;
 }
 
 void LookAtPolicy(const nlmsghdr* header, const HostScope& scope, Findings* findings) {
@@ -70,7 +72,7 @@ void LookAtPolicy(const nlmsghdr* header, const HostScope& scope, Findings* find
     AddFinding(findings, Finding{FindingKind::kIpsec,
                                  std::string("an IPsec policy for what ") +
                                      (inward ? "comes in" : "goes out") + " (ip xfrm policy)",
-                                 1u << socket.number,
+                                 socket.bit(),
                                  {}});
   }
 }

@@ -25,14 +25,13 @@ bool Translation::MayReach(const HostSocket& socket) const {
     const uint8_t* data = own.bytes.data() + 16 - bytes;
     ip = ip || (std::memcmp(data, ip_min, bytes) >= 0 && std::memcmp(data, ip_max, bytes) <= 0);
   }
-  bool port = !has_port;
-  for (const uint16_t own : socket.ports) port = port || (own >= port_min && own <= port_max);
-  return ip && port;
+  return ip && (!has_port || socket.HasPort(port_min, port_max));
 }
 
 bool XtMatchMayHold(const std::string& name, const uint8_t* data, size_t length,
                     const PacketModel& model) {
   if (name != "udp" || length < sizeof(xt_udp) || !model.end_known) return true;
+  if (model.socket.has_all_ports) return true;
   xt_udp udp;
   std::memcpy(&udp, data, sizeof(udp));
   const uint16_t* range = model.inward ? udp.dpts : udp.spts;

@@ -176,7 +176,7 @@ void XtTables::LookAtTable(const Table& table, const HostSocket& socket, const H
     AddFinding(findings, Finding{effect.kind,
                                  std::string(table.is_ipv4 ? "iptables " : "ip6tables ") +
                                      effect.name + " in table " + table.name,
-                                 1u << socket.number,
+                                 socket.bit(),
                                  {}});
   };
   for (const uint32_t hook :
