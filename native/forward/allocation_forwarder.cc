@@ -39,8 +39,9 @@ Status AllocationForwarder::Allocate() {
   return Status::System("cannot read random bytes", errno);
 }
 
-Verdict AllocationForwarder::ForwardSend(const SendIndication& send, Flow* flow, const Now& now,
-                                         FiveTuple* path, Outgoing* out) {
+Verdict AllocationForwarder::ForwardSend(const Packet& packet, const SendIndication& send,
+                                         Flow* flow, const Now& now, FiveTuple* path,
+                                         Outgoing* out) {
   if (!IsLive(flow, now)) return Verdict::kSendNoAllocation;
   const FiveTuple peer{send.peer, IpAddress{}, flow->action.tuple.handle};
   if (send.peer.port == 0) return Verdict::kSendNoPermission;
@@ -50,7 +51,12 @@ Verdict AllocationForwarder::ForwardSend(const SendIndication& send, Flow* flow,
   if (!tables_.TakeBandwidth(*flow, send.payload_bytes, now)) return Verdict::kOverBandwidth;
   flow->traffic.Add(send.payload_bytes, now.monotonic_second);
   *path = peer;
-  *out = Outgoing{path, send.payload, send.payload_bytes, false, permission->action.relayed_number};
+  *out = Outgoing{path, send.payload, send.payload_bytes};
+  out->relayed_number = permission->action.relayed_number;
+  out->traffic_class = packet.traffic_class;
+  // DONT-FRAGMENT is ignored where either side has IPv6 (RFC 8656 section 13).
+  out->unfragmented =
+      send.dont_fragment && send.peer.ip.IsIpv4() && packet.tuple->remote.ip.IsIpv4();
   return Verdict::kClientToPeer;
 }
 
@@ -118,6 +124,7 @@ void AllocationForwarder::MakeMessage(const Packet& packet, const Flow& flow, ui
     start = WrapInDataIndication(payload, payload_bytes, packet.tuple->remote, random);
   }
   *out = Outgoing{&flow.action.tuple, start, head_bytes + packet.length + TailBytes(packet, flow)};
+  out->traffic_class = packet.traffic_class;
 }
 
 uint64_t AllocationForwarder::Random() {

@@ -28,11 +28,11 @@ class AllocationForwarder {
   // Reads the key of transaction ids. Call before any other method.
   Status Allocate();
 
-  // Returns the verdict for a Send indication with the flow of its lookup, or null. Sets `path` and
-  // `out`, which refers to `path`, after kClientToPeer only. A peer needs a permission; a channel
-  // is one, too.
-  Verdict ForwardSend(const SendIndication& send, Flow* flow, const Now& now, FiveTuple* path,
-                      Outgoing* out);
+  // Returns the verdict for a Send indication and its packet, with the flow of its lookup, or null.
+  // Sets `path` and `out`, which refers to `path`, after kClientToPeer only. A peer needs a
+  // permission; a channel is one, too.
+  Verdict ForwardSend(const Packet& packet, const SendIndication& send, Flow* flow, const Now& now,
+                      FiveTuple* path, Outgoing* out);
 
   // Peer side, step 1: prefetches the index of the flow of a datagram.
   void ClassifyPeer(const Packet& packet, PeerLookup* lookup) const;

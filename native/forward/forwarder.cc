@@ -99,7 +99,8 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
   uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
   if (flow->action.kind == FlowAction::Kind::kPeer) {
     result->outgoing =
-        Outgoing{&flow->action.tuple, payload, payload_bytes, false, flow->action.relayed_number};
+        Outgoing{&flow->action.tuple, payload, payload_bytes, false, flow->action.relayed_number,
+                 packet.traffic_class};
     return Verdict::kClientToPeer;
   }
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);

@@ -36,6 +36,8 @@ struct Packet {
   bool headroom = true;
   // Whether the 3 bytes behind the datagram may be written: not where another segment follows.
   bool tailroom = true;
+  // DSCP and ECN, as in the octet of the IP header; 0 where the socket does not report it.
+  uint8_t traffic_class = 0;
 };
 
 // A record for another relay that is not yet part of a datagram.

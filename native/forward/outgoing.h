@@ -17,6 +17,10 @@ struct Outgoing {
   // kClientToPeer: the number of the peer's IP address among the relayed addresses of this data
   // plane, or 0.
   uint8_t relayed_number = 0;
+  // DSCP and ECN, as in the octet of the IP header.
+  uint8_t traffic_class = 0;
+  // kClientToPeer: whether the client wants the datagram sent unfragmented.
+  bool unfragmented = false;
 };
 
 }  // namespace turnpike

@@ -53,7 +53,8 @@ bool EarlyData::Hold(From from, const Packet& packet, Verdict verdict, uint64_t 
                               static_cast<uint8_t>(client - clients_.data()),
                               slot,
                               from,
-                              verdict};
+                              verdict,
+                              packet.traffic_class};
   due_ns_ = std::min(due_ns_, client->until_ns);
   std::memcpy(&bytes_[slot * kSlotBytes + kHeadroomBytes], packet.data, packet.length);
   return true;

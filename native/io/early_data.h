@@ -119,6 +119,7 @@ class EarlyData {
     uint8_t slot;
     From from;
     Verdict verdict;
+    uint8_t traffic_class;
   };
 
   Client* FindClient(const FiveTuple& tuple, uint64_t now_ns);
@@ -132,7 +133,12 @@ class EarlyData {
     return static_cast<int32_t>(clients_[held.client].answered - held.request) >= 0;
   }
   Packet PacketOf(const Held& held) {
-    return Packet{&bytes_[held.slot * kSlotBytes + kHeadroomBytes], held.length, &held.tuple};
+    return Packet{&bytes_[held.slot * kSlotBytes + kHeadroomBytes],
+                  held.length,
+                  &held.tuple,
+                  true,
+                  true,
+                  held.traffic_class};
   }
   void Release(const Held& held);
   // Releases what `leaves(held)` returns true for, and keeps the rest in order.

@@ -61,6 +61,7 @@ ReceiveBatch::Result ReceiveBatch::Receive(const UdpSocket& socket, TransportHan
     message.tuple.handle = handle;
     message.length = headers_[i].msg_len;
     message.segment_bytes = message.length;
+    message.traffic_class = 0;
     if (headers_[i].msg_hdr.msg_controllen > 0) ReadControl(headers_[i].msg_hdr, &message);
     bytes += message.length;
   }
@@ -74,6 +75,10 @@ void ReceiveBatch::ReadControl(msghdr& header, Message* message) {
     if (Is(part, SOL_UDP, UDP_GRO)) {
       const int segment_bytes = ReadPart<int>(part);
       if (segment_bytes > 0) message->segment_bytes = static_cast<uint32_t>(segment_bytes);
+    } else if (Is(part, IPPROTO_IP, IP_TOS)) {
+      message->traffic_class = ReadPart<uint8_t>(part);
+    } else if (Is(part, IPPROTO_IPV6, IPV6_TCLASS)) {
+      message->traffic_class = static_cast<uint8_t>(ReadPart<int>(part));
     } else if (Is(part, IPPROTO_IP, IP_PKTINFO)) {
       const in_pktinfo info = ReadPart<in_pktinfo>(part);
       // Not ipi_addr, the destination in the header: it may be a broadcast address, which cannot be
@@ -103,6 +108,7 @@ uint32_t ReceiveBatch::NextChunk() {
     packet.data = static_cast<uint8_t*>(vectors_[next_message_].iov_base) + next_offset_;
     packet.length = std::min(message.segment_bytes, message.length - next_offset_);
     packet.tuple = &message.tuple;
+    packet.traffic_class = message.traffic_class;
     packet.headroom = next_offset_ == 0;
     packet.tailroom = next_offset_ + packet.length == message.length;
     // Each buffer starts on its own page. The prefetches let the page walks run in parallel.

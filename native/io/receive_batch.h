@@ -50,9 +50,9 @@ class ReceiveBatch {
   uint32_t messages() const { return count_; }
 
  private:
-  // Room for in6_pktinfo and the segment size.
+  // Room for in6_pktinfo, the traffic class and the segment size.
   struct alignas(8) Control {
-    uint8_t bytes[CMSG_SPACE(20) + CMSG_SPACE(sizeof(int))];
+    uint8_t bytes[CMSG_SPACE(20) + 2 * CMSG_SPACE(sizeof(int))];
   };
   // A received message.
   struct Message {
@@ -60,6 +60,8 @@ class ReceiveBatch {
     uint32_t length;
     // Length of each of its datagrams; the last one may be shorter.
     uint32_t segment_bytes;
+    // Of each of its datagrams: the kernel joins none that differ in it.
+    uint8_t traffic_class;
   };
 
   static void ReadControl(msghdr& header, Message* message);

@@ -175,6 +175,7 @@ uint16_t SendBatch::AppendRun(const SendSocket& socket, uint16_t first) {
     const Outgoing& segment = entries_[next].outgoing;
     const uint32_t bytes = segment.length;
     if (bytes > segment_bytes || bytes == 0 || run.bytes + bytes > kSegmentRunBytesMax) break;
+    if (segment.traffic_class != head.traffic_class) break;
     AppendVector(segment, header.msg_iov);
     ++run.datagrams;
     run.bytes += bytes;
@@ -183,12 +184,11 @@ uint16_t SendBatch::AppendRun(const SendSocket& socket, uint16_t first) {
   }
   header.msg_iovlen =
       static_cast<size_t>(&messages.vectors[messages.vector_count] - header.msg_iov);
-  if (!head.path->local.IsNone() || run.datagrams > 1) {
-    header.msg_control = &messages.controls[index];
-    if (!head.path->local.IsNone()) AppendSource(&header, head.path->local);
-    run.source_control_bytes = static_cast<uint32_t>(header.msg_controllen);
-    if (run.datagrams > 1) AppendSegmentSize(&header, static_cast<uint16_t>(segment_bytes));
-  }
+  header.msg_control = &messages.controls[index];
+  if (!head.path->local.IsNone()) AppendSource(&header, head.path->local);
+  if (head.traffic_class != 0) AppendTrafficClass(&header, head);
+  run.single_control_bytes = static_cast<uint32_t>(header.msg_controllen);
+  if (run.datagrams > 1) AppendSegmentSize(&header, static_cast<uint16_t>(segment_bytes));
   return next;
 }
 
@@ -216,6 +216,15 @@ void SendBatch::AppendSource(msghdr* header, const IpAddress& local) {
     in6_pktinfo info{};
     std::memcpy(&info.ipi6_addr, local.bytes.data(), 16);
     AppendControl(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+}
+
+void SendBatch::AppendTrafficClass(msghdr* header, const Outgoing& outgoing) {
+  const int traffic_class = outgoing.traffic_class;
+  if (outgoing.path->remote.ip.IsIpv4()) {
+    AppendControl(header, IPPROTO_IP, IP_TOS, traffic_class);
+  } else {
+    AppendControl(header, IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
   }
 }
 
@@ -314,7 +323,7 @@ bool SendBatch::SendSingly(const SendSocket& socket, uint32_t index, CounterRow&
   bool any_left = false;
   const Run& run = messages_->runs[index];
   msghdr header = messages_->headers[index].msg_hdr;
-  header.msg_controllen = run.source_control_bytes;
+  header.msg_controllen = run.single_control_bytes;
   uint16_t next = run.first;
   for (uint32_t i = 0; i < run.datagrams; ++i, next = entries_[next].next) {
     const Outgoing& outgoing = entries_[next].outgoing;

@@ -1,7 +1,7 @@
 // Datagrams to be sent by a worker through any of its sockets, sorted by socket and destination. A
-// run of equally long datagrams to one destination is sent as one message that the kernel or the
-// device segments (UDP_SEGMENT). All messages of a socket are sent by one system call. Datagrams
-// through one socket to one destination stay in order.
+// run of equally long datagrams of one traffic class to one destination is sent as one message that
+// the kernel or the device segments (UDP_SEGMENT). All messages of a socket are sent by one system
+// call. Datagrams through one socket to one destination stay in order.
 #pragma once
 
 #include <sys/socket.h>
@@ -76,7 +76,8 @@ class SendBatch {
 
  private:
   struct alignas(8) Control {
-    uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+    uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
+                  CMSG_SPACE(sizeof(uint16_t))];
   };
   static constexpr uint16_t kNone = 0xffff;
   struct Entry {
@@ -110,7 +111,7 @@ class SendBatch {
     uint16_t datagrams;
     uint32_t bytes;
     // Length of the control data that a single datagram of it needs.
-    uint32_t source_control_bytes;
+    uint32_t single_control_bytes;
   };
   // All memory that messages point to. There are at most as many messages as datagrams.
   struct Messages {
@@ -137,8 +138,9 @@ class SendBatch {
   uint16_t AppendRun(const SendSocket& socket, uint16_t first);
   // Adds a datagram to the message whose iovecs start at `first`.
   void AppendVector(const Outgoing& outgoing, iovec* first);
-  // Append control messages: the source address first, if one is chosen.
+  // Append control messages: what each datagram of the run needs first, then the segment size.
   void AppendSource(msghdr* header, const IpAddress& local);
+  void AppendTrafficClass(msghdr* header, const Outgoing& outgoing);
   void AppendSegmentSize(msghdr* header, uint16_t segment_bytes);
   // Handles the error that the kernel returned for the message at `index`.
   void HandleSendError(SendSocket& socket, uint32_t index, int error_number, CounterRow& counters);

@@ -83,6 +83,12 @@ bool UdpSocket::ForbidFragments(bool forbid) const {
                          forbid ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
 }
 
+Status UdpSocket::ReportTrafficClass() {
+  const bool ok = address_.ip.IsIpv4() ? SetOption(IPPROTO_IP, IP_RECVTOS, 1)
+                                       : SetOption(IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+  return ok ? Status{} : Failed("cannot set a socket option", errno);
+}
+
 Status UdpSocket::ReportErrors() {
   reports_errors_ = address_.ip.IsIpv4() ? SetOption(IPPROTO_IP, IP_RECVERR, 1)
                                          : SetOption(IPPROTO_IPV6, IPV6_RECVERR, 1);

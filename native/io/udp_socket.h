@@ -32,6 +32,9 @@ class UdpSocket {
   // fit are fragmented.
   bool ForbidFragments(bool forbid) const;
 
+  // Lets datagrams be received with their traffic class (IP_RECVTOS, IPV6_RECVTCLASS).
+  Status ReportTrafficClass();
+
   // Enables IP_RECVERR: an ICMP error for a sent datagram makes one later call fail, and TakeError
   // returns its details.
   Status ReportErrors();

@@ -90,6 +90,8 @@ struct HandedOver {
   HandOver kind;
   // kDeliver: as in Outgoing.
   uint8_t relayed_number;
+  // As in Outgoing.
+  uint8_t traffic_class;
 };
 
 class Worker {
@@ -199,7 +201,7 @@ class Worker {
   // Counts ChannelData by its verdict, and queues what becomes of it.
   void QueueFromClient(Verdict verdict, const ClientResult& result, const Now& now);
   // Forwards a Send indication with its allocation's flow, or null. Counts it only if it leaves.
-  Verdict ForwardSend(const SendIndication& send, Flow* flow, const Now& now);
+  Verdict ForwardSend(const Packet& packet, const SendIndication& send, Flow* flow, const Now& now);
   // Queues a datagram to a peer, or delivers it if the peer is a relayed address of the plane.
   void QueueToPeer(const Outgoing& outgoing, const Now& now);
   // Delivers a datagram from the endpoint of its path to the peer's, a relayed address of the

@@ -14,15 +14,19 @@ void Worker::Deliver(const Outgoing& outgoing, const Now& now) {
   }
   counters_.Add(Counter::kDelivered);
   const FiveTuple path{from->relayed_address, IpAddress{}, to};
-  const Outgoing arriving{&path, outgoing.data, outgoing.length};
+  const Outgoing arriving{&path, outgoing.data, outgoing.length, false, 0, outgoing.traffic_class};
   if (EndpointOf(to) == nullptr) return PassOn(HandOver::kArrive, arriving);
   Arrive(arriving, now);
 }
 
 void Worker::Arrive(const Outgoing& arriving, const Now& now) {
   // Without headroom and tailroom, its bytes are only read.
-  const Packet packet{const_cast<uint8_t*>(arriving.data), arriving.length, arriving.path, false,
-                      false};
+  const Packet packet{const_cast<uint8_t*>(arriving.data),
+                      arriving.length,
+                      arriving.path,
+                      false,
+                      false,
+                      arriving.traffic_class};
   if (early_.holds_of_peers()) [[unlikely]]
     ServeEarlyData(now, arriving.path->handle);
   Flow* flow;

@@ -91,7 +91,7 @@ bool Worker::ForwardEarly(EarlyData::From from, const Packet& packet, const Now&
   forwarder_.ClassifyClient(packet, &lookup);
   Flow* const flow = forwarder_.FindFlow(lookup);
   if (lookup.is_send) {
-    const Verdict verdict = ForwardSend(lookup.send, flow, now);
+    const Verdict verdict = ForwardSend(packet, lookup.send, flow, now);
     if (LacksEntry(verdict)) return false;
     if (verdict != Verdict::kClientToPeer) counters_.Add(verdict);
     return true;

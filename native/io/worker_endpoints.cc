@@ -42,6 +42,7 @@ void Worker::OpenEndpoint(const Command& command) {
   UdpSocket socket;
   Status status = socket.OpenFirst(command.address, options_.socket_buffer_bytes);
   if (status.ok()) status = socket.ReportErrors();
+  if (status.ok()) status = socket.ReportTrafficClass();
   if (status.ok()) {
     if (options_.busy_poll_us > 0) socket.PreferBusyPoll(options_.busy_poll_us);
     report.port = socket.address().port;
@@ -186,7 +187,7 @@ void Worker::PassOn(HandOver kind, const Outgoing& outgoing) {
     counters_.Add(Counter::kEndpointGone);
     return;
   }
-  const HandedOver header{*outgoing.path, kind, outgoing.relayed_number};
+  const HandedOver header{*outgoing.path, kind, outgoing.relayed_number, outgoing.traffic_class};
   const uint32_t length = static_cast<uint32_t>(sizeof(header)) + outgoing.length;
   ByteRing& ring = (*workers_)[owner]->handed_over_by(options_.index);
   uint8_t* const record = ring.Reserve(length);
@@ -243,9 +244,12 @@ Worker::Progress Worker::SendHandedOverBy(uint8_t worker) {
 
 void Worker::TakeOver(const ByteRing::Record& record, const Now& now) {
   const auto* header = reinterpret_cast<const HandedOver*>(record.data);
-  const Outgoing outgoing{&header->path, record.data + sizeof(*header),
-                          record.length - static_cast<uint32_t>(sizeof(*header)), false,
-                          header->relayed_number};
+  const Outgoing outgoing{&header->path,
+                          record.data + sizeof(*header),
+                          record.length - static_cast<uint32_t>(sizeof(*header)),
+                          false,
+                          header->relayed_number,
+                          header->traffic_class};
   Endpoint* const endpoint = EndpointOf(header->path.handle);
   if (endpoint == nullptr) {
     counters_.Add(Counter::kEndpointGone);

@@ -80,7 +80,7 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     const ClientLookup& lookup = lookups_[i];
     if (lookup.needed && !lookup.repeats) flow = forwarder_.FindFlow(lookup);
     if (lookup.is_send) {
-      const Verdict verdict = ForwardSend(lookup.send, flow, now);
+      const Verdict verdict = ForwardSend(batch_[i], lookup.send, flow, now);
       if (verdict != Verdict::kClientToPeer) {
         DropUnlessEarly(EarlyData::From::kClient, batch_[i], verdict, now);
       }
@@ -108,25 +108,22 @@ void Worker::QueueFromClient(Verdict verdict, const ClientResult& result, const 
   if (verdict == Verdict::kClientToPeer) QueueToPeer(result.outgoing, now);
 }
 
-Verdict Worker::ForwardSend(const SendIndication& send, Flow* flow, const Now& now) {
+Verdict Worker::ForwardSend(const Packet& packet, const SendIndication& send, Flow* flow,
+                            const Now& now) {
   if (sends_.full()) sends_.Flush(counters_);
   Outgoing out;
   const Verdict verdict =
-      allocation_forwarder_.ForwardSend(send, flow, now, sends_.NextPath(), &out);
+      allocation_forwarder_.ForwardSend(packet, send, flow, now, sends_.NextPath(), &out);
   if (verdict != Verdict::kClientToPeer) return verdict;
   counters_.Add(verdict);
-  const bool unfragmented = send.dont_fragment && out.relayed_number == RelayedAddresses::kNone;
-  Endpoint* const relayed = unfragmented ? EndpointOf(out.path->handle) : nullptr;
-  if (relayed == nullptr) {
-    QueueToPeer(out, now);
-  } else {
-    SendDataUnfragmented(*relayed, out);
-  }
+  QueueToPeer(out, now);
   return verdict;
 }
 
 void Worker::QueueToPeer(const Outgoing& outgoing, const Now& now) {
   if (outgoing.relayed_number != RelayedAddresses::kNone) return Deliver(outgoing, now);
+  Endpoint* const relayed = outgoing.unfragmented ? EndpointOf(outgoing.path->handle) : nullptr;
+  if (relayed != nullptr) return SendDataUnfragmented(*relayed, outgoing);
   QueueData(outgoing);
 }
 

@@ -94,6 +94,9 @@ Status WorkerPool::OpenAddress(Side side, const TransportAddress& address,
       TransportHandle::OfListener(side, static_cast<uint32_t>(addresses.size()));
   const auto give = [&](size_t worker, UdpSocket socket) {
     if (options.busy_poll_us > 0) socket.PreferBusyPoll(options.busy_poll_us);
+    if (side == Side::kClient) {
+      if (Status status = socket.ReportTrafficClass(); !status.ok()) return status;
+    }
     return workers_[worker]->AddListener(handle, std::move(socket));
   };
   UdpSocket first;

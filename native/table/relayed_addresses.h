@@ -1,4 +1,4 @@
-// The relayed transport addresses of a data plane (RFC 8656 section 2.2): which of its endpoints
+// The relayed transport addresses of a data plane (RFC 8656 section 2): which of its endpoints
 // has which, so that what one allocation sends to another is delivered by this table. The kernel
 // would not deliver it where the address is one that a NAT translates, since NATs rarely translate
 // between two hosts behind them. Workers write their own endpoints, every worker reads, without a

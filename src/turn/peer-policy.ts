@@ -24,7 +24,7 @@ interface Rule extends PeerRange {
 }
 
 /**
- * Judges the IP addresses of peers (RFC 8656 section 21.2.1). Of the entries of both lists that
+ * Judges the IP addresses of peers (RFC 8656 section 21.2.2). Of the entries of both lists that
  * hold an address, the one with the longest prefix counts; of two with the same length, that of the
  * allow list. So an allowed host is an exception from a refused range, as in coturn, and the
  * reverse. An entry of the deny list then decides alone: no default allows what a list refuses. One

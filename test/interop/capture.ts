@@ -9,7 +9,7 @@ const OUTPUT_BYTES_MAX = 1 << 28;
 /** dumpcap gets packets at most a quarter of a second late, and has to write them down. */
 const DELAY_MS = 350;
 const TURN_PORT = '3478';
-/** Types of the two indications (RFC 8656 section 17.1). */
+/** Types of the two indications (RFC 8656 section 17). */
 const INDICATIONS = ['0x0016', '0x0017'];
 /** What tshark prints of each packet. */
 const FIELDS = [

@@ -44,12 +44,12 @@ struct Scene {
   }
   Verdict FromClient(const std::string& hex, const FiveTuple& tuple = kClient) {
     const auto bytes = FromHex(hex);
-    from_client = std::make_unique<PacketBuffer>(bytes.data(), bytes.size(), tuple);
+    from_client = std::make_unique<PacketBuffer>(bytes.data(), bytes.size(), tuple, traffic_class);
     return fixture.ForwardClient(from_client->packet(), kNow, &out);
   }
   Verdict FromPeer(const std::string& address, const std::string& text, bool headroom = true) {
     const auto* data = reinterpret_cast<const uint8_t*>(text.data());
-    from_peer = std::make_unique<PacketBuffer>(data, text.size(), Peer(address));
+    from_peer = std::make_unique<PacketBuffer>(data, text.size(), Peer(address), traffic_class);
     return fixture.ForwardPeer(headroom ? from_peer->packet() : from_peer->WithoutHeadroom(), kNow,
                                &out);
   }
@@ -58,6 +58,8 @@ struct Scene {
   std::unique_ptr<PacketBuffer> from_client;
   std::unique_ptr<PacketBuffer> from_peer;
   Outgoing out{};
+  // Of what comes.
+  uint8_t traffic_class = 0;
 };
 
 TEST(AllocationForwarder, ASendIndicationLeavesBareToAPermittedPeer) {
@@ -87,6 +89,53 @@ TEST(AllocationForwarder, ThePermissionOrChannelTellsWhetherThePeerIsARelayedAdd
     flow.action.relayed_number = 3;
     ASSERT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
     EXPECT_EQ(scene.out.relayed_number, 3);
+  }
+}
+
+TEST(AllocationForwarder, TheTrafficClassIsThatOfTheDatagramBothWays) {
+  Scene scene;
+  scene.Permit("192.0.2.1");
+  scene.traffic_class = 0xb9;
+  ASSERT_EQ(scene.FromClient(kSend), Verdict::kClientToPeer);
+  EXPECT_EQ(scene.out.traffic_class, 0xb9);
+  ASSERT_EQ(scene.FromPeer("192.0.2.1:32853", "x"), Verdict::kPeerToClient);
+  EXPECT_EQ(scene.out.traffic_class, 0xb9) << "of a Data indication";
+  scene.Bind("192.0.2.1:32853");
+  ASSERT_EQ(scene.FromPeer("192.0.2.1:32853", "x", false), Verdict::kPeerToClient);
+  EXPECT_EQ(scene.out.traffic_class, 0xb9) << "of ChannelData in other memory";
+  FlowAction& action = scene.fixture.tables.flows.FindOrInsert(FlowKey{kClient, kChannel})->action;
+  action.kind = FlowAction::Kind::kPeer;
+  action.tuple = Peer("192.0.2.1:32853");
+  ASSERT_EQ(scene.FromClient("5fff000178"), Verdict::kClientToPeer);
+  EXPECT_EQ(scene.out.traffic_class, 0xb9) << "of a channel";
+  action.kind = FlowAction::Kind::kClient;
+  ASSERT_EQ(scene.FromClient("5fff000178"), Verdict::kClientToClient);
+  EXPECT_EQ(scene.out.traffic_class, 0) << "between two legs";
+}
+
+TEST(AllocationForwarder, OnlyBetweenIpv4SidesDontFragmentCounts) {
+  const std::string to_ipv4 = "001200080001a147e112a643";
+  const std::string to_ipv6 = "001200140002a1470113a9faa5d3f179bc25f4b5bed2b9d9";
+  const std::string dont_fragment = "001a0000";
+  const std::string data = "0013000568656c6c6f000000";
+  const FiveTuple client_of_ipv6 = ToTuple(0, "[2001:db8::7]:40000");
+  for (const bool is_ipv6_client : {false, true}) {
+    for (const bool is_ipv6_peer : {false, true}) {
+      for (const bool asks : {false, true}) {
+        Scene scene;
+        const FiveTuple& client = is_ipv6_client ? client_of_ipv6 : kClient;
+        scene.fixture.PutAllocation(client, kRelayed);
+        scene.Permit(is_ipv6_peer ? "[2001:db8:1234:5678:11:2233:4455:6677]" : "192.0.2.1");
+        const std::string attributes =
+            (is_ipv6_peer ? to_ipv6 : to_ipv4) + (asks ? dont_fragment : "") + data;
+        const uint8_t length = static_cast<uint8_t>(attributes.size() / 2);
+        ASSERT_EQ(scene.FromClient("001600" + ToHex(&length, 1) +
+                                       "2112a442b7e7a701bc34d686fa87dfae" + attributes,
+                                   client),
+                  Verdict::kClientToPeer);
+        EXPECT_EQ(scene.out.unfragmented, asks && !is_ipv6_client && !is_ipv6_peer);
+      }
+    }
   }
 }
 

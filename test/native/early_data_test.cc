@@ -130,6 +130,23 @@ TEST(EarlyData, APeersDatagramWaitsForTheAnswerUnlessANewerOneComes) {
   EXPECT_FALSE(scene.early.holds_of_peers());
 }
 
+TEST(EarlyData, EachDatagramKeepsItsTrafficClass) {
+  Scene scene;
+  scene.early.Await(kClient, kEndpoints, scene.now_ns);
+  uint8_t data = 'a';
+  const std::vector<uint8_t> classes{0xb8, 0, 0x03};
+  for (const uint8_t each : classes) {
+    const Packet packet{&data, 1, &kClient, true, true, each};
+    ASSERT_TRUE(scene.early.Hold(From::kClient, packet, Verdict::kChannelUnknown, scene.now_ns));
+  }
+  std::vector<uint8_t> served;
+  scene.early.Serve(scene.now_ns, scene.counters, [&](From, const Packet& packet) {
+    served.push_back(packet.traffic_class);
+    return true;
+  });
+  EXPECT_EQ(served, classes);
+}
+
 TEST(EarlyData, WhatIsNotAnsweredInTimeIsDropped) {
   Scene scene;
   scene.early.Await(kClient, kEndpoints, scene.now_ns);

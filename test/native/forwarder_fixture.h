@@ -16,11 +16,13 @@ namespace turnpike::test {
 // accesses out of bounds.
 class PacketBuffer {
  public:
-  PacketBuffer(const uint8_t* data, size_t length, const FiveTuple& tuple)
+  PacketBuffer(const uint8_t* data, size_t length, const FiveTuple& tuple,
+               uint8_t traffic_class = 0)
       : memory_(new uint8_t[kHeadroomBytes + length]), tuple_(new FiveTuple(tuple)) {
     if (length > 0) std::memcpy(memory_.get() + kHeadroomBytes, data, length);
     packet_ = Packet{memory_.get() + kHeadroomBytes, static_cast<uint32_t>(length), tuple_.get()};
     packet_.tailroom = false;
+    packet_.traffic_class = traffic_class;
   }
 
   const Packet& packet() const { return packet_; }
@@ -118,7 +120,7 @@ struct ForwarderFixture {
     forwarder.PrefetchFlow(lookup);
     Flow* const flow = forwarder.FindFlow(lookup);
     if (lookup.is_send) {
-      return allocation_forwarder.ForwardSend(lookup.send, flow, now, &path, out);
+      return allocation_forwarder.ForwardSend(packet, lookup.send, flow, now, &path, out);
     }
     ClientResult result;
     const Verdict verdict = forwarder.ForwardClient(packet, flow, now, &result);

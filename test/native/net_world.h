@@ -86,17 +86,20 @@ class Inside {
   int before_;
 };
 
-// Makes the kernel complete checksums in software: frames of local sockets cross veth with
-// unfinished checksums, unlike frames from a network.
-inline void CompleteChecksums(const char* device) {
+// Sets an offload of a device, by its command of ethtool.
+inline void SetOffload(const char* device, uint32_t command, bool on) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  ethtool_value value{ETHTOOL_STXCSUM, 0};
+  ethtool_value value{command, on};
   ifreq request{};
   std::strncpy(request.ifr_name, device, IFNAMSIZ - 1);
   request.ifr_data = reinterpret_cast<char*>(&value);
   EXPECT_EQ(ioctl(fd, SIOCETHTOOL, &request), 0);
   close(fd);
 }
+
+// Makes the kernel complete checksums in software: frames of local sockets cross veth with
+// unfinished checksums, unlike frames from a network.
+inline void CompleteChecksums(const char* device) { SetOffload(device, ETHTOOL_STXCSUM, false); }
 
 // Attaches an XDP program that passes every frame, because veth accepts redirected frames only if
 // its peer has a program. Returns the link's descriptor.

@@ -1,6 +1,6 @@
 /** Data planes and UDP sockets for the tests of this folder. */
 
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { familyOf, type TransportAddress, transportAddress } from '../../src/address.js';
 import { utcDay } from '../../src/auth/keys.js';
@@ -15,6 +15,7 @@ import type {
   PuntedDatagram,
 } from '../../src/native/types.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import type { DatagramSocket } from '../marked-socket.js';
 import { until } from '../until.js';
 
 export { until };
@@ -109,11 +110,11 @@ export class TestPlane {
 
 /** A UDP socket on loopback, of a peer or another relay. */
 export class Remote {
-  readonly #socket: Socket;
+  readonly #socket: DatagramSocket;
   readonly #received: Buffer[] = [];
   readonly #sources: TransportAddress[] = [];
 
-  private constructor(socket: Socket) {
+  private constructor(socket: DatagramSocket) {
     this.#socket = socket;
     socket.on('message', (data, from) => {
       this.#received.push(data);
@@ -126,6 +127,11 @@ export class Remote {
     const socket = createSocket({ type, recvBufferSize: 1 << 20, sendBufferSize: 1 << 20 });
     socket.bind(address.port, address.address);
     await once(socket, 'listening');
+    return new Remote(socket);
+  }
+
+  /** Uses a socket that is bound. */
+  static over(socket: DatagramSocket): Remote {
     return new Remote(socket);
   }
 

@@ -55,17 +55,19 @@ struct BatchFixture {
   explicit BatchFixture(const std::string& address = "127.0.0.1:0")
       : cells(new CounterCell[kCounterRowCells]{}), counters(cells.get()), from(true, address) {}
 
-  void Add(const TransportAddress& to, Bytes data, const IpAddress& local = {}) {
-    Add(socket, to, std::move(data), local);
+  void Add(const TransportAddress& to, Bytes data, const IpAddress& local = {},
+           uint8_t traffic_class = 0) {
+    Add(socket, to, std::move(data), local, traffic_class);
   }
-  void Add(SendSocket& through, const TransportAddress& to, Bytes data,
-           const IpAddress& local = {}) {
+  void Add(SendSocket& through, const TransportAddress& to, Bytes data, const IpAddress& local = {},
+           uint8_t traffic_class = 0) {
     kept.push_back(std::move(data));
     const Bytes& bytes = kept.back();
     FiveTuple& path = paths.emplace_back();
     path.remote = to;
     path.local = local;
     Outgoing out{&path, bytes.data(), static_cast<uint32_t>(bytes.size())};
+    out.traffic_class = traffic_class;
     batch.Add(through, out);
   }
   uint64_t Count(Counter counter) const { return cells[static_cast<uint8_t>(counter)].Get(); }

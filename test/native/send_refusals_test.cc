@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "io/receive_batch.h"
 #include "net_world.h"
 #include "send_batch_fixture.h"
 
@@ -110,6 +111,36 @@ TEST(SendRefusals, ANarrowPathLeavesSegmentsToOtherPaths) {
   EXPECT_EQ(link.refused(), 1u);
   EXPECT_EQ(link.Run(*link.narrow, 500), 20u);
   EXPECT_EQ(link.segmented(), 2u);
+}
+
+TEST(SendRefusals, WhatIsSentOneByOneKeepsItsTrafficClass) {
+  Link link;
+  if (!link.Make()) GTEST_SKIP() << kNoNamespaces;
+  {
+    const Inside inside(link.here);
+    EXPECT_TRUE(Ip("route add fd78::3/128 dev a0 mtu 1280"));
+  }
+  {
+    const Inside inside(link.there);
+    EXPECT_TRUE(link.narrow->ReportTrafficClass().ok());
+  }
+  for (uint8_t i = 0; i < 20; ++i) {
+    link.batch->Add(link.narrow->address(), Bytes(1'400, i), {}, i < 10 ? 0xb8 : 0x03);
+  }
+  link.batch->batch.Flush(link.batch->counters);
+  EXPECT_EQ(link.refused(), 2u);
+  ReceiveBatch received;
+  ASSERT_TRUE(received.Allocate().ok());
+  size_t count = 0;
+  for (pollfd ready{link.narrow->fd(), POLLIN, 0}; count < 20;) {
+    ASSERT_EQ(poll(&ready, 1, Socket::kWaitMs), 1);
+    received.Receive(*link.narrow, TransportHandle::OfListener(Side::kClient, 0));
+    while (const uint32_t in_chunk = received.NextChunk()) {
+      for (uint32_t i = 0; i < in_chunk; ++i, ++count) {
+        EXPECT_EQ(received[i].traffic_class, count < 10 ? 0xb8 : 0x03);
+      }
+    }
+  }
 }
 
 TEST(SendRefusals, AWidenedPathGetsSegmentsAgain) {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf, type TransportAddress, transportAddress } from '../../src/address.js';
@@ -12,6 +12,7 @@ import { AttributeType, UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
 import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import type { DatagramSocket } from '../marked-socket.js';
 
 /**
  * Relay ports of tests on loopback: above those that the kernel gives to sockets of other tests.
@@ -27,13 +28,13 @@ export type Content = (writer: MessageWriter, transactionId: Uint8Array) => unkn
 
 /** A bound UDP socket that keeps what it receives, for a peer or a client. */
 export class UdpSocket {
-  readonly #socket: Socket;
+  readonly #socket: DatagramSocket;
   #isOpen = true;
   readonly #received: { data: Buffer; from: TransportAddress }[] = [];
   /** The address that it is bound to. */
   readonly address: TransportAddress;
 
-  protected constructor(socket: Socket) {
+  protected constructor(socket: DatagramSocket) {
     this.#socket = socket;
     const { address, port } = socket.address();
     this.address = { address, port };
@@ -47,7 +48,12 @@ export class UdpSocket {
     return new UdpSocket(await UdpSocket.bound(ip));
   }
 
-  protected static async bound(ip: string): Promise<Socket> {
+  /** Uses a socket that is bound. */
+  static over(socket: DatagramSocket): UdpSocket {
+    return new UdpSocket(socket);
+  }
+
+  protected static async bound(ip: string): Promise<DatagramSocket> {
     const socket = createSocket(ip.includes(':') ? 'udp6' : 'udp4');
     socket.bind(0, ip);
     await once(socket, 'listening');
@@ -96,7 +102,7 @@ export class TurnSocket extends UdpSocket {
   #authenticator: ClientAuthenticator;
   readonly #responses = new Map<string, StunMessage>();
 
-  private constructor(socket: Socket, server: TransportAddress, user: TurnUser) {
+  private constructor(socket: DatagramSocket, server: TransportAddress, user: TurnUser) {
     super(socket);
     this.#server = server;
     this.#authenticator = new ClientAuthenticator(user);
@@ -106,6 +112,11 @@ export class TurnSocket extends UdpSocket {
   static async open(server: TransportAddress, user: TurnUser): Promise<TurnSocket> {
     const ip = familyOf(server) === 4 ? '127.0.0.1' : '::1';
     return new TurnSocket(await UdpSocket.bound(ip), server, user);
+  }
+
+  /** A client on a socket that is bound. */
+  static on(socket: DatagramSocket, server: TransportAddress, user: TurnUser): TurnSocket {
+    return new TurnSocket(socket, server, user);
   }
 
   protected override take(datagram: { data: Buffer; from: TransportAddress }): void {
