@@ -109,7 +109,7 @@ function fromCommandLine(
   return { raw: fromText(option, items), source: variable };
 }
 
-/** Returns the items of a list in a variable: commas separate them, two in a row are one of an item. */
+/** Returns the items of a variable: a comma separates them, two in a row are one of an item. */
 function itemsOf(text: string): string[] {
   // No variable contains NUL.
   const marked = text.replaceAll(',,', '\0').split(',');
