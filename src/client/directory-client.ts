@@ -45,6 +45,11 @@ export interface RelaySummary {
   readonly id: string;
   readonly region: string;
   readonly addresses: readonly TransportAddress[];
+  /**
+   * Whether it serves standard TURN to tenants' users, at its addresses; absent from a directory
+   * that does not tell.
+   */
+  readonly turn?: boolean;
   /** Its reachability; absent from a directory that does not report it. */
   readonly reachability?: RelayReachability;
 }
@@ -104,6 +109,7 @@ const relaysValidator = Compile(
         id: Name,
         region: Name,
         addresses: Type.Array(AddressShape),
+        turn: Type.Optional(Type.Boolean()),
         reachability: Type.Optional(ReachabilityShape),
       }),
       { maxItems: REGISTRATION_LIMITS.relaysMax },
@@ -158,10 +164,11 @@ export class DirectoryClient {
     const answer = await this.#call('GET', 'v1/relays', undefined, signal);
     if (!relaysValidator.Check(answer)) throw senseless('a malformed list of relays');
     try {
-      return answer.relays.map(({ id, region, addresses, reachability }) => ({
+      return answer.relays.map(({ id, region, addresses, turn, reachability }) => ({
         id,
         region,
         addresses: addresses.map(({ address, port }) => transportAddress(address, port)),
+        ...(turn !== undefined && { turn }),
         ...(reachability !== undefined && { reachability }),
       }));
     } catch (cause) {

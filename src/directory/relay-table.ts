@@ -74,7 +74,7 @@ export class RelayTable implements RelayStates {
   /** Ids of live relays that may not be chosen yet. */
   readonly #unconfirmed = new Set<string>();
   #changed = new Set<string>();
-  /** Counts changes of presence, draining or confirmation. */
+  /** Counts changes of presence, draining, confirmation or whether TURN is served. */
   #changes = 0;
   #sweptAtMs: number;
 
@@ -126,7 +126,8 @@ export class RelayTable implements RelayStates {
     const former = this.#entries.get(record.id);
     this.#rememberStart(record.id, record.start);
     if (former !== undefined && !this.#isChange(record)) {
-      Object.assign(former, { load, draining, lastBeatMs: now });
+      this.#takeState(former, { load, draining });
+      former.lastBeatMs = now;
       this.#changed.add(record.id);
       return [];
     }
@@ -179,9 +180,7 @@ export class RelayTable implements RelayStates {
     this.beatSeconds.observe((now - entry.lastBeatMs) / 1_000);
     entry.lastBeatMs = now;
     if (isOtherLoad(entry.load, load) || entry.draining !== draining) this.#changed.add(beat.id);
-    entry.load = load;
-    if (entry.draining !== draining) this.#changes += 1;
-    entry.draining = draining;
+    this.#takeState(entry, { load, draining });
     this.#versions.current();
     const known = this.#versions.known(beat.registryVersion);
     if (known !== undefined && known.sequence > entry.versionKnown) {
@@ -293,6 +292,14 @@ export class RelayTable implements RelayStates {
       this.#changed.add(id);
       this.#changes += 1;
     }
+  }
+
+  /** Takes what a relay says of itself in each registration and beat. */
+  #takeState(entry: Entry, { load, draining }: Pick<Entry, 'load' | 'draining'>): void {
+    const isOtherTurn = (entry.load.turn === undefined) !== (load.turn === undefined);
+    if (entry.draining !== draining || isOtherTurn) this.#changes += 1;
+    entry.load = load;
+    entry.draining = draining;
   }
 
   #isChange(record: RelayRecord): boolean {

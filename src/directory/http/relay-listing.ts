@@ -57,6 +57,9 @@ export const RelaysAnswer = Type.Object({
       id: Name,
       region: Name,
       addresses: Type.Array(Type.Object({ address: AddressText, port: Port })),
+      turn: Type.Boolean({
+        description: "Whether it serves standard TURN to tenants' users, at its addresses.",
+      }),
       reachability: ReachabilityShape,
     }),
   ),
@@ -76,6 +79,7 @@ export function listRelays(relays: readonly LiveRelay[], reachability: Reachabil
         id,
         region,
         addresses: [...serviceAddresses],
+        turn: relay.load.turn !== undefined,
         reachability: {
           ...described(relay, reachability, clock),
           ...present('cutOff', reachability.isCutOff(id)),

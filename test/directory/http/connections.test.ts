@@ -124,12 +124,28 @@ t.test('GET /v1/relays lists the confirmed relays', async (t) => {
           id: 'fra-1',
           region: 'fra',
           addresses: [{ address: '10.0.0.1', port: 3478 }],
+          turn: false,
           reachability: { verdict: 'unchecked' },
         },
       ],
     },
     'nyc-1 is not confirmed yet',
   );
+});
+
+t.test('GET /v1/relays says which relays serve TURN, as soon as that changes', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  await h.addRelays(relayRecord('fra-1', 1));
+  const { registryVersion } = (await h.beat('fra-1', null)).body;
+  const served = async () => (await h.request('/v1/relays', AUTHORIZED)).body.relays[0].turn;
+  t.equal(await served(), false);
+  const turn = { allocations: 0, allocationsMax: 9 };
+  await h.beat('fra-1', registryVersion, { load: { ...IDLE, turn } });
+  t.equal(await served(), true);
+  await h.beat('fra-1', registryVersion, { load: { ...IDLE, turn: { ...turn, allocations: 9 } } });
+  t.equal(await served(), true);
+  await h.register(relayRecord('fra-1', 1));
+  t.equal(await served(), false, 'a registration counts, too');
 });
 
 t.test('a malformed request is refused with a JSON pointer to the fault', async (t) => {
