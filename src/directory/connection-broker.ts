@@ -1,17 +1,10 @@
-import type { Logger } from 'pino';
 import type { TransportAddress } from '../address.js';
-import { tenantRoot } from '../auth/keys.js';
-import { TenantSecrets } from '../auth/tenant-secrets.js';
-import type { Clock } from '../clock.js';
 import { mintValidated, OVERLAY_REALM } from '../overlay/leg-credentials.js';
-import type { RandomBytes } from '../random.js';
 import { uniformRandom } from '../random.js';
-import type { DirectoryMetrics } from './metrics.js';
-import type { LocalLoad } from './selection/load.js';
+import type { Minting } from './minting.js';
 import type { NoRelay } from './selection/no-relay-reason.js';
 import type { Candidate, PeerHints } from './selection/score.js';
 import { selectRelays } from './selection/select.js';
-import type { Snapshots } from './snapshot.js';
 
 /** Default time in which credentials can start a connection. */
 export const CREDENTIAL_TTL_SECONDS = 600;
@@ -48,29 +41,16 @@ export interface ConnectionWish {
   readonly ttlSeconds: number;
 }
 
-/** Dependencies of `ConnectionBroker`. */
-export interface ConnectionBrokerOptions {
-  readonly clusterSecret: Uint8Array;
-  readonly snapshots: Snapshots;
-  readonly localLoad: LocalLoad;
-  readonly metrics: DirectoryMetrics;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly logger: Logger;
-}
-
 /**
  * Creates connections: selects the relays and mints the credentials. Keeps no state of a
  * connection.
  */
 export class ConnectionBroker {
-  readonly #options: ConnectionBrokerOptions;
-  readonly #tenantSecrets: TenantSecrets;
+  readonly #options: Minting;
   readonly #uniform: () => number;
 
-  constructor(options: ConnectionBrokerOptions) {
+  constructor(options: Minting) {
     this.#options = options;
-    this.#tenantSecrets = new TenantSecrets(tenantRoot(options.clusterSecret));
     this.#uniform = uniformRandom(options.random);
   }
 
@@ -79,7 +59,7 @@ export class ConnectionBroker {
    * @returns the connection, or the reason why no relay can serve the peers
    */
   create(wish: ConnectionWish): BrokerAnswer {
-    const { snapshots, localLoad, clock, random, metrics, logger } = this.#options;
+    const { tenantSecrets, snapshots, localLoad, clock, random, metrics, logger } = this.#options;
     const { peers } = wish;
     const since = clock.monotonic();
     const snapshot = snapshots.current();
@@ -95,7 +75,7 @@ export class ConnectionBroker {
     logger.debug({ connectionId, tenant: wish.tenant, explanation }, 'relays selected');
     if (!selection.ok) return { ok: false, noRelay: selection.noRelay };
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + wish.ttlSeconds;
-    const secret = this.#tenantSecrets.get(wish.tenant);
+    const secret = tenantSecrets.get(wish.tenant);
     const half = (role: 0 | 1): ConnectionHalf => {
       const relay = selection.relays[role];
       localLoad.assign(relay.record.id);

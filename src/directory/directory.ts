@@ -9,6 +9,8 @@ import {
   type TransportAddress,
   transportAddress,
 } from '../address.js';
+import { tenantRoot } from '../auth/keys.js';
+import { TenantSecrets } from '../auth/tenant-secrets.js';
 import { systemClock } from '../clock.js';
 import { bindAdvice } from '../errno-advice.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
@@ -123,7 +125,8 @@ export class Directory {
     const snapshots = new Snapshots(relays, reachability);
     const state = { clusterSecret, relays, snapshots, contests, metrics, clock };
     const relayMessages = new RelayMessageHandler({ ...state, reachability, logger });
-    const minting = { ...state, localLoad: relays.localLoad, random, logger };
+    const tenantSecrets = new TenantSecrets(tenantRoot(clusterSecret));
+    const minting = { ...state, tenantSecrets, localLoad: relays.localLoad, random, logger };
     const broker = new ConnectionBroker(minting);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
     const { connections, requestLimiter, socketsMax, tenantRequests, bounds } = shares;

@@ -1,16 +1,9 @@
-import type { Logger } from 'pino';
-import { tenantRoot } from '../auth/keys.js';
-import { TenantSecrets } from '../auth/tenant-secrets.js';
 import { mintTurnCredential } from '../auth/tenant-turn-credentials.js';
-import type { Clock } from '../clock.js';
-import type { RandomBytes } from '../random.js';
 import { uniformRandom } from '../random.js';
 import { turnUrl } from '../stun/turn-url.js';
-import type { DirectoryMetrics } from './metrics.js';
-import type { LocalLoad } from './selection/load.js';
+import type { Minting } from './minting.js';
 import type { PeerHints } from './selection/score.js';
 import { selectTurnRelays, type TurnSelection } from './selection/turn-relays.js';
-import type { Snapshots } from './snapshot.js';
 
 /** Default time in which a credential for TURN makes allocations, s. */
 export const ICE_SERVERS_TTL_SECONDS = 3_600;
@@ -54,26 +47,13 @@ export type IceServersResult =
   | { readonly ok: true; readonly answer: IceServersAnswer }
   | Extract<TurnSelection, { readonly ok: false }>;
 
-/** Dependencies of `IceServers`. */
-export interface IceServersOptions {
-  readonly clusterSecret: Uint8Array;
-  readonly snapshots: Snapshots;
-  readonly localLoad: LocalLoad;
-  readonly metrics: DirectoryMetrics;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly logger: Logger;
-}
-
 /** Selects relays for TURN clients and mints their credentials. Keeps no state of either. */
 export class IceServers {
-  readonly #options: IceServersOptions;
-  readonly #tenantSecrets: TenantSecrets;
+  readonly #options: Minting;
   readonly #uniform: () => number;
 
-  constructor(options: IceServersOptions) {
+  constructor(options: Minting) {
     this.#options = options;
-    this.#tenantSecrets = new TenantSecrets(tenantRoot(options.clusterSecret));
     this.#uniform = uniformRandom(options.random);
   }
 
@@ -83,9 +63,9 @@ export class IceServers {
    * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL for a user that makes the username too long
    */
   create({ tenant, user, client, relays, ttlSeconds }: IceServersWish): IceServersResult {
-    const { snapshots, localLoad, clock, metrics, logger } = this.#options;
+    const { tenantSecrets, snapshots, localLoad, clock, metrics, logger } = this.#options;
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + ttlSeconds;
-    const tenantSecret = this.#tenantSecrets.get(tenant);
+    const tenantSecret = tenantSecrets.get(tenant);
     const { username, password } = mintTurnCredential({
       tenantSecret,
       tenant,
