@@ -6,6 +6,7 @@ import { ROOT, readSource } from './source-files.js';
 const ACTORS = [
   'A stranger',
   'A peer',
+  'A user of TURN',
   'A tenant',
   'A relay with a stolen secret',
   'Someone on the way',
