@@ -1,6 +1,7 @@
 import { SENT_BYTES } from './arena.js';
 import type { Judgement } from './capture.js';
 import { STACKS, type Stack, strangers } from './stack-catalogue.js';
+import { TRIED_CLIENTS } from './tried-clients.js';
 
 /** What came of a test. */
 export interface Outcome {
@@ -23,14 +24,22 @@ const HEAD = `# Which clients work with the TURN server
 \`npm run test:interop\` tests \`turnpike turn\` with other implementations of ICE, WebRTC and
 TURN and writes this page. It needs root on Debian and some 20 minutes, and installs what it needs:
 browsers, Go and other packages. \`npm run test:interop -- --ring\` runs each stack with itself and
-with the next only. \`npm test\` runs that ring too, without pion and the browsers, whose
-installation takes minutes.
+with the next only. \`npm test\` runs that ring too, without GStreamer, pion and the browsers,
+whose installation takes minutes.
 
 Two agents are on hosts behind a symmetric NAT each. They have allocations on one server, or each on
 a server of its own, and learn nothing of each other but the candidates of these relays. The one in
 the row sends ${SENT_BYTES / 1e6} MB to the one in the column, which has to arrive unchanged.
 tshark dissects every UDP packet of both hosts. None may be malformed, and none may reach a host but
 from its server's port 3478.
+`;
+
+const OTHERS = `
+## Other clients
+
+\`npm test\` also runs two agents of aioice, and a client of libre (Debian), on loopback. These were
+tried by hand, over UDP, with one server; a test does not repeat that:
+
 `;
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -108,5 +117,10 @@ export function interopPage(
     "\n## coturn's client\n\nTwo clients in one process of turnutils_uclient reach each other ",
     'through their allocations on one server.\n\n',
     table(['Way', 'Result', 'ChannelData / indications'], rows),
+    OTHERS,
+    table(
+      ['Client', 'Version', 'Result'],
+      TRIED_CLIENTS.map(({ name, version, result }) => [name, version, result]),
+    ),
   ].join('');
 }

@@ -11,6 +11,8 @@ import {
   CHROMIUM,
   FIREFOX,
   GO,
+  GSTREAMER,
+  GSTREAMER_PARTS,
   LIBNICE,
   PION_WEBRTC,
 } from '../setup/system-tools.js';
@@ -52,11 +54,15 @@ function ofDebian(tool: SystemTool, ...others: readonly SystemTool[]) {
   };
 }
 
-function python(name: string, exchange: Stack['exchange'], tool: SystemTool): Stack {
+function python(
+  name: string,
+  exchange: Stack['exchange'],
+  ...tools: readonly [SystemTool, ...SystemTool[]]
+): Stack {
   const program = join(FOLDER, `${name}_agent.py`);
   // -B leaves no compiled files beside the sources.
   const argv = [PYTHON, '-B', program];
-  return { name, exchange, argv, ...ofDebian(tool) };
+  return { name, exchange, argv, ...ofDebian(...tools) };
 }
 
 /** A package of test/interop/stacks/package.json. */
@@ -90,6 +96,7 @@ const PION_STACK: Stack = {
 /** Every stack, in the order of the ring of its kind. */
 export const STACKS: readonly Stack[] = [
   python('aiortc', 'data channel', AIORTC),
+  python('gstreamer', 'data channel', GSTREAMER, ...GSTREAMER_PARTS),
   ofNode('werift'),
   // Not beside node-datachannel, which it cannot reach.
   PION_STACK,

@@ -72,6 +72,42 @@ export const LIBNICE: SystemTool = {
   isThere: () => hasLibrary('libnice.so.10'),
 };
 
+/** The library of baresip, with a client of TURN. */
+export const LIBRE: SystemTool = {
+  name: 'libre',
+  debianPackage: 'libre-dev',
+  isThere: () => existsSync('/usr/include/re/re_turn.h'),
+};
+
+/** WebRTC in C, with what else its element needs. */
+export const GSTREAMER: SystemTool = {
+  name: 'gstreamer',
+  debianPackage: 'gstreamer1.0-plugins-bad',
+  isThere: () => hasLibrary('gstreamer-1.0/libgstwebrtc.so'),
+};
+export const GSTREAMER_PARTS: readonly SystemTool[] = [
+  {
+    name: 'rtpmanager',
+    debianPackage: 'gstreamer1.0-plugins-good',
+    isThere: () => hasLibrary('gstreamer-1.0/libgstrtpmanager.so'),
+  },
+  {
+    name: 'gstnice',
+    debianPackage: 'gstreamer1.0-nice',
+    isThere: () => hasLibrary('gstreamer-1.0/libgstnice.so'),
+  },
+  {
+    name: 'GstWebRTC',
+    debianPackage: 'gir1.2-gst-plugins-bad-1.0',
+    isThere: () => hasLibrary('girepository-1.0/GstWebRTC-1.0.typelib'),
+  },
+  {
+    name: 'gi',
+    debianPackage: 'python3-gi',
+    isThere: () => existsSync('/usr/lib/python3/dist-packages/gi'),
+  },
+];
+
 export const GO: SystemTool = { name: 'go', debianPackage: 'golang-go' };
 
 /** WebRTC in Go, as sources. */
@@ -123,12 +159,16 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   AIOICE,
   AIORTC,
   LIBNICE,
+  LIBRE,
   TSHARK,
   ...CPP_TEST_TOOLS,
 ];
 
 /** Tools of `npm run test:interop`, which are too large for every run of the tests. */
-export const INTEROP_TOOLS: readonly SystemTool[] = [GO, PION_WEBRTC, CHROMIUM, FIREFOX];
+export const INTEROP_TOOLS: readonly SystemTool[] = [
+  ...[GO, PION_WEBRTC, CHROMIUM, FIREFOX],
+  ...[GSTREAMER, ...GSTREAMER_PARTS],
+];
 
 /** Tools that build and start the bench's own programs. */
 export const RIG_TOOLS: readonly SystemTool[] = [
