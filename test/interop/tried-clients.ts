@@ -13,7 +13,7 @@ export const TRIED_CLIENTS: readonly TriedClient[] = [
   {
     name: 'baresip (Debian)',
     version: '1.0.0-4+b3',
-    result: 'calls with `medianat=turn` and `medianat=ice`; audio both ways without loss',
+    result: 'calls with `medianat=turn` and `medianat=ice`; audio both ways by the relay',
   },
   {
     name: 'Qt WebEngine 5.15 (Debian; Chromium 87)',
