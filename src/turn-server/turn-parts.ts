@@ -68,7 +68,8 @@ function checkDefaultFamily(
   const isServed = relayAddresses.some(({ advertised }) => isIPv6(advertised));
   if (defaultFamily !== 'ipv6' || isServed) return;
   const message =
-    '`defaultFamily` is ipv6, but no relay address is: add an IPv6 address to `relayAddresses`';
+    '`defaultFamily` (--default-family) is ipv6, but no relay address is: add an IPv6 one to ' +
+    '`relayAddresses` (--relay-address)';
   throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
 }
 

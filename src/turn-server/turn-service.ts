@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
-import { TurnpikeError } from '../errors.js';
+import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import type { DataPlane } from '../native/types.js';
 import type { RelayedAddress, Turn } from '../turn/index.js';
 import type { AllocationsLimit } from './allocations-limit.js';
@@ -176,7 +176,22 @@ export async function tryRelayAddresses(
 ): Promise<void> {
   for (const { address } of relayAddresses) {
     const spec = { kind: 'relayed', address: { address, port: 0 }, worker: 0 } as const;
-    const { handle } = await plane.openEndpoint(spec);
-    await plane.closeEndpoint(handle);
+    try {
+      const { handle } = await plane.openEndpoint(spec);
+      await plane.closeEndpoint(handle);
+    } catch (error) {
+      throw namedFailure(address, error);
+    }
   }
+}
+
+/** Names the setting of a relay address that cannot be bound, and says what belongs there. */
+function namedFailure(address: string, error: unknown): unknown {
+  if (!isTurnpikeError(error) || error.errno !== 'EADDRNOTAVAIL') return error;
+  const message =
+    `the relay address ${address} (\`relayAddresses\`, --relay-address) is none of this host's ` +
+    'interfaces: give the address of one; behind a one-to-one NAT the public one follows after a ' +
+    'slash, such as 10.0.0.5/192.0.2.10';
+  const { code, errno, address: at = address } = error;
+  return new TurnpikeError(code, message, { errno, address: at, cause: error });
 }
