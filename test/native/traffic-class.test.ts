@@ -15,6 +15,8 @@ const CLASSES = [0xb8, 0xba, 0xbb, 0x89, 0];
 
 type Family = keyof typeof LOOPBACK;
 
+t.setTimeout(120_000);
+
 /** Opens a socket, and a remote that uses it. */
 async function openMarked(t: Test, family: Family) {
   const socket = await MarkedSocket.open(LOOPBACK[family].address);
