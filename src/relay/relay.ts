@@ -12,6 +12,7 @@ import { ForwardingLog } from '../native/forwarding-log.js';
 import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { WorkerWatchdog } from '../native/worker-watchdog.js';
+import { XdpLog } from '../native/xdp-log.js';
 import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
 import { pooledRandom } from '../random-pool.js';
@@ -54,7 +55,6 @@ import {
 } from './relay-turn.js';
 import { TrunkLog } from './trunk-log.js';
 import { WildcardSourceWatch } from './wildcard-source-watch.js';
-import { XdpLog } from './xdp-log.js';
 
 /** Interval of `RelayCore.tick`, ms. */
 const TICK_MS = 100;

@@ -1,4 +1,4 @@
-import { BANDWIDTH_MAX, FORWARDING_SPECS } from '../native/option-specs.js';
+import { BANDWIDTH_MAX, DATA_PLANE_SPECS, FORWARDING_SPECS } from '../native/option-specs.js';
 import { HOST_SPECS } from '../options/host.js';
 import type { Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
@@ -221,5 +221,6 @@ export const TURN_SETTINGS = {
     defaultText: 'a random one',
   },
   workers: { ...FORWARDING_SPECS.workers, changes: 'at start' },
+  xdp: { ...DATA_PLANE_SPECS.xdp, changes: 'at start', description: 'forwarding in drivers' },
   ...HOST_SPECS,
 } as const satisfies Settings<TurnServerOptions>;

@@ -1,5 +1,6 @@
 import type { AddressInput } from '../address.js';
 import type { Authenticate } from '../auth/authenticate-hook.js';
+import type { DataPlaneOptions } from '../native/types.js';
 import type { HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore } from '../options/option-spec.js';
 import type { Update } from '../options/update.js';
@@ -79,6 +80,8 @@ export interface TurnServerOptions extends TurnSettings, HostOptions {
   readonly nonceSecret?: Uint8Array | undefined;
   /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */
   readonly workers?: number | undefined;
+  /** Devices in whose drivers channels are forwarded, as of a data plane (docs/xdp.md). */
+  readonly xdp?: DataPlaneOptions['xdp'] | undefined;
 }
 
 /** Settings of `TurnServer#update`: those that can change while a server runs. */

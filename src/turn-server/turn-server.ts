@@ -11,6 +11,7 @@ import { ForwardingLog } from '../native/forwarding-log.js';
 import { openPlane } from '../native/open.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import { WorkerWatchdog } from '../native/worker-watchdog.js';
+import { XdpLog } from '../native/xdp-log.js';
 import { checkOptions } from '../options/check.js';
 import { updateSettings } from '../options/update.js';
 import { pooledRandom } from '../random-pool.js';
@@ -81,6 +82,7 @@ export class TurnServer {
       sessionsMax: 1,
       remoteRelaysMax: 1,
       closedIndicationsPerSecond: 0,
+      ...(options.xdp !== undefined && { xdp: options.xdp }),
       onBatch: (batch) => receive(batch),
     });
     try {
@@ -127,7 +129,8 @@ export class TurnServer {
     ]);
     const bounds = new BoundWatch(turnServerBounds(core, plane), clock, logger);
     this.#metrics = new TurnServerMetrics({ core, plane, bounds });
-    const watches = [this.#workers, bounds, new ForwardingLog(plane, clock, logger)];
+    const logs = [ForwardingLog, XdpLog].map((each) => new each(plane, clock, logger));
+    const watches = [this.#workers, bounds, ...logs];
     this.#timer = setInterval(() => {
       this.#after(core.tick());
       for (const each of watches) each.check();

@@ -5,6 +5,7 @@ import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, option, setting, settingsOf } from '../config/option.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
 import { CREDENTIAL_WORDS, TURN_TABLE } from '../turn/turn-options.js';
+import { XDP_TABLE, xdpOf } from '../xdp-options.js';
 
 const TURN_OPTIONS = {
   coturnConfig: option(
@@ -16,6 +17,7 @@ const TURN_OPTIONS = {
   listen: setting(TURN_SETTINGS, 'listen'),
   ...TURN_TABLE,
   workers: setting(TURN_SETTINGS, 'workers'),
+  ...XDP_TABLE,
   ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -91,7 +93,8 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
   const { startLines } = await import('../turn/start-lines.js');
   const texts = await CredentialTexts.read(context);
   const { users, authSecrets } = texts.all;
-  const settings = { ...settingsOf(TURN_OPTIONS, options), users, authSecrets };
+  const credentials = { users, authSecrets };
+  const settings = { ...settingsOf(TURN_OPTIONS, options), ...credentials, xdp: xdpOf(context) };
   const server = await TurnServer.open({ ...settings, logger });
   const { urls, listen, relayAddresses } = server;
   return {

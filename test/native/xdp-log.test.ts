@@ -2,9 +2,9 @@ import { pino } from 'pino';
 import t from 'tap';
 import type { XdpStatus } from '../../src/native/types.js';
 import type { XdpFinding } from '../../src/native/xdp-finding.js';
+import { XdpLog } from '../../src/native/xdp-log.js';
 import { RelayMetrics } from '../../src/relay/metrics.js';
-import { XdpLog } from '../../src/relay/xdp-log.js';
-import { World } from './world/index.js';
+import { World } from '../relay/world/index.js';
 
 interface Line {
   readonly event: string;

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { formatAddress } from '../address.js';
 import type { Clock } from '../clock.js';
-import type { DataPlane, XdpStatus } from '../native/types.js';
-import type { XdpFinding } from '../native/xdp-finding.js';
+import type { DataPlane, XdpStatus } from './types.js';
+import type { XdpFinding } from './xdp-finding.js';
 
 /** Interval of reading the XDP status, ms. */
 const CHECK_MS = 1_000;
