@@ -120,13 +120,14 @@ const OPTIONS = {
     },
     ...{ users: 'a:b', authSecrets: [], nonceSecret: undefined, allowPeers: [], denyPeers: [] },
     ...{ allowPrivatePeers: false, userQuota: 1, allocationsMax: 1, workers: 1 },
-    ...{ alternateServers: [], onEvent: undefined, userBandwidth: 1 },
+    ...{ alternateServers: [], onEvent: undefined, userBandwidth: 1, steering: 'off' },
     ...{ logger: undefined, clock: undefined, random: undefined },
   },
   plane: {
     ...{ clientAddresses: '192.0.2.1:1', trunkAddresses: [], workers: 1, clientFlowsMax: 1 },
     ...{ sessionsMax: 1, remoteRelaysMax: 1, puntQueueBytes: 16_384, socketBufferBytes: 1 },
     ...{ trunkMtuBytes: 1_452, coalescingUs: 0, busyPollUs: 0, cpus: [], xdp: undefined },
+    steering: 'off',
     onBatch: () => {},
   },
   peer: {

@@ -141,6 +141,8 @@ enum class Counter : uint8_t {
   kTrunkTxBytes,
   // datagrams: received at relayed addresses.
   kRelayedRxPackets,
+  // datagrams: of those, received by a worker's shared socket (`steering`).
+  kRelayedSteered,
   // bytes: received at relayed addresses.
   kRelayedRxBytes,
   // datagrams: sent from relayed addresses.
@@ -185,7 +187,7 @@ enum class Counter : uint8_t {
   kControlSent,
   // Dropped datagrams: datagrams given to `send` for which a worker had no room.
   kControlSendDropped,
-  // Dropped datagrams: to be sent by a closed endpoint, or punted from one.
+  // Dropped datagrams: to be sent by a closed endpoint, punted from one, or steered to one.
   kEndpointGone,
   // datagrams: passed to the worker whose endpoint they leave by, or arrive at.
   kHandedOver,
@@ -253,6 +255,7 @@ inline constexpr const char* kCounterNames[] = {
     "trunk_tx_packets",
     "trunk_tx_bytes",
     "relayed_rx_packets",
+    "relayed_steered",
     "relayed_rx_bytes",
     "relayed_tx_packets",
     "relayed_tx_bytes",
@@ -286,7 +289,7 @@ inline constexpr const char* kCounterNames[] = {
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 77;
+inline constexpr size_t kCounterCount = 78;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

@@ -80,6 +80,8 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("drain", &Plane::Drain),
                       Plane::InstanceMethod("ports", &Plane::Ports),
                       Plane::InstanceMethod("counterOffset", &Plane::CounterOffset),
+                      Plane::InstanceMethod("steers", &Plane::Steers),
+                      Plane::InstanceMethod("steeringReason", &Plane::SteeringReason),
                       Plane::InstanceMethod("xdpMode", &Plane::XdpMode),
                       Plane::InstanceMethod("xdpReason", &Plane::XdpReason),
                       Plane::InstanceMethod("xdpAttached", &Plane::XdpAttached),

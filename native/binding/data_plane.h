@@ -64,6 +64,8 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value Ports(const Napi::CallbackInfo& info);
   Napi::Value LanePorts(const Napi::CallbackInfo& info);
   Napi::Value CounterOffset(const Napi::CallbackInfo& info);
+  Napi::Value Steers(const Napi::CallbackInfo& info);
+  Napi::Value SteeringReason(const Napi::CallbackInfo& info);
   Napi::Value XdpMode(const Napi::CallbackInfo& info);
   Napi::Value XdpReason(const Napi::CallbackInfo& info);
   Napi::Value XdpAttached(const Napi::CallbackInfo& info);

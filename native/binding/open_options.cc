@@ -68,19 +68,25 @@ bool ReadCpus(const Napi::Object& options, std::vector<uint32_t>* cpus) {
   return true;
 }
 
+bool ReadBoolean(const Napi::Object& object, const char* name, bool* value) {
+  const Napi::Value given = object.Get(name);
+  if (!given.IsBoolean()) return false;
+  *value = given.As<Napi::Boolean>().Value();
+  return true;
+}
+
 bool ReadXdp(const Napi::Object& object, OpenOptions* options) {
   const Napi::Value interfaces = object.Get("xdpInterfaces");
-  const Napi::Value generic = object.Get("xdpGeneric");
-  const Napi::Value strict = object.Get("xdpStrict");
-  if (!interfaces.IsArray() || !generic.IsBoolean() || !strict.IsBoolean()) return false;
+  if (!interfaces.IsArray() || !ReadBoolean(object, "xdpGeneric", &options->xdp_generic) ||
+      !ReadBoolean(object, "xdpStrict", &options->xdp_strict)) {
+    return false;
+  }
   const Napi::Array list = interfaces.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); ++i) {
     const Napi::Value name = list.Get(i);
     if (!name.IsString()) return false;
     options->xdp_interfaces.push_back(name.As<Napi::String>().Utf8Value());
   }
-  options->xdp_generic = generic.As<Napi::Boolean>().Value();
-  options->xdp_strict = strict.As<Napi::Boolean>().Value();
   return true;
 }
 
@@ -110,7 +116,8 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
   if (!ReadSizes(object, &plane) || !ReadXdp(object, options) ||
       !ReadAddresses(object, "clientAddresses", 1, kAddressesPerSideMax, &plane.client_addresses) ||
       !ReadAddresses(object, "trunkAddresses", 0, kAddressesPerSideMax, &plane.trunk_addresses) ||
-      !ReadRelayedIps(object, &plane.relayed_ips)) {
+      !ReadRelayedIps(object, &plane.relayed_ips) ||
+      !ReadBoolean(object, "steering", &plane.steering)) {
     return false;
   }
   Memory counters;

@@ -39,6 +39,10 @@ struct Endpoint {
   // addresses, and the transport address that clients and peers see.
   uint8_t relayed_number = 0;
   TransportAddress relayed_address;
+  // Whether a shared socket receives in its place (PortSteering).
+  bool is_steered = false;
+  // Whether it is a shared socket itself, which has no handle.
+  bool is_shared = false;
   // The errno with which the socket failed permanently, or 0.
   int ended_with = 0;
   RateLimiter icmp_errors;

@@ -88,6 +88,14 @@ void ReceiveBatch::ReadControl(msghdr& header, Message* message) {
     } else if (Is(part, IPPROTO_IPV6, IPV6_PKTINFO)) {
       const in6_pktinfo info = ReadPart<in6_pktinfo>(part);
       std::memcpy(message->tuple.local.bytes.data(), &info.ipi6_addr, 16);
+    } else if (Is(part, IPPROTO_IP, IP_ORIGDSTADDR)) {
+      SocketAddress destination;
+      destination.v4 = ReadPart<sockaddr_in>(part);
+      message->destination = FromSocketAddress(destination);
+    } else if (Is(part, IPPROTO_IPV6, IPV6_ORIGDSTADDR)) {
+      SocketAddress destination;
+      destination.v6 = ReadPart<sockaddr_in6>(part);
+      message->destination = FromSocketAddress(destination);
     }
   }
 }
@@ -104,6 +112,10 @@ uint32_t ReceiveBatch::NextChunk() {
   uint32_t packets = 0;
   while (packets < kChunkPackets && next_message_ < count_) {
     const Message& message = messages_[next_message_];
+    if (!message.has_endpoint()) [[unlikely]] {
+      ++next_message_;
+      continue;
+    }
     Packet& packet = packets_[packets++];
     packet.data = static_cast<uint8_t*>(vectors_[next_message_].iov_base) + next_offset_;
     packet.length = std::min(message.segment_bytes, message.length - next_offset_);

@@ -37,8 +37,25 @@ class ReceiveBatch {
   Status Allocate();
 
   // Receives at most kBatchMessages waiting messages without blocking. `handle` is put into the
-  // 5-tuples. kDrained means that no more wait; epoll reports the next ones.
+  // 5-tuples. kDrained means that no more wait; epoll reports the next ones. NextChunk leaves out
+  // messages of a handle of no socket.
   Result Receive(const UdpSocket& socket, TransportHandle handle);
+
+  // Puts the handles of endpoints into the 5-tuples of what a shared socket received:
+  // `handle_of(destination)` returns the handle, or one of no socket. Returns the number of
+  // datagrams without an endpoint.
+  template <typename HandleOf>
+  uint32_t Assign(HandleOf&& handle_of) {
+    uint32_t without = 0;
+    for (uint32_t i = 0; i < count_; ++i) {
+      Message& message = messages_[i];
+      const bool repeats = i > 0 && message.destination == messages_[i - 1].destination;
+      message.tuple.handle =
+          repeats ? messages_[i - 1].tuple.handle : handle_of(message.destination);
+      if (!message.has_endpoint()) without += message.datagrams();
+    }
+    return without;
+  }
 
   // Moves to the next datagrams, at most kChunkPackets. Returns their number, 0 at the end.
   // operator[] accesses them until the next call. A datagram that follows another one of the same
@@ -50,9 +67,9 @@ class ReceiveBatch {
   uint32_t messages() const { return count_; }
 
  private:
-  // Room for in6_pktinfo, the traffic class and the segment size.
+  // Room for in6_pktinfo or the destination, the traffic class and the segment size.
   struct alignas(8) Control {
-    uint8_t bytes[CMSG_SPACE(20) + 2 * CMSG_SPACE(sizeof(int))];
+    uint8_t bytes[CMSG_SPACE(sizeof(sockaddr_in6)) + 2 * CMSG_SPACE(sizeof(int))];
   };
   // A received message.
   struct Message {
@@ -62,6 +79,13 @@ class ReceiveBatch {
     uint32_t segment_bytes;
     // Of each of its datagrams: the kernel joins none that differ in it.
     uint8_t traffic_class;
+    // Set by a socket of UdpSocket::OpenSteered.
+    TransportAddress destination;
+
+    bool has_endpoint() const { return tuple.handle.transport() != Transport::kNone; }
+    uint32_t datagrams() const {
+      return length <= segment_bytes ? 1 : (length + segment_bytes - 1) / segment_bytes;
+    }
   };
 
   static void ReadControl(msghdr& header, Message* message);

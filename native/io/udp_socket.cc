@@ -27,6 +27,9 @@ constexpr uint32_t kUdpHeaderBytes = 8;
 constexpr uint32_t kPathProbeReplyFirstByte =
     kTrunkVersion << 4 | static_cast<uint32_t>(TrunkType::kPathProbeReply);
 
+// Returns the size of a socket buffer as the kernel takes it, which doubles it.
+int BufferBytes(uint32_t bytes) { return static_cast<int>(std::min<uint32_t>(bytes, INT_MAX / 2)); }
+
 }  // namespace
 
 UdpSocket::~UdpSocket() {
@@ -76,6 +79,27 @@ Status UdpSocket::OpenLane(const TransportAddress& address, uint32_t buffer_byte
   return Bind();
 }
 
+Status UdpSocket::OpenSteered(bool ipv6, uint32_t buffer_bytes) {
+  // An address that hosts outside cannot send to: only steered datagrams arrive.
+  TransportAddress loopback;
+  static constexpr uint8_t kLoopback[4] = {127, 0, 0, 1};
+  if (ipv6) {
+    loopback.ip.bytes[15] = 1;
+  } else {
+    loopback.ip = IpAddress::FromIpv4(kLoopback);
+  }
+  if (Status status = Create(loopback, buffer_bytes); !status.ok()) return status;
+  // The namespace may have no loopback address.
+  const bool ok =
+      ipv6 ? SetOption(IPPROTO_IPV6, IPV6_FREEBIND, 1) &&
+                 SetOption(IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, 1)
+           : SetOption(IPPROTO_IP, IP_FREEBIND, 1) && SetOption(IPPROTO_IP, IP_RECVORIGDSTADDR, 1);
+  if (!ok) return Failed("cannot set a socket option", errno);
+  // One buffer in place of one for each port: as large as asked for, if the rights allow it.
+  SetOption(SOL_SOCKET, SO_RCVBUFFORCE, BufferBytes(buffer_bytes));
+  return Bind();
+}
+
 bool UdpSocket::ForbidFragments(bool forbid) const {
   return address_.ip.IsIpv4()
              ? SetOption(IPPROTO_IP, IP_MTU_DISCOVER, forbid ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT)
@@ -111,8 +135,7 @@ UdpSocket::ErrorTaken UdpSocket::TakeError(IcmpError* error) const {
     sock_extended_err said;
     std::memcpy(&said, CMSG_DATA(part), sizeof(said));
     if (said.ee_origin != SO_EE_ORIGIN_ICMP && said.ee_origin != SO_EE_ORIGIN_ICMP6) break;
-    *error = IcmpError{FromSocketAddress(remote), static_cast<int>(said.ee_errno), said.ee_type,
-                       said.ee_code, said.ee_info};
+    *error = IcmpError{{}, FromSocketAddress(remote), said.ee_type, said.ee_code, said.ee_info};
     return ErrorTaken::kIcmp;
   }
   return ErrorTaken::kOther;
@@ -138,9 +161,8 @@ Status UdpSocket::Create(const TransportAddress& address, uint32_t buffer_bytes)
   fd_ = socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return Failed("cannot open a UDP socket", errno);
   // Best effort: the kernel limits buffer sizes, and smaller buffers only drop packets earlier.
-  const int bytes = static_cast<int>(std::min<uint32_t>(buffer_bytes, INT_MAX / 2));
-  SetOption(SOL_SOCKET, SO_RCVBUF, bytes);
-  SetOption(SOL_SOCKET, SO_SNDBUF, bytes);
+  SetOption(SOL_SOCKET, SO_RCVBUF, BufferBytes(buffer_bytes));
+  SetOption(SOL_SOCKET, SO_SNDBUF, BufferBytes(buffer_bytes));
   // Datagrams that exceed the path MTU are fragmented, not refused. For IPv4, PMTU discovery is
   // off, so forged ICMP cannot lower the path MTU; otherwise one forged message would cause
   // fragmentation of everything sent to a relay for ten minutes.

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "table/five_tuple.h"
+#include "wire/icmp_error.h"
 
 namespace turnpike {
 
@@ -27,6 +28,10 @@ class UdpSocket {
   // Binds another worker's socket to the address that OpenFirst bound, with the actual port.
   Status OpenShared(const TransportAddress& address, uint32_t buffer_bytes);
 
+  // Binds a socket for PortSteering, which brings it datagrams to other addresses; each comes with
+  // its destination.
+  Status OpenSteered(bool ipv6, uint32_t buffer_bytes);
+
   // Sets whether datagrams are sent unfragmented and without regard to the kernel's path MTU, as
   // probes must be (RFC 8899 section 4.2). Off, which is the initial state, datagrams that do not
   // fit are fragmented.
@@ -40,18 +45,8 @@ class UdpSocket {
   Status ReportErrors();
   bool reports_errors() const { return reports_errors_; }
 
-  // An ICMP error from the socket's error queue.
-  struct IcmpError {
-    // Destination of the datagram that caused it.
-    TransportAddress remote;
-    int error_number;
-    uint8_t type;
-    uint8_t code;
-    // The MTU, if the datagram was too long.
-    uint32_t info;
-  };
   enum class ErrorTaken : uint8_t { kNone, kIcmp, kOther };
-  // Takes the oldest queued error. `error` is set only for an ICMP error.
+  // Takes the oldest queued error. `error` is set only for an ICMP error, without its `local`.
   ErrorTaken TakeError(IcmpError* error) const;
 
   // Lets the kernel poll the driver for packets in a receive call (SO_BUSY_POLL). Best effort: it

@@ -84,10 +84,7 @@ Status Worker::Allocate() {
   if (epoll_fd_ < 0) return Status::System("cannot create an epoll instance", errno);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) return Status::System("cannot create an eventfd", errno);
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = nullptr;
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0) return {};
+  if (Watch(wake_fd_, nullptr)) return {};
   return Status::System("cannot watch an eventfd", errno);
 }
 
@@ -105,11 +102,11 @@ Status Worker::AddLane(TransportHandle trunk, UdpSocket socket) {
   return Watch(lane) ? Status{} : Status::System("cannot watch a socket", errno);
 }
 
-bool Worker::Watch(Endpoint& endpoint) {
+bool Worker::Watch(int fd, void* pointer) {
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.ptr = &endpoint;
-  return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, endpoint.socket.fd(), &event) == 0;
+  event.data.ptr = pointer;
+  return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void Worker::WakeIfAsleep() {
@@ -232,6 +229,10 @@ bool Worker::PollOnce(int timeout_ms) {
     if (events[i].data.ptr == nullptr) {
       uint64_t wakes;
       [[maybe_unused]] const ssize_t got = read(wake_fd_, &wakes, sizeof(wakes));
+      continue;
+    }
+    if (const IcmpSocket* const icmp = IcmpSocketOf(events[i].data.ptr)) [[unlikely]] {
+      TakeIcmpErrors(*icmp);
       continue;
     }
     Endpoint& endpoint = *static_cast<Endpoint*>(events[i].data.ptr);

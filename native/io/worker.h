@@ -17,11 +17,13 @@
 #include "io/counters.h"
 #include "io/early_data.h"
 #include "io/endpoint.h"
+#include "io/icmp_socket.h"
 #include "io/punt_queue.h"
 #include "io/receive_batch.h"
 #include "io/receive_coalescer.h"
 #include "io/report_ring.h"
 #include "io/send_batch.h"
+#include "steering/port_steering.h"
 #include "table/relayed_addresses.h"
 
 namespace turnpike {
@@ -80,9 +82,10 @@ struct ControlDatagram {
 };
 
 // What a worker does with a datagram that another one has handed over: sends it by the endpoint of
-// its path; delivers it from that endpoint to the peer, which is a relayed address of the plane; or
-// handles it as received by that endpoint from the peer.
-enum class HandOver : uint8_t { kSend, kDeliver, kArrive };
+// its path; delivers it from that endpoint to the peer, which is a relayed address of the plane;
+// handles it as received by that endpoint from the peer; or reports it: an IcmpError about that
+// endpoint.
+enum class HandOver : uint8_t { kSend, kDeliver, kArrive, kIcmpError };
 
 // Header of a datagram that was handed over; its bytes follow.
 struct HandedOver {
@@ -107,6 +110,13 @@ class Worker {
   // Adds the socket that sends trunk data in place of a trunk address's socket. With its own source
   // port the data has its own receive queue at the other relay.
   Status AddLane(TransportHandle trunk, UdpSocket socket);
+  // Adds a socket of UdpSocket::OpenSteered; one of each family at most.
+  Status AddSharedSocket(UdpSocket socket);
+  // Makes this worker the one that takes ICMP errors of a family about steered endpoints.
+  Status AddIcmpSocket(IcmpSocket socket);
+  // Has `steering`, which outlives the worker, bring what relayed endpoints receive to the shared
+  // sockets.
+  void UseSteering(PortSteering* steering) { steering_ = steering; }
   // `workers` are all workers of the plane and outlive Run.
   void SetWorkers(const std::vector<std::unique_ptr<Worker>>* workers) { workers_ = workers; }
 
@@ -152,7 +162,9 @@ class Worker {
   void SendProbeUnfragmented(Endpoint& endpoint, const Outgoing& outgoing);
   void SendDataUnfragmented(Endpoint& endpoint, const Outgoing& outgoing);
   // Adds an endpoint to epoll.
-  bool Watch(Endpoint& endpoint);
+  bool Watch(Endpoint& endpoint) { return Watch(endpoint.socket.fd(), &endpoint); }
+  // Adds a descriptor to epoll, with the pointer that its events have.
+  bool Watch(int fd, void* pointer);
   // Stops reading an endpoint.
   void Unwatch(Endpoint& endpoint);
   // Returns the endpoint of a handle, or null if it is closed.
@@ -161,13 +173,27 @@ class Worker {
     return endpoint != nullptr && endpoint->handle == handle ? endpoint : nullptr;
   }
   void OpenEndpoint(const Command& command);
-  // Adds a relayed endpoint to the plane's relayed addresses, if its IP address is one of them.
+  // Adds a relayed endpoint to the plane's relayed addresses, if its IP address is one of them, and
+  // has it steered where that is possible.
   void Publish(Endpoint& endpoint);
+  // Reverts Publish.
+  void Withdraw(Endpoint& endpoint);
+  void Steer(Endpoint& endpoint);
+  void StopSteering(Endpoint& endpoint);
   void CloseEndpoint(const Command& command);
   // Reports ICMP errors for datagrams of an endpoint, and ends the endpoint if its socket has
   // failed.
   void HandleTrouble(Endpoint& endpoint, uint32_t events);
   void ReportIcmpErrors(Endpoint& endpoint);
+  void ReportIcmpError(Endpoint& endpoint, const IcmpError& error, uint64_t now_ns);
+  // Returns the raw socket that an event of epoll is about, or null.
+  const IcmpSocket* IcmpSocketOf(const void* pointer) const;
+  // Reports the ICMP errors about steered endpoints, or hands them over to their workers.
+  void TakeIcmpErrors(const IcmpSocket& socket);
+  // Reports the IcmpError that `about` has, if the endpoint is steered.
+  void TakeIcmpError(Endpoint& endpoint, const Outgoing& about, const Now& now);
+  // Gives what a shared socket received to its endpoints.
+  void AssignReceived();
   // Stops using an endpoint whose socket failed; ReportEnded closes it.
   void End(Endpoint& endpoint, int error_number);
   void ReportEnded();
@@ -280,6 +306,11 @@ class Worker {
   // Indexed by the id of the handle; null if there is none.
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::vector<std::unique_ptr<Endpoint>> lanes_;
+  // Null if ports are not steered.
+  PortSteering* steering_ = nullptr;
+  // The shared sockets, and the raw ones of the worker that has them.
+  std::vector<std::unique_ptr<Endpoint>> shared_;
+  std::vector<std::unique_ptr<IcmpSocket>> icmp_sockets_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
   ReadableEndpoints readable_;

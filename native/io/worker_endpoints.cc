@@ -69,6 +69,16 @@ void Worker::Publish(Endpoint& endpoint) {
   if (endpoint.relayed_number == RelayedAddresses::kNone) return;
   endpoint.relayed_address.ip = addresses.Advertised(endpoint.relayed_number);
   addresses.Add(endpoint.relayed_number, bound.port, endpoint.handle);
+  Steer(endpoint);
+}
+
+void Worker::Withdraw(Endpoint& endpoint) {
+  if (endpoint.relayed_number == RelayedAddresses::kNone) return;
+  const uint16_t port = endpoint.relayed_address.port;
+  const bool was_there =
+      options_.relayed_addresses->Remove(endpoint.relayed_number, port, endpoint.handle);
+  // Otherwise the port is another endpoint's already.
+  if (was_there) StopSteering(endpoint);
 }
 
 void Worker::CloseEndpoint(const Command& command) {
@@ -96,32 +106,37 @@ void Worker::HandleTrouble(Endpoint& endpoint, uint32_t events) {
 void Worker::ReportIcmpErrors(Endpoint& endpoint) {
   const uint64_t now_ns = ReadClock().monotonic_ns;
   for (uint32_t i = 0; i < kErrorsPerLook; ++i) {
-    UdpSocket::IcmpError error;
+    IcmpError error;
     const UdpSocket::ErrorTaken taken = endpoint.socket.TakeError(&error);
     if (taken == UdpSocket::ErrorTaken::kNone) return;
     if (taken == UdpSocket::ErrorTaken::kOther) continue;
-    // Charges the endpoint's budget first, so that an endpoint over its budget uses none of the
-    // worker's.
-    if (!endpoint.icmp_errors.Take(now_ns, kNsPerSecond / kIcmpErrorsPerSecond,
-                                   kIcmpErrorsPerSecond) ||
-        !icmp_errors_.Take(now_ns, kNsPerSecond / kIcmpErrorsOfWorkerPerSecond,
-                           kIcmpErrorsOfWorkerPerSecond)) {
-      counters_.Add(Counter::kIcmpErrorsOverBudget);
-      continue;
-    }
-    EndpointReport report{};
-    report.kind = PuntKind::kIcmpError;
-    report.handle = endpoint.handle.ToNumber();
-    report.error_number = static_cast<uint32_t>(error.error_number);
-    report.icmp_type = error.type;
-    report.icmp_code = error.code;
-    report.icmp_info = error.info;
-    report.remote = error.remote.ip;
-    report.port = error.remote.port;
-    const bool queued = reports_.PushEvent(report);
-    counters_.Add(queued ? Counter::kIcmpErrors : Counter::kEventsDropped);
-    punted_ |= queued;
+    // An error in its own queue shows that the port is not steered any more.
+    endpoint.is_steered = false;
+    ReportIcmpError(endpoint, error, now_ns);
   }
+}
+
+void Worker::ReportIcmpError(Endpoint& endpoint, const IcmpError& error, uint64_t now_ns) {
+  // Charges the endpoint's budget first, so that an endpoint over its budget uses none of the
+  // worker's.
+  if (!endpoint.icmp_errors.Take(now_ns, kNsPerSecond / kIcmpErrorsPerSecond,
+                                 kIcmpErrorsPerSecond) ||
+      !icmp_errors_.Take(now_ns, kNsPerSecond / kIcmpErrorsOfWorkerPerSecond,
+                         kIcmpErrorsOfWorkerPerSecond)) {
+    counters_.Add(Counter::kIcmpErrorsOverBudget);
+    return;
+  }
+  EndpointReport report{};
+  report.kind = PuntKind::kIcmpError;
+  report.handle = endpoint.handle.ToNumber();
+  report.icmp_type = error.type;
+  report.icmp_code = error.code;
+  report.icmp_info = error.info;
+  report.remote = error.remote.ip;
+  report.port = error.remote.port;
+  const bool queued = reports_.PushEvent(report);
+  counters_.Add(queued ? Counter::kIcmpErrors : Counter::kEventsDropped);
+  punted_ |= queued;
 }
 
 void Worker::End(Endpoint& endpoint, int error_number) {
@@ -159,10 +174,7 @@ void Worker::ReportEnded() {
 void Worker::Forget(Endpoint& endpoint) {
   counters_.Add(Counter::kReceiveDropped, endpoint.socket.TakeDrops());
   if (!early_.idle()) early_.Forget(endpoint.handle, counters_);
-  if (endpoint.relayed_number != RelayedAddresses::kNone) {
-    options_.relayed_addresses->Remove(endpoint.relayed_number, endpoint.relayed_address.port,
-                                       endpoint.handle);
-  }
+  Withdraw(endpoint);
   if (endpoint.ended_with == 0) Unwatch(endpoint);
   endpoints_[endpoint.handle.id()].reset();
 }
@@ -264,6 +276,9 @@ void Worker::TakeOver(const ByteRing::Record& record, const Now& now) {
       break;
     case HandOver::kArrive:
       Arrive(outgoing, now);
+      break;
+    case HandOver::kIcmpError:
+      TakeIcmpError(*endpoint, outgoing, now);
       break;
   }
 }

@@ -20,6 +20,7 @@ void Worker::Receive(Endpoint& endpoint) {
   ReceiveBatch::Result result = batch_.Receive(endpoint.socket, endpoint.handle);
   if (result == ReceiveBatch::Result::kFailed) [[unlikely]]
     result = ReceiveAfterError(endpoint);
+  if (endpoint.is_shared) AssignReceived();
   // Once the socket is drained, epoll reports the next datagram.
   if (result == ReceiveBatch::Result::kMore) readable_.Add(endpoint);
   if (result == ReceiveBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
@@ -47,6 +48,7 @@ void Worker::Receive(Endpoint& endpoint) {
     if (handed_over_to_ != 0) [[unlikely]]
       WakeHandedOver();
   }
+  if (endpoint.is_shared) counters_.Add(Counter::kRelayedSteered, packets);
   const SideCounters& side = CountersOf(endpoint.side);
   counters_.Add(side.rx_packets, packets);
   counters_.Add(side.rx_bytes, bytes);
@@ -128,11 +130,12 @@ void Worker::QueueToPeer(const Outgoing& outgoing, const Now& now) {
 }
 
 void Worker::ForwardRelayedChunk(uint32_t count, const Now& now) {
-  if (early_.holds_of_peers()) [[unlikely]]
-    ServeEarlyData(now, batch_[0].tuple->handle);
   for (uint32_t i = 0; i < count; ++i) {
     // A packet without headroom belongs to the same message as the one before it.
     peer_lookups_[i].repeats = i > 0 && !batch_[i].headroom;
+    // Before anything of the chunk is queued: serving flushes what is.
+    if (early_.holds_of_peers() && !peer_lookups_[i].repeats) [[unlikely]]
+      ServeEarlyData(now, batch_[i].tuple->handle);
     if (!peer_lookups_[i].repeats) {
       allocation_forwarder_.ClassifyPeer(batch_[i], &peer_lookups_[i]);
     }

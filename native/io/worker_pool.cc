@@ -40,6 +40,9 @@ Status WorkerPool::Open(const PlaneOptions& options, Notifier* notifier) {
   for (size_t i = 0; status.ok() && i < options.trunk_addresses.size(); ++i) {
     status = OpenAddress(Side::kTrunk, options.trunk_addresses[i], options);
   }
+  if (status.ok() && options.steering && !options.relayed_ips.empty()) {
+    steering_status_ = OpenSteering(options);
+  }
   if (status.ok()) status = StartThreads(options.cpus);
   if (!status.ok()) Close();
   return status;
@@ -132,6 +135,42 @@ Status WorkerPool::OpenLanes(TransportHandle trunk, const TransportAddress& boun
   return {};
 }
 
+Status WorkerPool::OpenSteering(const PlaneOptions& options) {
+  std::vector<IpAddress> ips;
+  for (const RelayedIp& ip : options.relayed_ips) ips.push_back(ip.bound);
+  std::vector<IcmpSocket> icmp_sockets;
+  std::vector<std::vector<UdpSocket>> shared(workers_.size());
+  std::vector<PortSteering::SharedSocket> steered;
+  Status status;
+  for (const bool ipv6 : {false, true}) {
+    const auto is_of_family = [&](const IpAddress& ip) { return ip.IsIpv4() != ipv6; };
+    if (std::none_of(ips.begin(), ips.end(), is_of_family)) continue;
+    if (status.ok()) status = icmp_sockets.emplace_back().Open(ipv6);
+    for (size_t i = 0; status.ok() && i < workers_.size(); ++i) {
+      UdpSocket& socket = shared[i].emplace_back();
+      status = socket.OpenSteered(ipv6, options.socket_buffer_bytes);
+      if (status.ok()) status = socket.ReportTrafficClass();
+      if (options.busy_poll_us > 0) socket.PreferBusyPoll(options.busy_poll_us);
+      steered.push_back({static_cast<uint8_t>(i), ipv6, socket.fd()});
+    }
+  }
+  if (status.ok()) status = steering_.Open(ips, steered);
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    for (UdpSocket& socket : shared[i]) {
+      if (status.ok()) status = workers_[i]->AddSharedSocket(std::move(socket));
+    }
+  }
+  for (IcmpSocket& socket : icmp_sockets) {
+    if (status.ok()) status = workers_.front()->AddIcmpSocket(std::move(socket));
+  }
+  if (status.ok()) {
+    for (const std::unique_ptr<Worker>& worker : workers_) worker->UseSteering(&steering_);
+  } else {
+    steering_.Close();
+  }
+  return status;
+}
+
 Status WorkerPool::StartThreads(const std::vector<uint32_t>& cpus) {
   // Workers block all signals, so that the main thread handles them.
   sigset_t all;
@@ -163,6 +202,7 @@ void WorkerPool::Close() {
   for (const std::unique_ptr<Worker>& worker : workers_) worker->Stop();
   for (pthread_t thread : threads_) pthread_join(thread, nullptr);
   threads_.clear();
+  steering_.Close();
   workers_.clear();
 }
 

@@ -17,6 +17,9 @@ struct PlaneOptions {
   std::vector<TransportAddress> trunk_addresses;
   // IP addresses of relayed endpoints between which datagrams are delivered without the kernel.
   std::vector<RelayedIp> relayed_ips;
+  // Whether relayed endpoints of these addresses are steered to shared sockets, if that is
+  // possible.
+  bool steering = false;
   uint32_t workers = 1;
   uint32_t client_flows_max = 0;
   uint32_t sessions_max = 0;
@@ -61,6 +64,10 @@ class WorkerPool {
   RelayHosts& relay_hosts() { return relay_hosts_; }
   const RelayedAddresses& relayed_addresses() const { return relayed_addresses_; }
   BandwidthBuckets& buckets() { return buckets_; }
+  // Whether ports are steered now; and why not, if they were to be: kOk if there is no reason.
+  bool steers() const { return steering_.IsAttached(); }
+  bool lost_steering() const { return steering_.IsOpen() && !steers(); }
+  const Status& steering_status() const { return steering_status_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   // The bound addresses of a side, with the actual ports.
   const std::vector<TransportAddress>& addresses(Side side) const {
@@ -75,11 +82,17 @@ class WorkerPool {
   // Gives every worker a source port of its own for trunk data from an address that was bound.
   Status OpenLanes(TransportHandle trunk, const TransportAddress& bound,
                    const PlaneOptions& options);
+  // Opens what steers the ports of relayed addresses. On failure nothing of it is open, and the
+  // sockets of the endpoints receive.
+  Status OpenSteering(const PlaneOptions& options);
   Status StartThreads(const std::vector<uint32_t>& cpus);
 
   RelayHosts relay_hosts_;
   RelayedAddresses relayed_addresses_;
   BandwidthBuckets buckets_;
+  // Outlives the workers.
+  PortSteering steering_;
+  Status steering_status_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<TransportAddress> addresses_[2];
   std::vector<std::vector<uint16_t>> lane_ports_;

@@ -57,13 +57,13 @@ class RelayedAddresses {
   const IpAddress& Advertised(uint8_t number) const { return ips_[number - 1]->ip.advertised; }
 
   // The worker of an endpoint: adds or removes it. A port whose endpoint was closed may be another
-  // worker's before the first one removes it.
+  // one's before its worker removes it; then Remove does nothing and returns false.
   void Add(uint8_t number, uint16_t port, TransportHandle endpoint) {
     Cell(number, port).store(endpoint.ToNumber(), std::memory_order_release);
   }
-  void Remove(uint8_t number, uint16_t port, TransportHandle endpoint) {
+  bool Remove(uint8_t number, uint16_t port, TransportHandle endpoint) {
     uint64_t expected = endpoint.ToNumber();
-    Cell(number, port).compare_exchange_strong(expected, 0, std::memory_order_relaxed);
+    return Cell(number, port).compare_exchange_strong(expected, 0, std::memory_order_relaxed);
   }
   // Any worker: returns the endpoint of a port, or a handle of no socket.
   TransportHandle At(uint8_t number, uint16_t port) const {

@@ -1,10 +1,10 @@
-// Compiles relay.bpf.c into the light skeleton that the addon contains: `npm run build:bpf`. With
-// `--check` it writes nothing and fails if the committed skeleton is out of date.
+// Compiles the BPF programs into the light skeletons that the addon contains: `npm run build:bpf`.
+// With `--check` it writes nothing and fails if a committed skeleton is out of date.
 //
 // Needs clang-14, libbpf-dev and bpftool of Debian 12, because another compiler gives other bytes.
 // Users of the package do not need them.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,15 @@ import { SKELETON_TOOLS } from '../../test/setup/system-tools.ts';
 const CLANG_MAJOR = 14;
 const BPFTOOL_VERSION = 'v7.1';
 const NATIVE = dirname(dirname(fileURLToPath(import.meta.url)));
-const SKELETON = join(NATIVE, 'xdp/generated/relay.lskel.h');
+/** The programs: source, skeleton, and the name that the skeleton's functions begin with. */
+const PROGRAMS = [
+  { source: 'xdp/relay.bpf.c', skeleton: 'xdp/generated/relay.lskel.h', name: 'relay_bpf' },
+  {
+    source: 'steering/steer.bpf.c',
+    skeleton: 'steering/generated/steer.lskel.h',
+    name: 'steer_bpf',
+  },
+];
 
 function run(command, args) {
   const env = { ...process.env, PATH: SEARCH_PATH };
@@ -33,17 +41,17 @@ function checkTools() {
 }
 
 /** Compiles in a scratch folder. The object contains no path of this machine. */
-function build() {
+function build({ source, name }) {
   const scratch = mkdtempSync(join(tmpdir(), 'turnpike-bpf-'));
   try {
-    const object = join(scratch, 'relay.bpf.o');
+    const object = join(scratch, 'program.bpf.o');
     const multiarch = run('gcc', ['-print-multiarch']).trim();
     run(`clang-${CLANG_MAJOR}`, [
       ...['-target', 'bpfel', '-mcpu=v3', '-O2', '-g', '-Wall', '-Wextra', '-Werror'],
       ...['-fdebug-compilation-dir', '.', '-I.', `-I/usr/include/${multiarch}`],
-      ...['-c', 'xdp/relay.bpf.c', '-o', object],
+      ...['-c', source, '-o', object],
     ]);
-    return run('bpftool', ['gen', 'skeleton', '-L', object, 'name', 'relay_bpf']);
+    return run('bpftool', ['gen', 'skeleton', '-L', object, 'name', name]);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -57,7 +65,10 @@ function fail(message) {
 function buildChecked() {
   try {
     checkTools();
-    return build();
+    return PROGRAMS.map((program) => ({
+      path: join(NATIVE, program.skeleton),
+      text: build(program),
+    }));
   } catch (error) {
     return fail(error.message);
   }
@@ -65,13 +76,14 @@ function buildChecked() {
 
 const { flags } = scriptArguments({
   script: 'build:bpf',
-  about: 'compiles relay.bpf.c into the skeleton that the addon contains.',
-  flags: { '--check': 'writes nothing, and fails if the committed skeleton is out of date' },
+  about: 'compiles the BPF programs into the skeletons that the addon contains.',
+  flags: { '--check': 'writes nothing, and fails if a committed skeleton is out of date' },
 });
 requireTools(SKELETON_TOOLS, 'build:bpf');
-const built = buildChecked();
-if (!flags.has('--check')) {
-  writeFileSync(SKELETON, built);
-} else if (readFileSync(SKELETON, 'utf8') !== built) {
-  fail(`${SKELETON} is not what its sources give: npm run build:bpf`);
+for (const { path, text } of buildChecked()) {
+  if (!flags.has('--check')) {
+    writeFileSync(path, text);
+  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
+    fail(`${path} is not what its sources give: npm run build:bpf`);
+  }
 }

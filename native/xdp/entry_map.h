@@ -8,7 +8,7 @@
 #include <map>
 #include <type_traits>
 
-#include "xdp/bpf_map.h"
+#include "base/bpf_map.h"
 
 namespace turnpike {
 

@@ -10,8 +10,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/bpf_map.h"
 #include "table/fixed_table.h"
-#include "xdp/bpf_map.h"
 #include "xdp/id_pool.h"
 #include "xdp/map_structs.h"
 #include "xdp/netlink.h"

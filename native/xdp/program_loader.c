@@ -2,16 +2,21 @@
 #include "xdp/program_loader.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 
+#include "base/bpf_load.h"
 #include "xdp/generated/relay.lskel.h"
 
-/* Attempts to load. The verifier fails with EAGAIN when a signal interrupts it. libbpf also tries 5
- * times. */
-#define ATTEMPTS_MAX 5
+struct load {
+  const struct tp_sizes* sizes;
+  struct tp_program* program;
+  const char** step;
+};
 
-static int load_once(const struct tp_sizes* sizes, struct tp_program* program, const char** step) {
+static int load_once(void* context) {
+  const struct load* load = context;
+  const struct tp_sizes* sizes = load->sizes;
+  struct tp_program* program = load->program;
+  const char** step = load->step;
   *step = "allocate memory";
   struct relay_bpf* skeleton = relay_bpf__open();
   if (skeleton == 0) return -ENOMEM;
@@ -34,17 +39,8 @@ static int load_once(const struct tp_sizes* sizes, struct tp_program* program, c
 }
 
 int tp_program_load(const struct tp_sizes* sizes, struct tp_program* program, const char** step) {
-  /* Blocks all signals while loading: a pending signal makes the verifier return EAGAIN. */
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = -EAGAIN;
-  for (int i = 0; i < ATTEMPTS_MAX && error == -EAGAIN; ++i) {
-    error = load_once(sizes, program, step);
-  }
-  pthread_sigmask(SIG_SETMASK, &before, 0);
-  return error;
+  struct load load = {sizes, program, step};
+  return tp_load_uninterrupted(load_once, &load);
 }
 
 void tp_program_close(struct tp_program* program) {

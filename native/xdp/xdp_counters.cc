@@ -1,6 +1,6 @@
 #include "xdp/xdp_counters.h"
 
-#include "xdp/bpf_map.h"
+#include "base/bpf_map.h"
 
 namespace turnpike {
 

@@ -58,6 +58,11 @@ export const ALLOCATION_METRICS = {
     help: 'Bytes of payload, without headers, that allocations had carried when they ended.',
     labels: { direction: ['from_clients', 'to_clients'] },
   },
+  turnpike_turn_steering: {
+    kind: 'gauge',
+    unit: 'boolean',
+    help: '1 while each forwarding thread receives for all relayed ports by one socket.',
+  },
   turnpike_turn_icmp_errors_total: {
     kind: 'counter',
     unit: 'count',

@@ -23,6 +23,8 @@ export interface NativeOptions {
   readonly trunkAddresses: Uint8Array;
   /** Pairs of addresses of relayed endpoints: as bound, as advertised. */
   readonly relayedIps: Uint8Array;
+  /** Whether ports of these are steered to shared sockets, if that is possible. */
+  readonly steering: boolean;
   readonly workers: number;
   readonly clientFlowsMax: number;
   readonly sessionsMax: number;
@@ -153,6 +155,10 @@ export interface NativePlane {
   ports(side: number): number[];
   /** Returns the source ports of trunk data of a trunk address. */
   lanePorts(trunkAddress: number): number[];
+  /** Returns whether ports are steered now. */
+  steers(): boolean;
+  /** Returns why ports that were to be steered are not, or an empty text. */
+  steeringReason(): string;
   /** Returns the mode of the fast path. */
   xdpMode(): 'off' | 'native' | 'generic';
   /** Returns why a requested fast path does not run, or an empty text. */

@@ -183,6 +183,10 @@ export const IO_COUNTERS = {
   trunk_tx_packets: { unit: 'datagrams', means: 'sent on the trunk side' },
   trunk_tx_bytes: { unit: 'bytes', means: 'sent on the trunk side' },
   relayed_rx_packets: { unit: 'datagrams', means: 'received at relayed addresses' },
+  relayed_steered: {
+    unit: 'datagrams',
+    means: "of those, received by a worker's shared socket (`steering`)",
+  },
   relayed_rx_bytes: { unit: 'bytes', means: 'received at relayed addresses' },
   relayed_tx_packets: { unit: 'datagrams', means: 'sent from relayed addresses' },
   relayed_tx_bytes: { unit: 'bytes', means: 'sent from relayed addresses' },
@@ -262,7 +266,7 @@ export const IO_COUNTERS = {
   endpoint_gone: {
     unit: 'datagrams',
     dropped: true,
-    means: 'to be sent by a closed endpoint, or punted from one',
+    means: 'to be sent by a closed endpoint, punted from one, or steered to one',
   },
   handed_over: {
     unit: 'datagrams',

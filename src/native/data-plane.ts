@@ -32,6 +32,7 @@ import type {
   RemoteRelayEntry,
   RemoteRelayTraffic,
   SessionAction,
+  SteeringStatus,
   XdpStatus,
 } from './types.js';
 import { xdpFinding } from './xdp-finding.js';
@@ -73,6 +74,7 @@ export class NativeDataPlane implements DataPlane {
       clientAddresses: encodeAddresses(checked.clientAddresses),
       trunkAddresses: encodeAddresses(checked.trunkAddresses),
       relayedIps: encodeRelayedAddresses(checked.relayedAddresses),
+      steering: checked.steering === 'auto',
       counters: this.#counters.counters,
       traffic: this.#counters.traffic,
       legFlows: legs.flows,
@@ -123,6 +125,12 @@ export class NativeDataPlane implements DataPlane {
     this.#relayedIps = checked.relayedAddresses.map(({ address }) => address);
     this.trunkAddresses = bound(checked.trunkAddresses, SIDE_NUMBERS.trunk);
     this.trunkLanePorts = this.trunkAddresses.map((_, index) => this.#native.lanePorts(index));
+  }
+
+  get steering(): SteeringStatus {
+    if (this.#native.steers()) return { mode: 'on' };
+    const reason = this.#native.steeringReason();
+    return { mode: 'off', ...(reason !== '' && { reason }) };
   }
 
   get xdp(): XdpStatus {

@@ -52,6 +52,7 @@ export function guarded(plane: DataPlane): OpenDataPlane {
   const shown = Object.fromEntries(names.map((name) => [name, guard(name, calls[name])]));
   const { clientAddresses, trunkAddresses, trunkLanePorts, workers } = plane;
   Object.assign(shown, { clientAddresses, trunkAddresses, trunkLanePorts, workers });
+  Object.defineProperty(shown, 'steering', { get: () => plane.steering, enumerable: true });
   Object.defineProperty(shown, 'xdp', { get: () => plane.xdp, enumerable: true });
   Object.defineProperty(shown, 'endpoints', { get: () => plane.endpoints, enumerable: true });
   return shown as unknown as OpenDataPlane;

@@ -82,6 +82,14 @@ export const FORWARDING_SPECS = {
     placeholder: 'CPU',
     defaultText: "the scheduler's choice",
   },
+  steering: {
+    kind: 'choice',
+    choices: ['auto', 'off'],
+    default: 'auto',
+    description:
+      'auto: each thread receives for all relayed ports by one socket (BPF), where the rights ' +
+      'allow it',
+  },
   /** A device name as Linux allows it: at most 15 characters, without white space and slashes. */
   xdpInterfaces: {
     kind: 'text',
@@ -106,6 +114,7 @@ export const DATA_PLANE_SPECS = {
     itemsMax: relayedIpsMax,
     options: { address: { kind: 'ip', required: true }, advertised: { kind: 'ip' } },
   },
+  steering: FORWARDING_SPECS.steering,
   workers: FORWARDING_SPECS.workers,
   clientFlowsMax: {
     kind: 'integer',

@@ -98,6 +98,13 @@ export interface DataPlaneOptions {
    * one-to-one NAT shows, and comes from `advertised`. A port without an endpoint gets nothing.
    */
   readonly relayedAddresses?: OneOrMore<RelayedIp> | undefined;
+  /**
+   * Whether each worker receives for all its endpoints of `relayedAddresses` by one socket for each
+   * address family, to which a BPF program steers their ports. `auto`, the default: where the
+   * kernel (5.14) and the rights (CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW) allow it. `off`, and else:
+   * each endpoint receives by its own socket.
+   */
+  readonly steering?: 'auto' | 'off' | undefined;
   /** Number of forwarding threads, 1 to 16; default one per CPU, up to 4. */
   readonly workers?: number | undefined;
   /** Maximum client flows of each worker; default 262,144. */
@@ -155,6 +162,14 @@ export interface DataPlaneOptions {
   };
   /** Called on the opening thread with a punted batch. Must not throw. */
   readonly onBatch: (batch: DataPlaneBatch) => void;
+}
+
+/** Whether the ports of relayed endpoints are steered to shared sockets. */
+export interface SteeringStatus {
+  /** `off` also without `relayedAddresses`. */
+  readonly mode: 'on' | 'off';
+  /** Why it is off although it was to be on: one line for the operator. */
+  readonly reason?: string;
 }
 
 /** The state of the fast path. */
@@ -216,7 +231,8 @@ export interface DataPlane {
    */
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
-  /** The current state. */
+  /** The current states. */
+  readonly steering: SteeringStatus;
   readonly xdp: XdpStatus;
 
   /**

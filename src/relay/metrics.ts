@@ -43,7 +43,7 @@ export class RelayMetrics {
 
   constructor(core: RelayCore, plane: DataPlane) {
     this.#showLegs(core);
-    if (core.turn !== undefined) showAllocations(this.#registry, core.turn);
+    if (core.turn !== undefined) showAllocations(this.#registry, core.turn, plane);
     this.#showClients(core);
     this.#showDirectory();
     this.#showTrunk(core);

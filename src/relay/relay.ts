@@ -18,6 +18,7 @@ import { type Effects, updateSettings } from '../options/update.js';
 import { pooledRandom } from '../random-pool.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RelayRecord } from '../registry/types.js';
+import { SteeringLog } from '../turn-server/steering-log.js';
 import type { TurnParts } from '../turn-server/turn-parts.js';
 import { turnUsageSettings } from '../turn-server/turn-parts.js';
 import {
@@ -122,6 +123,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       clientAddresses: listen,
       trunkAddresses: trunk,
       relayedAddresses: turn?.plan.relayAddresses,
+      steering: options.steering,
       clientFlowsMax: clientFlowsMax(legsMax, turn),
       sessionsMax: 2 * legsMax,
       remoteRelaysMax: REGISTRATION_LIMITS.relaysMax,
@@ -194,7 +196,8 @@ export class Relay extends EventEmitter<RelayEvents> {
     this.#registration = this.#register(options, clock);
     this.#workers = new WorkerWatchdog(plane, clock, logger);
     this.#addresses = boundAddresses(plane, parts);
-    const notices = [ForwardingLog, XdpLog].map((each) => new each(plane, clock, logger));
+    const logs = [ForwardingLog, XdpLog, ...(parts === undefined ? [] : [SteeringLog])];
+    const notices = logs.map((each) => new each(plane, clock, logger));
     const watches = [this.#workers, ownSources, trunkNotices, this.#watchBounds(clock)];
     this.#timer = setInterval(() => {
       this.#after(this.#core.tick());

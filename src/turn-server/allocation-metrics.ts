@@ -1,5 +1,6 @@
 import type { MetricRegistry } from '../metrics/metric-registry.js';
 import type { ALLOCATION_METRICS } from '../metrics/turn-metrics.js';
+import type { DataPlane } from '../native/types.js';
 import { LookupStats } from '../stun-server/user-lookups.js';
 import type { Turn } from '../turn/index.js';
 import { REFUSALS } from '../turn/refusals.js';
@@ -8,6 +9,7 @@ import { REFUSALS } from '../turn/refusals.js';
 export function showAllocations(
   registry: MetricRegistry<typeof ALLOCATION_METRICS>,
   turn: Turn,
+  plane: Pick<DataPlane, 'steering'>,
 ): void {
   const { stats } = turn;
   registry.value('turnpike_turn_allocations', () => turn.allocations);
@@ -30,6 +32,7 @@ export function showAllocations(
     to_clients: stats.traffic.bytes_to_clients,
   }));
   registry.value('turnpike_turn_icmp_errors_total', () => stats.icmp_errors);
+  registry.value('turnpike_turn_steering', () => Number(plane.steering.mode === 'on'));
   showLookups(registry, turn);
 }
 

@@ -175,6 +175,7 @@ export const TURN_SPECS = {
     description: 'maximum allocations, each of which takes a port and an open file',
     defaultText: 'as many as ports and open files (ulimit -n) allow',
   },
+  steering: { ...FORWARDING_SPECS.steering, changes: 'at start' },
   alternateServers: {
     ...FORWARDING_SPECS.addresses,
     minimum: 1,

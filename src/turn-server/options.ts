@@ -47,6 +47,11 @@ export interface TurnSettings {
   /** Maximum allocations. Default: as many as ports and file descriptors allow. */
   readonly allocationsMax?: number | undefined;
   /**
+   * `auto`, the default: each thread receives for all relayed ports by one socket where the kernel
+   * and the rights allow it (docs/turn.md). `off`: each port receives by its own socket.
+   */
+  readonly steering?: 'auto' | 'off' | undefined;
+  /**
    * Servers that new clients of the same address family are sent to (300) while this one drains or
    * is full, up to 16. Default none.
    */

@@ -9,7 +9,7 @@ import type { TurnCore } from './turn-core.js';
 /** What is measured of a TURN server. */
 export interface MeasuredTurnServer {
   readonly core: TurnCore;
-  readonly plane: Pick<DataPlane, 'counters' | 'workers'>;
+  readonly plane: Pick<DataPlane, 'counters' | 'workers' | 'steering'>;
   readonly bounds: BoundWatch;
 }
 
@@ -21,8 +21,8 @@ export class TurnServerMetrics {
   readonly #registry = new MetricRegistry(TURN_METRICS, 'turn');
 
   constructor(measured: MeasuredTurnServer) {
-    const { core, bounds } = measured;
-    showAllocations(this.#registry, core.turn);
+    const { core, plane, bounds } = measured;
+    showAllocations(this.#registry, core.turn, plane);
     this.#showClients(core);
     this.#showDataPlane(measured);
     this.#registry.value('turnpike_turn_draining', () => Number(core.draining));

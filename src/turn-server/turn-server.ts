@@ -20,6 +20,7 @@ import type { RelayedAddress } from '../turn/index.js';
 import type { AllocationsLimit } from './allocations-limit.js';
 import { TURN_SETTINGS } from './option-specs.js';
 import type { CheckedTurnServerOptions, TurnServerOptions, TurnServerUpdate } from './options.js';
+import { SteeringLog } from './steering-log.js';
 import { TurnCore } from './turn-core.js';
 import { flowsOf, type TurnParts, turnParts, turnUsageSettings } from './turn-parts.js';
 import { turnServerBounds } from './turn-server-bounds.js';
@@ -77,6 +78,7 @@ export class TurnServer {
     const plane = openPlane({
       clientAddresses: plan.listen,
       relayedAddresses: plan.relayAddresses,
+      steering: options.steering,
       workers: plan.workers,
       clientFlowsMax: flowsOf(plan),
       sessionsMax: 1,
@@ -129,7 +131,8 @@ export class TurnServer {
     ]);
     const bounds = new BoundWatch(turnServerBounds(core, plane), clock, logger);
     this.#metrics = new TurnServerMetrics({ core, plane, bounds });
-    const logs = [ForwardingLog, XdpLog].map((each) => new each(plane, clock, logger));
+    const kinds = [ForwardingLog, SteeringLog, XdpLog];
+    const logs = kinds.map((each) => new each(plane, clock, logger));
     const watches = [this.#workers, bounds, ...logs];
     this.#timer = setInterval(() => {
       this.#after(core.tick());

@@ -44,6 +44,7 @@ const NATIVE_LAYERS: readonly (readonly string[])[] = [
   ['binding'],
   ['xdp'],
   ['io'],
+  ['steering'],
   ['forward'],
   ['table'],
   ['wire'],

@@ -5,7 +5,7 @@ import type { Allocation, FiveTuple } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { Method } from '../../src/stun/methods.js';
 import { dataOf, sendIndication } from './indications.js';
-import { Remote, TestPlane, until, V4, V6 } from './planes.js';
+import { RELAY_V4, RELAYING, Remote, TestPlane, until, V4, V6 } from './planes.js';
 
 const CHANNEL = 0x7abc;
 const SECONDS = 600;
@@ -26,12 +26,13 @@ function allocationOf({ worker, tuple, relayed, family }: Scene): Allocation {
 
 /** A client with an allocation, and a peer. */
 async function openScene(t: Test, family: TransportAddress = V4): Promise<Scene> {
-  const plane = new TestPlane({ clientAddresses: [family] });
+  const plane = new TestPlane({ ...RELAYING, clientAddresses: [family] });
   t.teardown(() => plane.plane.close());
   const [client, peer] = [await Remote.open(family), await Remote.open(family)];
   for (const remote of [client, peer]) t.teardown(() => remote.close());
   const { tuple, worker } = await plane.meet(client);
-  const relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: family, worker });
+  const address = family === V4 ? RELAY_V4 : family;
+  const relayed = await plane.plane.openEndpoint({ kind: 'relayed', address, worker });
   const scene = { plane, client, peer, tuple, worker, relayed, family: familyOf(family) };
   plane.plane.putAllocation(allocationOf(scene), SECONDS);
   await plane.settle(client);
@@ -182,12 +183,12 @@ t.test('a permission may hold for some ports only', async (t) => {
 });
 
 t.test('data on an unbound channel of an allocation is dropped without an answer', async (t) => {
-  const plane = new TestPlane({ closedIndicationsPerSecond: 1_000 });
+  const plane = new TestPlane({ ...RELAYING, closedIndicationsPerSecond: 1_000 });
   t.teardown(() => plane.plane.close());
   const client = await Remote.open();
   t.teardown(() => client.close());
   const { tuple, worker } = await plane.meet(client);
-  const relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: V4, worker });
+  const relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: RELAY_V4, worker });
   const allocation = { worker, tuple, relayed: relayed.handle, family: 4 } as const;
   plane.plane.putAllocation(allocation, SECONDS);
   await plane.settle(client);
@@ -282,7 +283,11 @@ t.test('what is no allocation of the plane is refused', async (t) => {
   const { handle } = relayed;
   const other = worker === 0 ? 1 : 0;
   const { plane: native } = plane;
-  const elsewhere = await native.openEndpoint({ kind: 'relayed', address: V4, worker: other });
+  const elsewhere = await native.openEndpoint({
+    kind: 'relayed',
+    address: RELAY_V4,
+    worker: other,
+  });
   t.throws(() => native.putAllocation({ ...allocation, relayed: elsewhere.handle }, 1), {
     code: 'ERR_TURNPIKE_ARGUMENT',
   });

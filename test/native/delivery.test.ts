@@ -5,6 +5,7 @@ import type { FiveTuple } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { STEERING } from '../steering.js';
 import { dataOf, sendIndication } from './indications.js';
 import { Remote, TestPlane, until, V4 } from './planes.js';
 
@@ -23,7 +24,10 @@ interface Side {
 }
 
 async function openPlane(t: Test, advertised?: string): Promise<TestPlane> {
-  const plane = new TestPlane({ relayedAddresses: { address: V4.address, advertised } });
+  const plane = new TestPlane({
+    relayedAddresses: { address: V4.address, advertised },
+    steering: STEERING,
+  });
   t.teardown(() => plane.plane.close());
   return plane;
 }

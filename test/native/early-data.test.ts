@@ -5,7 +5,7 @@ import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
-import { Remote, TestPlane, until, V4 } from './planes.js';
+import { RELAY_V4, RELAYING, Remote, TestPlane, until } from './planes.js';
 
 const SECONDS = 600;
 const TRANSACTION = new Uint8Array(12).fill(9);
@@ -34,12 +34,12 @@ class Scene {
   }
 
   static async open(t: Test): Promise<Scene> {
-    const plane = new TestPlane();
+    const plane = new TestPlane(RELAYING);
     t.teardown(() => plane.plane.close());
     const [client, peer] = [await Remote.open(), await Remote.open()];
     for (const remote of [client, peer]) t.teardown(() => remote.close());
     const { tuple, worker } = await plane.meet(client);
-    const relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: V4, worker });
+    const relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: RELAY_V4, worker });
     const scene = new Scene({ plane, client, peer, tuple, worker, relayed });
     scene.allocate();
     return scene;
@@ -190,7 +190,7 @@ t.test('an allocation gets nothing that was sent to the one before it', async (t
   await scene.hold(() => scene.fromClient('old'));
   const { dropped } = scene;
   plane.plane.removeAllocation({ worker, tuple, relayed: relayed.handle, family: 4 });
-  scene.relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: V4, worker });
+  scene.relayed = await plane.plane.openEndpoint({ kind: 'relayed', address: RELAY_V4, worker });
   scene.allocate();
   scene.permit();
   await plane.settle(scene.client);

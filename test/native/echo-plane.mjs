@@ -39,6 +39,7 @@ export function openEcho() {
     clientAddresses: loopback,
     trunkAddresses: new Uint8Array(0),
     relayedIps: new Uint8Array(0),
+    steering: false,
     workers: WORKERS,
     clientFlowsMax: 16,
     sessionsMax: 16,

@@ -21,9 +21,9 @@
 #include <string>
 #include <vector>
 
+#include "base/bpf_map.h"
 #include "io/socket_address.h"
 #include "support.h"
-#include "xdp/bpf_map.h"
 
 namespace turnpike::test {
 

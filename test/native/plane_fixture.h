@@ -19,8 +19,9 @@ struct PlaneFixture {
   explicit PlaneFixture(uint32_t workers, const std::string& client = "127.0.0.1:0",
                         const std::string& trunk = "127.0.0.1:0",
                         uint32_t socket_buffer_bytes = 1 << 20,
-                        std::vector<RelayedIp> relayed_ips = {}) {
+                        std::vector<RelayedIp> relayed_ips = {}, bool steering = false) {
     options.relayed_ips = std::move(relayed_ips);
+    options.steering = steering;
     options.client_addresses = {ToTransportAddress(client)};
     options.trunk_addresses = {ToTransportAddress(trunk)};
     options.workers = workers;

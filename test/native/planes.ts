@@ -16,12 +16,20 @@ import type {
 } from '../../src/native/types.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import type { DatagramSocket } from '../marked-socket.js';
+import { STEERING } from '../steering.js';
 import { until } from '../until.js';
 
 export { until };
 
 export const V4: TransportAddress = { address: '127.0.0.1', port: 0 };
 export const V6: TransportAddress = { address: '::1', port: 0 };
+/** Relayed endpoints at this address, which no peer has, are steered where STEERING is `auto`. */
+export const RELAY_V4: TransportAddress = { address: '127.0.0.2', port: 0 };
+/** The options of a plane with such endpoints. */
+export const RELAYING = {
+  relayedAddresses: { address: RELAY_V4.address },
+  steering: STEERING,
+} as const;
 export const KEY = new Uint8Array(16).fill(7);
 
 /** Makes a Binding request, which a data plane punts. */

@@ -10,7 +10,7 @@
 
 #include <cerrno>
 
-#include "xdp/bpf_map.h"
+#include "base/bpf_map.h"
 #include "xdp/program_loader.h"
 #include "xdp_path.h"
 

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { TransportAddress } from '../../src/address.js';
 import { TurnServer } from '../../src/index.js';
+import { STEERING } from '../steering.js';
 import { until } from '../until.js';
 import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
 
@@ -24,6 +25,7 @@ async function openScene(t: Test) {
     allowPeers: '127.0.0.0/8',
     denyPeers: '127.9.0.0/16',
     workers: 2,
+    steering: STEERING,
   });
   t.teardown(() => server.close());
   const [at] = server.listen;

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { type AllocationEvent, TurnServer } from '../../src/index.js';
+import { STEERING } from '../steering.js';
 import { until } from '../until.js';
 import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
 
@@ -28,6 +29,7 @@ async function openServer(t: Test, userBandwidth: number) {
     relayPorts: RELAY_PORTS,
     allowPeers: '127.0.0.0/8',
     workers: 2,
+    steering: STEERING,
     userBandwidth,
     onEvent: (event) => {
       if (event.type === 'ended') ended.push(event);

@@ -27,6 +27,7 @@ export const TURN_TABLE = {
   userQuota: setting(TURN_SPECS, 'userQuota'),
   userBandwidth: setting(TURN_SPECS, 'userBandwidth'),
   allocations: setting(TURN_SPECS, 'allocationsMax'),
+  steering: setting(TURN_SPECS, 'steering'),
   alternateServer: setting(TURN_SPECS, 'alternateServers'),
   drainSeconds: option(
     { kind: 'integer', minimum: 0, maximum: DRAIN_SECONDS_MAX, default: DRAIN_DEFAULT_SECONDS },

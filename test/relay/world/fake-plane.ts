@@ -22,6 +22,7 @@ export class FakePlane implements DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   trunkLanePorts: readonly (readonly number[])[] = [[]];
   readonly workers = 2;
+  readonly steering = { mode: 'off' } as const;
   readonly xdp: XdpStatus = {
     mode: 'off',
     interfaces: [],

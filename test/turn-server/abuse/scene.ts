@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { TurnServer, type TurnServerOptions } from '../../../src/index.js';
+import { STEERING } from '../../steering.js';
 import { TurnSocket, type TurnUser, UdpSocket } from '../turn-socket.js';
 
 /**
@@ -23,6 +24,7 @@ export async function serverOf(
     relayPorts: RELAY_PORTS,
     allowPeers: '127.0.0.0/8',
     workers: 2,
+    steering: STEERING,
     ...options,
   });
   t.teardown(() => server.close());

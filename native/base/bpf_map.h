@@ -1,4 +1,4 @@
-// Wrappers of bpf(2) for the fast path, without libbpf.
+// Wrappers of bpf(2), without libbpf.
 #pragma once
 
 #include <errno.h>
@@ -27,6 +27,14 @@ int NextBpfMapKey(int map, const void* key, void* next);
 // the link's descriptor is closed, also by the end of the process. Returns the descriptor, which is
 // close-on-exec, or -errno.
 int LinkXdp(int program, uint32_t ifindex, uint32_t flags);
+
+// Attaches a program to the socket lookups of the network namespace that a socket belongs to, until
+// the link's descriptor is closed. Returns as LinkXdp.
+int LinkSocketLookup(int program, int socket);
+
+// Returns whether a link of LinkSocketLookup is still attached: its namespace may be gone, and an
+// administrator may detach it.
+bool IsAttachedSocketLookup(int link);
 
 // Returns the number of possible CPUs, which is the number of elements in a value of a per-CPU map.
 uint32_t PossibleCpus();

@@ -1,6 +1,8 @@
-#include "xdp/bpf_map.h"
+#include "base/bpf_map.h"
 
 #include <linux/bpf.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -58,6 +60,31 @@ int LinkXdp(int program, uint32_t ifindex, uint32_t flags) {
   attributes.link_create.attach_type = BPF_XDP;
   attributes.link_create.flags = flags;
   return Call(BPF_LINK_CREATE, &attributes);
+}
+
+int LinkSocketLookup(int program, int socket) {
+  const int network_namespace = ioctl(socket, SIOCGSKNS);
+  if (network_namespace < 0) return -errno;
+  bpf_attr attributes;
+  std::memset(&attributes, 0, sizeof(attributes));
+  attributes.link_create.prog_fd = static_cast<uint32_t>(program);
+  attributes.link_create.target_fd = static_cast<uint32_t>(network_namespace);
+  attributes.link_create.attach_type = BPF_SK_LOOKUP;
+  const int link = Call(BPF_LINK_CREATE, &attributes);
+  close(network_namespace);
+  return link;
+}
+
+bool IsAttachedSocketLookup(int link) {
+  bpf_link_info info;
+  std::memset(&info, 0, sizeof(info));
+  bpf_attr attributes;
+  std::memset(&attributes, 0, sizeof(attributes));
+  attributes.info.bpf_fd = static_cast<uint32_t>(link);
+  attributes.info.info_len = sizeof(info);
+  attributes.info.info = ToWord(&info);
+  // A link without a namespace has the inode number 0.
+  return Call(BPF_OBJ_GET_INFO_BY_FD, &attributes) == 0 && info.netns.netns_ino != 0;
 }
 
 uint32_t PossibleCpus() {
