@@ -125,8 +125,7 @@ export class Directory {
     const snapshots = new Snapshots(relays, reachability);
     const state = { clusterSecret, relays, snapshots, contests, metrics, clock };
     const relayMessages = new RelayMessageHandler({ ...state, reachability, logger });
-    const tenantSecrets = new TenantSecrets(tenantRoot(clusterSecret));
-    const minting = { ...state, tenantSecrets, localLoad: relays.localLoad, random, logger };
+    const minting = { ...mintingOf(state), random, logger };
     const broker = new ConnectionBroker(minting);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
     const { connections, requestLimiter, socketsMax, tenantRequests, bounds } = shares;
@@ -272,4 +271,12 @@ function reachable(address: TransportAddress): TransportAddress {
   if (!isWildcard(address)) return address;
   const loopback = address.address.includes(':') ? '::1' : '127.0.0.1';
   return { address: loopback, port: address.port };
+}
+
+/** Returns what mints credentials by the state of a directory. */
+function mintingOf<S extends { readonly clusterSecret: Uint8Array; readonly relays: RelayTable }>(
+  state: S,
+) {
+  const tenantSecrets = new TenantSecrets(tenantRoot(state.clusterSecret));
+  return { ...state, tenantSecrets, localLoad: state.relays.localLoad };
 }
