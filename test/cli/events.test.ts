@@ -5,7 +5,7 @@ import { ROOT, sourceFiles } from '../house/source-files.js';
 
 /** Files in which `event` is not a log event: of a peer, the data plane, a leg or the demo. */
 const NO_LOG =
-  /^src\/(client|native\/(?!forwarding-log|worker-watchdog|xdp-log)|lab|cli\/demo|overlay\/leg-tra)/;
+  /^src\/(client|native\/(?!forwarding-log|worker-watchdog|xdp-log)|lab|cli\/demo|overlay\/leg-t)/;
 
 /** Events of Node's emitters. */
 const EMITTED = new Set(['close', 'message']);
