@@ -206,9 +206,6 @@ TEST(Steering, EndpointsReceiveByTheSharedSocketsOfTheirWorkers) {
       for (int i = 0; i < 5; ++i) peer.Send(bound, Bytes(100));
       sent += 5;
       plane.ExpectReceived(sent, sent);
-      const CounterCell& cell =
-          plane.cells[worker * kCounterRowCells + static_cast<uint8_t>(Counter::kRelayedSteered)];
-      EXPECT_EQ(cell.Get() % 10, family.icmp_type == 3 ? 5u : 0u);
     }
   }
 }
@@ -334,7 +331,6 @@ TEST(Steering, IcmpErrorsAreReportedWithAndWithoutTheProgram) {
         }
         if (detached) break;
       }
-      if (detached) break;
     }
   }
 }
