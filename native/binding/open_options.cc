@@ -149,6 +149,9 @@ bool ReadOpenOptions(const Napi::Value& value, OpenOptions* options) {
       sessions.count < session_cells || scratch.count < kScratchBytes) {
     return false;
   }
+  // The fast path leaves every socket out while a BPF program chooses among sockets. It saves more
+  // than steering does.
+  if (!options->xdp_interfaces.empty()) plane.steering = false;
   plane.counters = static_cast<CounterCell*>(counters.data) + options->counter_offset;
   plane.traffic = static_cast<TrunkTraffic*>(traffic.data);
   options->leg_flows = static_cast<LegTraffic*>(flows.data);
