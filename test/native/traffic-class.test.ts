@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { MarkedSocket } from '../marked-socket.js';
 import { dataOf, sendIndication } from './indications.js';
-import { Remote, TestPlane, V4, V6 } from './planes.js';
+import { RELAYING, Remote, TestPlane, V4, V6 } from './planes.js';
 
 const CHANNEL = 0x4001;
 const SECONDS = 600;
@@ -26,7 +26,7 @@ async function openMarked(t: Test, family: Family) {
 
 /** A client of a family with an allocation of another, and a peer of that, which has a channel. */
 async function openScene(t: Test, family: Family, relayedFamily: Family) {
-  const plane = new TestPlane({ clientAddresses: [LOOPBACK[family]] });
+  const plane = new TestPlane({ ...RELAYING, clientAddresses: [LOOPBACK[family]] });
   t.teardown(() => plane.plane.close());
   const client = await openMarked(t, family);
   const [peer, other] = [await openMarked(t, relayedFamily), await openMarked(t, relayedFamily)];
