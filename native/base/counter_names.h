@@ -18,6 +18,9 @@ enum class Verdict : uint8_t {
   kPeerToClient,
   // records: a trunk record that left to a peer as ChannelData.
   kTrunkToClient,
+  // records: a trunk record that arrived at a relayed address, then counted as a datagram of a
+  // peer.
+  kTrunkToRelayed,
   // datagrams: STUN requests and indications of peers, punted to TypeScript.
   kClientPunted,
   // datagrams: STUN messages on the trunk side, punted to TypeScript.
@@ -92,6 +95,7 @@ enum class Counter : uint8_t {
   kClientToPeer,
   kPeerToClient,
   kTrunkToClient,
+  kTrunkToRelayed,
   kClientPunted,
   kTrunkPunted,
   kTrunkData,
@@ -197,6 +201,8 @@ enum class Counter : uint8_t {
   kEarlyData,
   // datagrams: from one relayed address of this data plane to another, without the kernel.
   kDelivered,
+  // records: of `client_to_peer`: left to a relayed address of another relay as a trunk record.
+  kPeerByTrunk,
   // Dropped datagrams: to a port of one of its relayed addresses that no endpoint has.
   kRelayedPortClosed,
   // operations: ICMP errors for datagrams of endpoints, reported as events.
@@ -215,6 +221,7 @@ inline constexpr const char* kCounterNames[] = {
     "client_to_peer",
     "peer_to_client",
     "trunk_to_client",
+    "trunk_to_relayed",
     "client_punted",
     "trunk_punted",
     "trunk_data",
@@ -283,13 +290,14 @@ inline constexpr const char* kCounterNames[] = {
     "hand_over_full",
     "early_data",
     "delivered",
+    "peer_by_trunk",
     "relayed_port_closed",
     "icmp_errors",
     "icmp_errors_over_budget",
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 78;
+inline constexpr size_t kCounterCount = 80;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 3506084927;
+inline constexpr uint32_t kBindingContract = 1638971994;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -126,12 +126,14 @@ enum class Heard : uint8_t {
 };
 
 // Numbers in place of a channel number, in the keys of flows that match other datagrams than
-// ChannelData: those of peers at a relayed address, and Send indications of clients to IPv4 and
-// IPv6 peers. An action with the first one forwards as Data indications.
+// ChannelData: those of peers at a relayed address, Send indications of clients to IPv4 and IPv6
+// peers, and what leaves a relayed address to a peer behind another relay. An action with the first
+// one forwards as Data indications; a session with it delivers to a relayed address.
 enum class FlowChannel : uint8_t {
   kNone = 0,
   kSendToIpv4 = 1,
   kSendToIpv6 = 2,
+  kToTrunk = 3,
 };
 
 // Kinds of punted records.

@@ -56,6 +56,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("putClientFlowToPeer", &Plane::PutClientFlowToPeer),
                       Plane::InstanceMethod("putAllocation", &Plane::PutAllocation),
                       Plane::InstanceMethod("putPeerFlow", &Plane::PutPeerFlow),
+                      Plane::InstanceMethod("putTrunkRoute", &Plane::PutTrunkRoute),
                       Plane::InstanceMethod("refreshClientFlow", &Plane::RefreshClientFlow),
                       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
                       Plane::InstanceMethod("flowNumber", &Plane::FlowNumber),

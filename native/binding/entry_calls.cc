@@ -64,6 +64,17 @@ Napi::Value DataPlaneObject::PutPeerFlow(const Napi::CallbackInfo& info) {
                                             action, Argument(info, 5)));
 }
 
+Napi::Value DataPlaneObject::PutTrunkRoute(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const FlowKey key = TrunkPeerKey(Read<FiveTuple>(scratch_));
+  FlowAction action;
+  action.kind = FlowAction::Kind::kTrunk;
+  action.relay_index = Argument(info, 1);
+  action.session_index = Argument(info, 2);
+  return ToValue(info,
+                 controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 3)));
+}
+
 Napi::Value DataPlaneObject::RefreshClientFlow(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};

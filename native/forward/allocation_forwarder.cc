@@ -57,6 +57,7 @@ Verdict AllocationForwarder::ForwardSend(const Packet& packet, const SendIndicat
   // DONT-FRAGMENT is ignored where either side has IPv6 (RFC 8656 section 13).
   out->unfragmented =
       send.dont_fragment && send.peer.ip.IsIpv4() && packet.tuple->remote.ip.IsIpv4();
+  out->headroom = send.head_bytes >= kSingleRecordHeadBytes;
   return Verdict::kClientToPeer;
 }
 

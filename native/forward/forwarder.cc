@@ -89,18 +89,19 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
                                  ClientResult* result) {
   if (flow == nullptr) return Verdict::kChannelUnknown;
   if (flow->expiry.IsOver(now.monotonic_second)) return Verdict::kChannelExpired;
-  if (flow->action.kind == FlowAction::Kind::kTrunk) {
-    return MakeRecord(packet, *flow, now, &result->record);
-  }
   const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
   const uint16_t payload_bytes = header->payload_bytes.Get();
+  uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
+  if (flow->action.kind == FlowAction::Kind::kTrunk) {
+    return MakeRecord(payload, payload_bytes, packet.headroom, *flow, now, &result->record);
+  }
   if (!tables_.TakeBandwidth(*flow, payload_bytes, now)) return Verdict::kOverBandwidth;
   flow->traffic.Add(payload_bytes, now.monotonic_second);
-  uint8_t* payload = packet.data + sizeof(ChannelDataHeader);
   if (flow->action.kind == FlowAction::Kind::kPeer) {
     result->outgoing =
         Outgoing{&flow->action.tuple, payload, payload_bytes, false, flow->action.relayed_number,
                  packet.traffic_class};
+    result->outgoing.headroom = packet.headroom;
     return Verdict::kClientToPeer;
   }
   const uint8_t* start = PrependChannelData(payload, flow->action.channel, payload_bytes);
@@ -109,27 +110,40 @@ Verdict Forwarder::ForwardClient(const Packet& packet, Flow* flow, const Now& no
   return Verdict::kClientToClient;
 }
 
-Verdict Forwarder::MakeRecord(const Packet& packet, Flow& flow, const Now& now,
-                              TrunkRecord* record) {
+bool Forwarder::MakePeerRecord(const Outgoing& outgoing, const Now& now, TrunkRecord* record) {
+  if (!tables_.trunk_peers.MayContain(outgoing.path->remote.ip)) return false;
+  Flow* const flow = tables_.flows.Find(TrunkPeerKey(*outgoing.path));
+  if (flow == nullptr || flow->expiry.IsOver(now.monotonic_second)) return false;
+  const RemoteRelay* relay = tables_.relays.Get(flow->action.relay_index);
+  if (relay == nullptr || kSingleRecordHeadBytes + outgoing.length > relay->bundle_bytes_max) {
+    return false;
+  }
+  // The packet's memory, which this worker may write.
+  auto* const payload = const_cast<uint8_t*>(outgoing.data);
+  return MakeRecord(payload, static_cast<uint16_t>(outgoing.length), outgoing.headroom, *flow, now,
+                    record) == Verdict::kClientToTrunk;
+}
+
+Verdict Forwarder::MakeRecord(uint8_t* payload, uint16_t payload_bytes, bool headroom, Flow& flow,
+                              const Now& now, TrunkRecord* record) {
   const RemoteRelay* relay = tables_.relays.Get(flow.action.relay_index);
   if (relay == nullptr || relay->generation != flow.action.generation)
     return Verdict::kTrunkNoRelay;
   const std::optional<TrunkKey> key = relay->send_keys.NewestUntil(now.trunk_epoch);
   if (!key) return Verdict::kTrunkNoKey;
-  const auto* header = reinterpret_cast<const ChannelDataHeader*>(packet.data);
   record->relay = relay;
   record->relay_index = flow.action.relay_index;
   record->key = *key;
   record->flow = &flow;
-  record->payload = packet.data + sizeof(ChannelDataHeader);
-  record->payload_bytes = header->payload_bytes.Get();
+  record->payload = payload;
+  record->payload_bytes = payload_bytes;
   const uint16_t session_sequence =
       flow.action.sequence_cell == 0
           ? flow.next_session_sequence++
           : tables_.shared_sequences.NextSequence(flow.action.sequence_cell);
   record->header =
       RecordHeader::Of(flow.action.session_index, record->payload_bytes, session_sequence);
-  record->headroom = packet.headroom;
+  record->headroom = headroom;
   tables_.relays.Traffic(flow.action.relay_index).records_sent.Add(1);
   flow.traffic.Add(record->payload_bytes, now.monotonic_second);
   return Verdict::kClientToTrunk;
@@ -275,7 +289,8 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   TrunkTraffic& traffic = tables_.relays.Traffic(opened.relay_index);
   const uint16_t sequence = record->session_sequence.Get();
   const SequenceStep step =
-      tables_.shared_sequences.sessions == nullptr
+      // The fast path has no session of a relayed endpoint.
+      tables_.shared_sequences.sessions == nullptr || session.action.IsToRelayed()
           ? session.sequence.Step(sequence)
           : tables_.shared_sequences.Step(tables_.sessions.SlotOf(index), sequence);
   if (step.missing > 0) traffic.records_lost.Add(step.missing);
@@ -285,10 +300,14 @@ Verdict Forwarder::ForwardRecord(const OpenedTrunk& opened, RecordHeader* record
   if (session.expiry.IsOver(now.monotonic_second)) return Verdict::kTrunkExpired;
   traffic.records_received.Add(1);
 
-  // The ChannelData header (4 bytes) overwrites the end of the record header (8 bytes).
   const uint16_t payload_bytes = record->payload_bytes.Get();
   tables_.session_traffic[tables_.sessions.SlotOf(index)].Add(payload_bytes, now.monotonic_second);
   uint8_t* payload = reinterpret_cast<uint8_t*>(record) + sizeof(RecordHeader);
+  if (session.action.IsToRelayed()) {
+    *out = Outgoing{&session.action.tuple, payload, payload_bytes};
+    return Verdict::kTrunkToRelayed;
+  }
+  // The ChannelData header (4 bytes) overwrites the end of the record header (8 bytes).
   const uint8_t* start = PrependChannelData(payload, session.action.channel, payload_bytes);
   *out = Outgoing{&session.action.tuple, start,
                   static_cast<uint32_t>(sizeof(ChannelDataHeader)) + payload_bytes};

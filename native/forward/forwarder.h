@@ -11,6 +11,7 @@
 #include "table/bandwidth_buckets.h"
 #include "table/flow_table.h"
 #include "table/leg_traffic.h"
+#include "table/peer_hosts.h"
 #include "table/remote_relays.h"
 #include "table/session_table.h"
 #include "table/shared_sequences.h"
@@ -73,6 +74,8 @@ struct Tables {
   SharedSequences shared_sequences;
   // By the slot of a session: traffic that this worker has sent to its peer.
   LegTraffic* session_traffic = nullptr;
+  // The IP addresses of peers with a flow of TrunkPeerKey.
+  PeerHosts trunk_peers;
   // Of all workers.
   BandwidthBuckets* buckets = nullptr;
 
@@ -137,6 +140,10 @@ class Forwarder {
   // Client side, step 4: returns the verdict for ChannelData. `flow` is null if none was found; an
   // expired flow forwards nothing.
   Verdict ForwardClient(const Packet& packet, Flow* flow, const Now& now, ClientResult* result);
+  // Makes the record of what a client sends to a peer (kClientToPeer). Returns false if it leaves
+  // as bare UDP: the peer is not behind another relay that has bound it, or the record does not fit
+  // the path of the trunk.
+  bool MakePeerRecord(const Outgoing& outgoing, const Now& now, TrunkRecord* record);
   // Makes a datagram of one record: in place if there is headroom, else as a copy in `room`, which
   // has SingleRecordBytes.
   void MakeSingleRecordDatagram(const TrunkRecord& record, uint8_t* room, Outgoing* out);
@@ -147,7 +154,8 @@ class Forwarder {
   // the records for ForwardRecord. After kTrunkProbe, `out` is the reply, which uses the packet's
   // memory and goes back on the probe's path. After kTrunkProbeReply, `opened` has the measurement.
   Verdict OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* opened, Outgoing* out);
-  // Trunk side, step 3: returns the verdict for one record. Sets `out` after kTrunkToClient only.
+  // Trunk side, step 3: returns the verdict for one record. Sets `out` after kTrunkToClient, and
+  // after kTrunkToRelayed to the datagram as the relayed endpoint of its path gets it.
   Verdict ForwardRecord(const OpenedTrunk& opened, RecordHeader* record, const Now& now,
                         Outgoing* out);
 
@@ -164,7 +172,9 @@ class Forwarder {
  private:
   // Starts a lookup by a key: prefetches the index of its flow.
   void LookUp(const FlowKey& key, ClientLookup* lookup) const;
-  Verdict MakeRecord(const Packet& packet, Flow& flow, const Now& now, TrunkRecord* record);
+  // Makes the record of a payload for the flow's relay, or returns why there is none.
+  Verdict MakeRecord(uint8_t* payload, uint16_t payload_bytes, bool headroom, Flow& flow,
+                     const Now& now, TrunkRecord* record);
   Verdict OpenProbe(const Packet& packet, const RemoteRelay& relay, const Now& now, Outgoing* out);
   Verdict OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const;
   // Authenticates a probe or reply whose body is written. Returns false without a key.

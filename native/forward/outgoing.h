@@ -21,6 +21,8 @@ struct Outgoing {
   uint8_t traffic_class = 0;
   // kClientToPeer: whether the client wants the datagram sent unfragmented.
   bool unfragmented = false;
+  // kClientToPeer: whether the bytes of a record's headers before `data` may be written.
+  bool headroom = false;
 };
 
 }  // namespace turnpike

@@ -48,16 +48,22 @@ void Controller::UseFastPath(FastPath* fast_path) {
 
 StatusCode Controller::PutSession(uint32_t index, SessionAction action, uint32_t lifetime_seconds) {
   if (!IsSession(index) || action.relay_index >= relays_.size()) return StatusCode::kInvalid;
-  if (!IsChannel(action.channel)) return StatusCode::kInvalid;
+  if (!IsChannel(action.channel) && !action.IsToRelayed()) return StatusCode::kInvalid;
   action.generation = relays_[action.relay_index].generation;
   if (action.generation == 0) return StatusCode::kUnknownRelay;
-  if (!AddressFits(Side::kClient, action.tuple)) return StatusCode::kAddress;
+  const Side side = action.IsToRelayed() ? Side::kRelayed : Side::kClient;
+  if (!AddressFits(side, action.tuple)) return StatusCode::kAddress;
   if (!AllHaveRoom()) return StatusCode::kQueueFull;
   Command command{};
   command.kind = Command::Kind::kPutSession;
   command.index = index;
   action.index = index;
-  if (fast_path_ != nullptr) fast_path_->PutSession(action, ExpiryAfter(lifetime_seconds));
+  if (fast_path_ != nullptr && action.IsToRelayed()) {
+    // Workers alone deliver it. It may have replaced a session that the fast path has.
+    fast_path_->RemoveSession(index);
+  } else if (fast_path_ != nullptr) {
+    fast_path_->PutSession(action, ExpiryAfter(lifetime_seconds));
+  }
   command.session_action = action;
   command.lifetime_seconds = lifetime_seconds;
   PushToAll(command);

@@ -50,6 +50,10 @@ StatusCode Controller::CheckKey(const FlowKey& key, FlowAction::Kind kind) {
     if (kind != FlowAction::Kind::kClient) return StatusCode::kInvalid;
     return AddressFits(Side::kRelayed, tuple) ? StatusCode::kOk : StatusCode::kAddress;
   }
+  if (IsTrunkPeerKey(key)) {
+    if (kind != FlowAction::Kind::kTrunk) return StatusCode::kInvalid;
+    return AddressFits(Side::kRelayed, key.tuple) ? StatusCode::kOk : StatusCode::kAddress;
+  }
   const bool is_send = IsSendKey(key);
   if (is_send != (kind == FlowAction::Kind::kAllocation)) return StatusCode::kInvalid;
   if (!is_send && !IsChannel(key.channel)) return StatusCode::kInvalid;

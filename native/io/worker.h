@@ -228,8 +228,11 @@ class Worker {
   void QueueFromClient(Verdict verdict, const ClientResult& result, const Now& now);
   // Forwards a Send indication with its allocation's flow, or null. Counts it only if it leaves.
   Verdict ForwardSend(const Packet& packet, const SendIndication& send, Flow* flow, const Now& now);
-  // Queues a datagram to a peer, or delivers it if the peer is a relayed address of the plane.
+  // Queues a datagram to a peer, over the trunk if another relay has bound the peer; delivers it if
+  // the peer is a relayed address of the plane.
   void QueueToPeer(const Outgoing& outgoing, const Now& now);
+  // Queues a datagram to a peer as a trunk record. Returns false if it leaves as bare UDP.
+  bool QueueToTrunkPeer(const Outgoing& outgoing, const Now& now);
   // Delivers a datagram from the endpoint of its path to the peer's, a relayed address of the
   // plane. The peer's address may be the advertised one; the datagram comes from the advertised
   // one.
@@ -254,6 +257,8 @@ class Worker {
   int EarlyDataDueMs() const;
   void ForwardTrunkChunk(uint32_t count, const Now& now);
   void ForwardRecords(OpenedTrunk& opened, const Now& now);
+  // Handles a record that a relayed endpoint gets from a peer behind another relay.
+  void ArriveByTrunk(const Outgoing& arriving, const Now& now);
   void QueueRecord(const TrunkRecord& record, const Now& now);
   // Closes bundles if the sockets are empty or the oldest bundle has waited for the coalescing
   // time.

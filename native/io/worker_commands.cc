@@ -44,7 +44,8 @@ void Worker::Apply(Command& command) {
     case Command::Kind::kRemoveFlow:
       if (!early_.idle() && IsSendKey(command.flow_key))
         early_.Forget(command.flow_key.tuple, counters_);
-      tables_.flows.Erase(command.flow_key);
+      if (tables_.flows.Erase(command.flow_key) && IsTrunkPeerKey(command.flow_key))
+        tables_.trunk_peers.Remove(command.flow_key.tuple.remote.ip);
       break;
     case Command::Kind::kPutSession:
       ApplyPutSession(command);
@@ -91,6 +92,9 @@ void Worker::Apply(Command& command) {
 }
 
 void Worker::ApplyPutFlow(const Command& command) {
+  const bool is_new_trunk_peer =
+      IsTrunkPeerKey(command.flow_key) && tables_.flows.Find(command.flow_key) == nullptr;
+  if (is_new_trunk_peer) tables_.trunk_peers.Add(command.flow_key.tuple.remote.ip);
   // Never null: the controlling thread tracks the table's size and refuses what does not fit.
   Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
   const bool same_session = flow->action.IsSameSession(command.flow_action);

@@ -1,4 +1,5 @@
-// The part of Worker that delivers what one allocation of the data plane sends to another.
+// The part of Worker that delivers what allocations get from others: of the data plane, and of
+// other relays.
 #include "io/worker.h"
 
 namespace turnpike {
@@ -16,6 +17,11 @@ void Worker::Deliver(const Outgoing& outgoing, const Now& now) {
   const FiveTuple path{from->relayed_address, IpAddress{}, to};
   const Outgoing arriving{&path, outgoing.data, outgoing.length, false, 0, outgoing.traffic_class};
   if (EndpointOf(to) == nullptr) return PassOn(HandOver::kArrive, arriving);
+  Arrive(arriving, now);
+}
+
+void Worker::ArriveByTrunk(const Outgoing& arriving, const Now& now) {
+  if (EndpointOf(arriving.path->handle) == nullptr) return PassOn(HandOver::kArrive, arriving);
   Arrive(arriving, now);
 }
 

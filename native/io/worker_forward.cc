@@ -124,9 +124,18 @@ Verdict Worker::ForwardSend(const Packet& packet, const SendIndication& send, Fl
 
 void Worker::QueueToPeer(const Outgoing& outgoing, const Now& now) {
   if (outgoing.relayed_number != RelayedAddresses::kNone) return Deliver(outgoing, now);
+  if (QueueToTrunkPeer(outgoing, now)) return;
   Endpoint* const relayed = outgoing.unfragmented ? EndpointOf(outgoing.path->handle) : nullptr;
   if (relayed != nullptr) return SendDataUnfragmented(*relayed, outgoing);
   QueueData(outgoing);
+}
+
+bool Worker::QueueToTrunkPeer(const Outgoing& outgoing, const Now& now) {
+  TrunkRecord record;
+  if (!forwarder_.MakePeerRecord(outgoing, now, &record)) return false;
+  counters_.Add(Counter::kPeerByTrunk);
+  QueueRecord(record, now);
+  return true;
 }
 
 void Worker::ForwardRelayedChunk(uint32_t count, const Now& now) {
@@ -198,6 +207,8 @@ void Worker::ForwardRecords(OpenedTrunk& opened, const Now& now) {
     counters_.Add(verdict);
     if (verdict == Verdict::kTrunkToClient) {
       QueueData(out);
+    } else if (verdict == Verdict::kTrunkToRelayed) {
+      ArriveByTrunk(out, now);
     } else if (tables_.relays.Get(opened.relay_index)->shared->TakeUnboundEvent(now.monotonic_ns)) {
       ReportUnboundIndex(opened.relay_index, record->session_index.Get());
     }

@@ -33,6 +33,13 @@ inline bool IsSendKey(const FlowKey& key) {
 inline FlowKey PeerKey(const FiveTuple& peer) {
   return {peer, static_cast<uint16_t>(FlowChannel::kNone)};
 }
+// The key of the flow of what a relayed endpoint sends to a peer behind another relay.
+inline FlowKey TrunkPeerKey(const FiveTuple& peer) {
+  return {peer, static_cast<uint16_t>(FlowChannel::kToTrunk)};
+}
+inline bool IsTrunkPeerKey(const FlowKey& key) {
+  return key.channel == static_cast<uint16_t>(FlowChannel::kToTrunk);
+}
 // The key of the flow that is a permission: what any port of a peer's IP address sends to a relayed
 // endpoint.
 inline FlowKey PermissionKey(const IpAddress& peer, TransportHandle relayed) {

@@ -19,8 +19,12 @@ struct SessionAction {
   // have had this index. Generation 0 marks an unbound index.
   uint32_t relay_index = 0;
   uint32_t generation = 0;
+  // The client and its channel. With FlowChannel::kNone: a relayed endpoint, and the peer that
+  // records come from.
   FiveTuple tuple;
   uint16_t channel = 0;
+
+  bool IsToRelayed() const { return channel == static_cast<uint16_t>(FlowChannel::kNone); }
 };
 
 // The effect of a session sequence on the loss count.

@@ -119,6 +119,7 @@ bool ReadSendIndication(const uint8_t* message, size_t length, SendIndication* i
       case kData:
         if (indication->payload == nullptr) {
           indication->payload = value;
+          indication->head_bytes = static_cast<uint32_t>(value - message);
           indication->payload_bytes = value_bytes;
         }
         break;

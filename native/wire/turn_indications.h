@@ -16,6 +16,8 @@ struct SendIndication {
   // Points into the message.
   const uint8_t* payload;
   uint16_t payload_bytes;
+  // Bytes of the message before the payload.
+  uint32_t head_bytes;
   bool dont_fragment;
 };
 

@@ -9,6 +9,7 @@ import type {
   FiveTuple,
   PeerFlow,
   PeerFlowAction,
+  TrunkRoute,
 } from './types.js';
 
 const ALL_PORTS = { min: 0, max: 0xffff };
@@ -80,6 +81,27 @@ export class AllocationFlows {
     return this.#traffic(this.#peerKey(flow));
   }
 
+  putTrunkRoute(
+    { relayed, peer }: PeerFlow,
+    { relayIndex, sessionIndex }: TrunkRoute,
+    lifetimeSeconds: number,
+  ): void {
+    const { native, check, scratch, backlog, statusOfPut } = this.#calls;
+    const { worker, tuple, channel } = this.#trunkRouteKey({ relayed, peer });
+    check.relayIndex(relayIndex);
+    check.u32('sessionIndex', sessionIndex);
+    check.lifetimeSeconds(lifetimeSeconds);
+    scratch.tuple(tuple);
+    backlog.checkOrder('putTrunkRoute', () => entryName.flow(channel, scratch.tupleKey));
+    backlog.checkOrder('putTrunkRoute', () => entryName.relay(relayIndex));
+    const status = native.putTrunkRoute(worker, relayIndex, sessionIndex, lifetimeSeconds);
+    checkStatus('putTrunkRoute', statusOfPut(status, worker));
+  }
+
+  removeTrunkRoute(flow: PeerFlow): void {
+    this.#remove('removeTrunkRoute', this.#trunkRouteKey(flow));
+  }
+
   setBandwidth(bucket: number, bytesPerSecond: number): void {
     const { native, check } = this.#calls;
     check.bucket(bucket, 1);
@@ -113,6 +135,10 @@ export class AllocationFlows {
     check.workerOfEndpoint(worker, relayed);
     const channel = family === 4 ? FlowChannel.SendToIpv4 : FlowChannel.SendToIpv6;
     return { worker, tuple, channel };
+  }
+
+  #trunkRouteKey(flow: PeerFlow): FlowKey {
+    return { ...this.#peerKey(flow), channel: FlowChannel.ToTrunk };
   }
 
   #peerKey({ relayed, peer }: PeerFlow): FlowKey {

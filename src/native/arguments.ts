@@ -127,8 +127,9 @@ export class ArgumentChecks {
     throw new TurnpikeError('ERR_TURNPIKE_ARGUMENT', `${message} (${sessionsMax})`);
   }
 
-  probeNumber(number: number): void {
-    within('number', number, 0, U32_MAX);
+  /** Checks an unsigned 32-bit number. */
+  u32(name: string, value: number): void {
+    within(name, value, 0, U32_MAX);
   }
 
   /** Checks the length of a path probe in bytes; undefined selects a plain probe. */

@@ -98,6 +98,13 @@ export interface NativePlane {
     bucket: number,
     lifetimeSeconds: number,
   ): number;
+  /** The 5-tuple is the relayed endpoint's with the peer. */
+  putTrunkRoute(
+    worker: number,
+    relayIndex: number,
+    sessionIndex: number,
+    lifetimeSeconds: number,
+  ): number;
   /** Sets the rate of a bucket; 0 takes its bound away and fills it. */
   setBandwidth(bucket: number, bytesPerSecond: number): number;
   refreshClientFlow(worker: number, channel: number, lifetimeSeconds: number): number;

@@ -32,6 +32,10 @@ export const VERDICT_COUNTERS = {
     means: 'a datagram of a peer that left to a client as ChannelData or as a Data indication',
   },
   trunk_to_client: { unit: 'records', means: 'a trunk record that left to a peer as ChannelData' },
+  trunk_to_relayed: {
+    unit: 'records',
+    means: 'a trunk record that arrived at a relayed address, then counted as a datagram of a peer',
+  },
   client_punted: {
     unit: 'datagrams',
     means: 'STUN requests and indications of peers, punted to TypeScript',
@@ -284,6 +288,10 @@ export const IO_COUNTERS = {
   delivered: {
     unit: 'datagrams',
     means: 'from one relayed address of this data plane to another, without the kernel',
+  },
+  peer_by_trunk: {
+    unit: 'records',
+    means: 'of `client_to_peer`: left to a relayed address of another relay as a trunk record',
   },
   relayed_port_closed: {
     unit: 'datagrams',

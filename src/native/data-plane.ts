@@ -33,6 +33,7 @@ import type {
   RemoteRelayTraffic,
   SessionAction,
   SteeringStatus,
+  TrunkRoute,
   XdpStatus,
 } from './types.js';
 import { xdpFinding } from './xdp-finding.js';
@@ -187,6 +188,14 @@ export class NativeDataPlane implements DataPlane {
 
   peerFlowTraffic(flow: PeerFlow): AllocationFlowTraffic | undefined {
     return this.#allocations.peerTraffic(flow);
+  }
+
+  putTrunkRoute(flow: PeerFlow, action: TrunkRoute, lifetimeSeconds: number): void {
+    this.#allocations.putTrunkRoute(flow, action, lifetimeSeconds);
+  }
+
+  removeTrunkRoute(flow: PeerFlow): void {
+    this.#allocations.removeTrunkRoute(flow);
   }
 
   setBandwidth(bucket: number, bytesPerSecond: number): void {

@@ -156,10 +156,21 @@ export interface PeerFlowAction {
   readonly bucket?: number;
 }
 
+/** Where a client's data to a peer behind another relay goes: trunk records of this session. */
+export interface TrunkRoute {
+  readonly relayIndex: number;
+  /** In the numbering of that relay. */
+  readonly sessionIndex: number;
+}
+
 /** How a trunk record is forwarded. */
 export interface SessionAction {
   /** The only relay that may use the index. */
   readonly relayIndex: number;
+  /**
+   * The client that gets it on the channel. Without a channel: an endpoint of kind `relayed` and
+   * the peer that the record comes from, as if the endpoint had received it.
+   */
   readonly tuple: FiveTuple;
-  readonly channel: number;
+  readonly channel?: number;
 }

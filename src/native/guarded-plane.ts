@@ -20,6 +20,7 @@ import type {
   SessionAction,
   SocketSide,
   TrunkKey,
+  TrunkRoute,
 } from './types.js';
 
 /** The sides that datagrams are sent on. */
@@ -83,6 +84,9 @@ function guardedCalls(plane: DataPlane): Calls {
     setBandwidth: (bucket: number, bytesPerSecond: number) =>
       plane.setBandwidth(bucket, bytesPerSecond),
     removePeerFlow: (flow: PeerFlow) => plane.removePeerFlow(peerFlowOf(flow)),
+    putTrunkRoute: (flow: PeerFlow, action: TrunkRoute, lifetimeSeconds: number) =>
+      plane.putTrunkRoute(peerFlowOf(flow), objectOf('action', action), lifetimeSeconds),
+    removeTrunkRoute: (flow: PeerFlow) => plane.removeTrunkRoute(peerFlowOf(flow)),
     peerFlowTraffic: (flow: PeerFlow) => plane.peerFlowTraffic(peerFlowOf(flow)),
     putSession: (index: number, action: SessionAction, lifetimeSeconds?: number) =>
       plane.putSession(index, withTuple(action, 'action'), lifetimeSeconds),

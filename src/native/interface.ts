@@ -123,10 +123,11 @@ export const ENDPOINT_KIND_NUMBERS = { client: 0, relayed: 1 } as const;
 
 /**
  * Numbers in place of a channel number, in the keys of flows that match other datagrams than
- * ChannelData: those of peers at a relayed address, and Send indications of clients to IPv4 and
- * IPv6 peers. An action with the first one forwards as Data indications.
+ * ChannelData: those of peers at a relayed address, Send indications of clients to IPv4 and IPv6
+ * peers, and what leaves a relayed address to a peer behind another relay. An action with the first
+ * one forwards as Data indications; a session with it delivers to a relayed address.
  */
-export const FlowChannel = { None: 0, SendToIpv4: 1, SendToIpv6: 2 } as const;
+export const FlowChannel = { None: 0, SendToIpv4: 1, SendToIpv6: 2, ToTrunk: 3 } as const;
 
 /**
  * Whether the sender of a path probe or its reply receives replies to its own probes on the same

@@ -52,7 +52,7 @@ export class RemoteRelayEntries {
   probe(relayIndex: number, number: number, path?: ProbePath): void {
     const { check, backlog } = this.#calls;
     check.relayIndex(relayIndex);
-    check.probeNumber(number);
+    check.u32('number', number);
     // A probe that cannot be queued counts as lost.
     if (backlog.has(entryName.relay(relayIndex))) return;
     const status = this.#probe(relayIndex, number, path);

@@ -1,6 +1,7 @@
 import { type FlowCalls, LIFETIME_FOR_EVER } from './client-flows.js';
 import { entryName } from './command-backlog.js';
 import { checkStatus } from './failures.js';
+import { FlowChannel } from './interface.js';
 import { monotonicSeconds } from './leg-counters.js';
 import type { LegTraffic, SessionAction } from './types.js';
 
@@ -17,13 +18,15 @@ export class SessionEntries {
     const { relayIndex, tuple, channel } = action;
     check.sessionIndex(sessionIndex);
     check.relayIndex(relayIndex);
-    check.channel(channel);
+    if (channel === undefined) check.ownerOf(tuple.handle);
+    else check.channel(channel);
     if (lifetimeSeconds !== undefined) check.lifetimeSeconds(lifetimeSeconds);
     const lifetime = lifetimeSeconds ?? LIFETIME_FOR_EVER;
     backlog.checkOrder('putSession', () => entryName.session(sessionIndex));
     backlog.checkOrder('putSession', () => entryName.relay(relayIndex));
     scratch.tuple(tuple);
-    checkStatus('putSession', native.putSession(sessionIndex, relayIndex, channel, lifetime));
+    const to = channel ?? FlowChannel.None;
+    checkStatus('putSession', native.putSession(sessionIndex, relayIndex, to, lifetime));
   }
 
   refresh(sessionIndex: number, lifetimeSeconds: number): void {

@@ -12,6 +12,7 @@ import type {
   ProbePath,
   RemoteRelayEntry,
   SessionAction,
+  TrunkRoute,
 } from './entries.js';
 import type { DataPlaneEvent } from './events.js';
 import type { TransportHandle } from './transport-handle.js';
@@ -30,6 +31,7 @@ export type {
   SessionAction,
   TrunkKey,
   TrunkPath,
+  TrunkRoute,
 } from './entries.js';
 
 /** The side of a relay that a socket belongs to. */
@@ -275,6 +277,16 @@ export interface DataPlane {
   removePeerFlow(flow: PeerFlow): void;
   /** Returns the traffic of a peer flow; undefined without an entry. */
   peerFlowTraffic(flow: PeerFlow): AllocationFlowTraffic | undefined;
+  /**
+   * Puts or prolongs the way over the trunk of what clients send to a peer by a relayed endpoint.
+   * Without it, after its lifetime, where its relay is gone, and where a payload exceeds the
+   * relay's `bundleBytesMax` by itself, the data leaves as bare UDP. Lifetime and errors are those
+   * of putClientFlow.
+   * @param flow - a peer with a port; it also needs a permission or a channel
+   */
+  putTrunkRoute(flow: PeerFlow, action: TrunkRoute, lifetimeSeconds: number): void;
+  /** As removeClientFlow. */
+  removeTrunkRoute(flow: PeerFlow): void;
   /**
    * Bounds what the entries with a bucket forward together, in all workers and both directions: a
    * token bucket of payload bytes, which holds what it gains in a second, but at least 65,536

@@ -277,6 +277,43 @@ TEST(AllocationForwarder, WhatExceedsTheBandwidthOfItsUserIsDroppedAndCountedBot
   EXPECT_EQ(scene.FromClient(data), Verdict::kClientToPeer);
 }
 
+TEST(AllocationForwarder, WhatFitsTheTrunkBecomesARecordOfAPeerBehindAnotherRelay) {
+  Scene scene;
+  scene.Permit("192.0.2.1");
+  const FiveTuple peer = Peer("192.0.2.1:32853");
+  // DATA before XOR-PEER-ADDRESS: too few bytes before the payload for a record's headers.
+  const std::string data_first =
+      "001600182112a442b7e7a701bc34d686fa87dfae"
+      "0013000568656c6c6f000000001200080001a147e112a643";
+  TrunkRecord record;
+  const auto make = [&](const std::string& message) {
+    const std::vector<uint8_t> bytes = FromHex(message);
+    const PacketBuffer buffer(bytes.data(), bytes.size(), kClient);
+    Outgoing out{};
+    EXPECT_EQ(scene.fixture.ForwardClient(buffer.packet(), kNow, &out), Verdict::kClientToPeer);
+    return scene.fixture.forwarder.MakePeerRecord(out, kNow, &record);
+  };
+  EXPECT_FALSE(make(kSend));
+  scene.fixture.PutFlowToTrunk(TrunkPeerKey(peer), 1, 0x01020304);
+  EXPECT_FALSE(make(kSend)) << "its IP address is not noted";
+  scene.fixture.tables.trunk_peers.Add(peer.remote.ip);
+  EXPECT_FALSE(make(kSend)) << "there is no relay";
+  RemoteRelay relay = test::MakeRemoteRelay("198.51.100.1:3480");
+  relay.bundle_bytes_max = kSingleRecordHeadBytes + 5;
+  scene.fixture.PutRemoteRelay(1, std::move(relay));
+  EXPECT_TRUE(make(kSend));
+  EXPECT_TRUE(record.headroom);
+  EXPECT_EQ(record.payload_bytes, 5);
+  EXPECT_EQ(record.header.session_index.Get(), 0x01020304u);
+  EXPECT_TRUE(make(data_first));
+  EXPECT_FALSE(record.headroom);
+  EXPECT_EQ(record.header.session_sequence.Get(), 1);
+  relay = test::MakeRemoteRelay("198.51.100.1:3480");
+  relay.bundle_bytes_max = kSingleRecordHeadBytes + 4;
+  scene.fixture.PutRemoteRelay(1, std::move(relay));
+  EXPECT_FALSE(make(kSend)) << "it does not fit";
+}
+
 TEST(AllocationForwarder, AReplacedFlowStartsAtZeroIfItForwardsElsewhere) {
   Flow flow;
   flow.action.kind = FlowAction::Kind::kPeer;

@@ -15,6 +15,8 @@ namespace {
 
 constexpr SipKey kKey{1, 2};
 constexpr uint32_t kSessions = 32;
+// Sessions from this index on deliver to a relayed endpoint.
+constexpr uint32_t kToRelayed = 8;
 // Sessions from this index on have expired.
 constexpr uint32_t kExpired = 16;
 
@@ -28,7 +30,8 @@ turnpike::test::ForwarderFixture* MakeFixture() {
   relay.paths = {turnpike::TrunkPath{0, relay.path.remote, turnpike::Heard::kAnswered}};
   fixture->PutRemoteRelay(1, std::move(relay));
   for (uint32_t index = 0; index < kSessions; ++index) {
-    fixture->PutSession(index, 1, turnpike::test::ToTuple(0, "203.0.113.7:4000"), 0x4000);
+    const uint16_t channel = index < kToRelayed || index >= kExpired ? 0x4000 : 0;
+    fixture->PutSession(index, 1, turnpike::test::ToTuple(0, "203.0.113.7:4000"), channel);
     if (index < kExpired) continue;
     fixture->tables.sessions.At(index).expiry = turnpike::Expiry::After(1, 0);
   }
@@ -66,11 +69,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   while (RecordHeader* record = opened.records.Next()) {
     const uint32_t index = record->session_index.Get();
     const Verdict of_record = fixture->forwarder.ForwardRecord(opened, record, now, &out);
-    const Verdict expected = index < kExpired    ? Verdict::kTrunkToClient
+    const Verdict expected = index < kToRelayed  ? Verdict::kTrunkToClient
+                             : index < kExpired  ? Verdict::kTrunkToRelayed
                              : index < kSessions ? Verdict::kTrunkExpired
                                                  : Verdict::kTrunkUnbound;
     if (of_record != expected) __builtin_trap();
-    if (of_record != Verdict::kTrunkToClient) continue;
+    if (index >= kExpired) continue;
     const uint8_t* packet = buffer.packet().data;
     if (out.data < packet || out.data + out.length > packet + buffer.packet().length) {
       __builtin_trap();

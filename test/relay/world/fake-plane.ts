@@ -1,4 +1,4 @@
-import type { TransportAddress } from '../../../src/address.js';
+import { formatAddress, type TransportAddress } from '../../../src/address.js';
 import { TurnpikeError } from '../../../src/errors.js';
 import { COUNTERS, type Counters } from '../../../src/native/counters.js';
 import type { Endpoint, EndpointSpec } from '../../../src/native/endpoints.js';
@@ -9,9 +9,11 @@ import type {
   FiveTuple,
   LegTraffic,
   OutgoingDatagram,
+  PeerFlow,
   ProbePath,
   RemoteRelayEntry,
   SessionAction,
+  TrunkRoute,
   XdpStatus,
 } from '../../../src/native/types.js';
 import { tupleKey } from '../../../src/stun-server/origin.js';
@@ -35,6 +37,8 @@ export class FakePlane implements DataPlane {
   /** Lifetimes in seconds as last given, by flow (`flowKey`) and by session index. */
   readonly flowLifetimes = new Map<string, number | undefined>();
   readonly sessionLifetimes = new Map<number, number | undefined>();
+  /** Ways over the trunk, by `peerKey`. */
+  readonly trunkPeers = new Map<string, TrunkRoute & { readonly lifetimeSeconds: number }>();
   readonly remoteRelays = new Map<number, RemoteRelayEntry>();
   readonly remoteRelaysRemoved: number[] = [];
   readonly probes: { relayIndex: number; number: number; path?: ProbePath | undefined }[] = [];
@@ -90,6 +94,15 @@ export class FakePlane implements DataPlane {
   peerFlowTraffic(): undefined {}
   channelTraffic(): undefined {}
   setBandwidth(): void {}
+
+  putTrunkRoute(flow: PeerFlow, action: TrunkRoute, lifetimeSeconds: number): void {
+    this.#checkRoom();
+    this.trunkPeers.set(peerKey(flow), { ...action, lifetimeSeconds });
+  }
+
+  removeTrunkRoute(flow: PeerFlow): void {
+    this.trunkPeers.delete(peerKey(flow));
+  }
 
   putSession(sessionIndex: number, action: SessionAction, lifetimeSeconds?: number): void {
     this.#checkRoom();
@@ -206,4 +219,9 @@ function trafficOf(packets: number): LegTraffic {
 /** Returns a key of the maps for a flow. */
 export function flowKey({ worker, tuple, channel }: ClientFlow): string {
   return `${worker} ${tupleKey(tuple)} ${channel}`;
+}
+
+/** Returns a key of the map for a peer of a relayed endpoint. */
+export function peerKey({ relayed, peer }: PeerFlow): string {
+  return `${relayed} ${formatAddress(peer)}`;
 }
