@@ -1,6 +1,6 @@
 /** Bounds of a relay's legs that peers do not depend on. */
 export const OVERLAY_LIMITS = {
-  /** Time before a freed session index or channel number is taken again. */
+  /** Time before a freed channel number is taken again. */
   quarantineMs: 60_000,
   /** Silence of a peer that ends its leg: more than three keepalives are missing. */
   peerSilentMs: 50_000,

@@ -12,6 +12,7 @@ import { tupleKey } from '../stun-server/origin.js';
 import type { ServerContext } from '../stun-server/server-context.js';
 import type { Received, SignsOfLife, Usage } from '../stun-server/usage.js';
 import type { LegName } from '../trunk/control-message.js';
+import type { SessionIndexPool } from '../trunk/session-index-pool.js';
 import type { Trunk } from '../trunk/trunk.js';
 import { Allocate } from './allocate.js';
 import { CloseRequests } from './close-requests.js';
@@ -66,8 +67,8 @@ export interface OverlayOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly legsMax: number;
-  /** Number of session indexes of the data plane. */
-  readonly sessionsMax: number;
+  /** Session indexes of legs. */
+  readonly sessionIndexes: SessionIndexPool;
 }
 
 /**
@@ -209,7 +210,7 @@ function misnamingOf({ message, principal }: PeerRequest): RefusalReason | undef
 }
 
 function contextOf(options: OverlayOptions): OverlayContext {
-  const { plane, trunk, server, issuer, log, clock, random, legsMax, sessionsMax } = options;
+  const { plane, trunk, server, issuer, log, clock, random, legsMax, sessionIndexes } = options;
   const stats = new OverlayStats();
   const responses = new Responses({ plane, random, stats, log });
   return {
@@ -222,7 +223,7 @@ function contextOf(options: OverlayOptions): OverlayContext {
     offers: new ReceivedOffers(),
     sentOffers: new SentOffers(trunk, clock, random),
     nonces: new LegNonces({ issuer, clock, random }),
-    indexes: new SessionIndexes(sessionsMax),
+    indexes: new SessionIndexes(sessionIndexes),
     closes: new CloseRequests(trunk, clock, random),
     responses,
     stats,

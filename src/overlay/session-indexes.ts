@@ -1,39 +1,24 @@
-import { NumberPool } from '../collections/number-pool.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { SessionIndexPool } from '../trunk/session-index-pool.js';
 import type { Leg } from './leg.js';
-import { OVERLAY_LIMITS } from './overlay-limits.js';
 
-/**
- * Session indexes given to other relays, and the legs of those received from them. The high bits of
- * an index count the uses of its slot: so neither a recorded close by index nor a late record
- * reaches a later use of the slot.
- */
+/** Session indexes given to other relays, and the legs of those received from them. */
 export class SessionIndexes {
-  readonly #pool: NumberPool;
-  readonly #slots: number;
-  readonly #uses: Uint32Array;
+  readonly #pool: SessionIndexPool;
   readonly #byRemoteIndex = new Map<RemoteRelay, Map<number, Leg>>();
 
-  /** @param sessionsMax - number of the data plane's session indexes */
-  constructor(sessionsMax: number) {
-    this.#slots = 2 ** Math.ceil(Math.log2(sessionsMax));
-    this.#uses = new Uint32Array(sessionsMax);
-    const { quarantineMs } = OVERLAY_LIMITS;
-    this.#pool = new NumberPool({ first: 0, last: sessionsMax - 1, quarantineMs });
+  constructor(pool: SessionIndexPool) {
+    this.#pool = pool;
   }
 
   /** Takes a session index. @returns undefined if none is left */
   take(now: number): number | undefined {
-    const slot = this.#pool.take(now);
-    if (slot === undefined) return undefined;
-    const uses = this.#uses[slot] as number;
-    this.#uses[slot] = (uses + 1) % (2 ** 32 / this.#slots);
-    return uses * this.#slots + slot;
+    return this.#pool.take(now);
   }
 
   /** Frees an index, into quarantine. */
   free(index: number, now: number): void {
-    this.#pool.free(index % this.#slots, now);
+    this.#pool.free(index, now);
   }
 
   /** Maps another relay's index to the leg that writes it into its records. */

@@ -1,5 +1,5 @@
 import { ErrorCode } from '../stun/error-codes.js';
-import type { CloseRequest, ControlMessage, ControlOrder } from '../trunk/control-message.js';
+import type { CloseRequest, ConnectionMessage, ControlOrder } from '../trunk/control-message.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { OverlayContext } from './context.js';
@@ -35,7 +35,11 @@ export class TrunkMessages {
    * and has no effect.
    * @returns as `TrunkOptions.onControlMessage`
    */
-  control(remote: RemoteRelay, control: ControlMessage, order: ControlOrder): 'left' | undefined {
+  control(
+    remote: RemoteRelay,
+    control: ConnectionMessage,
+    order: ControlOrder,
+  ): 'left' | undefined {
     const { transactionId } = control;
     switch (control.type) {
       case 'offer':

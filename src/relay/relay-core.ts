@@ -16,9 +16,12 @@ import { OverlayLog } from '../overlay/overlay-log.js';
 import type { RandomBytes } from '../random.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord } from '../registry/types.js';
+import { ErrorCode } from '../stun/error-codes.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import type { StunServer } from '../stun-server/stun-server.js';
+import { isBindMessage } from '../trunk/bind-message.js';
+import type { ControlMessage, ControlOrder } from '../trunk/control-message.js';
 import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
@@ -28,7 +31,9 @@ import { type TurnUsageSettings, turnUsage } from '../turn-server/turn-usage.js'
 import { ClaimChecker } from './claim-checker.js';
 import { ClaimResponder } from './claim-responder.js';
 import { clientServer } from './client-usages.js';
+import { RelaysByIp } from './relays-by-ip.js';
 import { ServiceAddressChecker } from './service-address-checker.js';
+import { allocationIndexes, legIndexes } from './session-slots.js';
 
 /** Dependencies of `RelayCore`. */
 export interface RelayCoreOptions {
@@ -44,8 +49,6 @@ export interface RelayCoreOptions {
   readonly random: RandomBytes;
   /** Default OVERLAY_LIMITS.legsMax. */
   readonly legsMax?: number;
-  /** Session indexes of the data plane; default twice the legs. */
-  readonly sessionsMax?: number;
   /** Default STRANGER_LIMITS.challengesPerSecond and STRANGER_LIMITS.challengesBurst. */
   readonly challengesPerSecond?: number;
   readonly challengesBurst?: number;
@@ -95,6 +98,7 @@ export class RelayCore {
   readonly #stunServer: StunServer;
   readonly #onFault: (error: unknown) => void;
   readonly #sockets: readonly TrunkSocket[];
+  readonly #relaysByIp = new RelaysByIp();
 
   constructor(options: RelayCoreOptions) {
     const { local, plane, clock, random } = options;
@@ -108,12 +112,17 @@ export class RelayCore {
       ...options,
       sockets,
       inUse: (remote) => this.context.legs.hasRemote(remote),
-      onRelayLost: (remote, why) => this.overlay.messages.relayLost(remote, why),
+      onRelayLost: (remote, why) => {
+        this.overlay.messages.relayLost(remote, why);
+        this.turn?.trunk?.lost(remote);
+      },
       onRelayBack: (remote) => this.overlay.messages.relayBack(remote),
-      onControlMessage: (remote, control, order) =>
-        this.overlay.messages.control(remote, control, order),
+      onControlMessage: (...message) => this.#controlMessage(...message),
       onDrop: (source, drop) => log.trunkDropped(source, drop),
-      onUnboundIndex: (remote, index) => this.overlay.messages.unboundIndex(remote, index),
+      onUnboundIndex: (remote, index) => {
+        if (this.turn?.trunk?.isBound(index) === true) return;
+        this.overlay.messages.unboundIndex(remote, index);
+      },
       onPathEvent: (remote, news) => {
         this.overlay.messages.news(remote, news);
         options.onTrunk?.(remote, news);
@@ -148,7 +157,7 @@ export class RelayCore {
       clock,
       random,
       legsMax,
-      sessionsMax: options.sessionsMax ?? 2 * legsMax,
+      sessionIndexes: legIndexes(legsMax, options.turn !== undefined),
     });
     this.turnLog = new TurnLog(clock, options.logger);
     this.turn = options.turn && this.#turnOf(options, options.turn);
@@ -157,7 +166,10 @@ export class RelayCore {
   }
 
   #turnOf(options: RelayCoreOptions, settings: TurnUsageSettings): Turn {
-    const { plane, tenantRoot, clock, random } = options;
+    const { plane, tenantRoot, clock, random, legsMax = OVERLAY_LIMITS.legsMax } = options;
+    const { trunk } = this.context;
+    // XDP forwards the channels of allocations as bare UDP, before a worker could make records.
+    const sendsByTrunk = plane.xdp.mode === 'off';
     return turnUsage(settings, {
       plane,
       server: this.server,
@@ -165,6 +177,14 @@ export class RelayCore {
       nonceSecret: tenantRoot,
       isDraining: () => this.draining,
       isHeldElsewhere: (tupleKey) => this.overlay.holds(tupleKey),
+      trunk: {
+        relayAt: (address) => {
+          const id = sendsByTrunk ? this.#relaysByIp.at(address) : undefined;
+          return id === undefined ? undefined : trunk.relays.get(id);
+        },
+        send: (...message) => trunk.send(...message),
+        indexes: allocationIndexes(legsMax),
+      },
       guarded: (action) => this.#guarded(action),
       clock,
       random,
@@ -190,6 +210,26 @@ export class RelayCore {
       this.#guarded(() => this.turn?.event(event));
     }
     this.batchSeconds.observe((this.#clock.monotonic() - since) / 1_000);
+  }
+
+  #controlMessage(
+    remote: RemoteRelay,
+    control: ControlMessage,
+    order: ControlOrder,
+  ): 'left' | undefined {
+    const turnTrunk = this.turn?.trunk;
+    if (!isBindMessage(control)) {
+      const closed = control.type === 'close' && !order.repeated && control.subject;
+      if (closed && 'sessionIndex' in closed) turnTrunk?.closed(remote, closed.sessionIndex);
+      return this.overlay.messages.control(remote, control, order);
+    }
+    if (turnTrunk) turnTrunk.receive(remote, control, order);
+    else if (control.type === 'bind') {
+      const { transactionId } = control;
+      const code = ErrorCode.AllocationMismatch;
+      this.context.trunk.send(remote, { type: 'bind-refused', transactionId, code });
+    }
+    return undefined;
   }
 
   /** Contains an internal error: one message must not end the relay. */
@@ -226,6 +266,7 @@ export class RelayCore {
       // The registry holds this relay's own record too.
       this.relaysLeftOut += Math.max(records.length - 1 - REGISTRATION_LIMITS.relaysMax, 0);
       take();
+      this.#relaysByIp.update(records);
     };
   }
 

@@ -54,6 +54,7 @@ import {
   type ServedTurn,
   turnLoad,
 } from './relay-turn.js';
+import { sessionsOf } from './session-slots.js';
 import { TrunkLog } from './trunk-log.js';
 import { WildcardSourceWatch } from './wildcard-source-watch.js';
 
@@ -125,7 +126,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       relayedAddresses: turn?.plan.relayAddresses,
       steering: options.steering,
       clientFlowsMax: clientFlowsMax(legsMax, turn),
-      sessionsMax: 2 * legsMax,
+      sessionsMax: sessionsOf(legsMax, turn !== undefined),
       remoteRelaysMax: REGISTRATION_LIMITS.relaysMax,
       closedIndicationsPerSecond: CLOSED_INDICATIONS_PER_SECOND,
       ...forwardingOptions(options),
@@ -179,7 +180,6 @@ export class Relay extends EventEmitter<RelayEvents> {
       clock,
       random,
       legsMax,
-      sessionsMax: 2 * legsMax,
       onReachability: () => this.#registration?.beatSoon(),
       logger,
       onTrunk: (remote, news) => trunkNotices.say(remote, news),

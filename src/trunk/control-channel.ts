@@ -1,6 +1,7 @@
 import { listenerHandle } from '../native/transport-handle.js';
 import type { DataPlane } from '../native/types.js';
 import type { Incarnation } from '../registry/incarnation.js';
+import { ErrorCode } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import {
@@ -92,7 +93,7 @@ export class ControlChannel {
     const verdict = this.#sequences.take(remote.id, remote.incarnation, counter);
     if (verdict === 'too-old') return 'trunk_control_too_old';
     const repeated = verdict === 'repeated';
-    const isRequest = control.type === 'offer' || control.type === 'close';
+    const isRequest = ['offer', 'close', 'bind'].includes(control.type);
     if (repeated && !isRequest) return 'trunk_control_repeated';
     const done = this.#onControlMessage(remote, control, { counter, repeated });
     if (done === 'left' && !repeated) this.#sequences.untake(remote.id, counter);
@@ -110,19 +111,13 @@ export class ControlChannel {
    * longer than the request.
    */
   #sayIncarnation(remote: RemoteRelay, message: StunMessage, sender: Incarnation): void {
-    const { messageClass, method, transactionId, bytes } = message;
-    if (messageClass !== 'request') return;
-    if (method !== Method.Connect && method !== Method.Refresh) return;
-    const answer = encodeControlMessage(
-      this.#local,
-      remote.sendKey,
-      {
-        type: 'other-start',
-        transactionId,
-        request: method === Method.Connect ? 'offer' : 'close',
-      },
-      { receiverIncarnation: sender, counter: this.#sequences.next(remote.id, 0) },
-    );
+    const { messageClass, bytes } = message;
+    const refusal = otherStart(message);
+    if (messageClass !== 'request' || refusal === undefined) return;
+    const answer = encodeControlMessage(this.#local, remote.sendKey, refusal, {
+      receiverIncarnation: sender,
+      counter: this.#sequences.next(remote.id, 0),
+    });
     if (answer.length <= bytes.length) this.#write(remote, answer);
   }
 
@@ -131,5 +126,19 @@ export class ControlChannel {
     const { destination, socket, ...local } = remote.path;
     const tuple = { handle: listenerHandle('trunk', socket), remote: destination, ...local };
     this.#plane.send([{ side: 'trunk', tuple, data }]);
+  }
+}
+
+/** Returns the 438 to a request; undefined for an unknown method. */
+function otherStart({ method, transactionId }: StunMessage): ControlMessage | undefined {
+  switch (method) {
+    case Method.Connect:
+      return { type: 'other-start', transactionId, request: 'offer' };
+    case Method.Refresh:
+      return { type: 'other-start', transactionId, request: 'close' };
+    case Method.ChannelBind:
+      return { type: 'bind-refused', transactionId, code: ErrorCode.StaleNonce };
+    default:
+      return undefined;
   }
 }

@@ -5,6 +5,13 @@ import { ErrorCode, type ErrorCodeOf } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
+import {
+  type BindMessage,
+  bindWriter,
+  decodeBind,
+  isBindMessage,
+  writeBind,
+} from './bind-message.js';
 import { type ControlSequence, encodeSequence } from './control-sequence.js';
 
 /** Names a connection's leg between relays. */
@@ -67,14 +74,17 @@ export interface OtherStart {
   readonly request: 'offer' | 'close';
 }
 
-/** A control message on the trunk port. */
-export type ControlMessage =
+/** A control message about a connection of the overlay. */
+export type ConnectionMessage =
   | Offer
   | OfferAccepted
   | OfferRefused
   | CloseRequest
   | CloseDone
   | OtherStart;
+
+/** A control message on the trunk port. */
+export type ControlMessage = ConnectionMessage | BindMessage;
 
 /** The position of a message in its sender's sequence. */
 export interface ControlOrder {
@@ -107,6 +117,7 @@ const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set([
   AttributeType.ConnectionRole,
   AttributeType.XorMappedAddress,
   AttributeType.XorPeerAddress,
+  AttributeType.XorRelayedAddress,
   AttributeType.SessionIndex,
   AttributeType.Lifetime,
   AttributeType.ErrorCode,
@@ -125,9 +136,16 @@ export function encodeControlMessage(
   control: ControlMessage,
   sequence?: ControlSequence,
 ): Uint8Array {
-  const writer = writerFor(control)
+  const writer = (isBindMessage(control) ? bindWriter(control) : writerFor(control))
     .text(AttributeType.Username, sender.id)
     .u64(AttributeType.RelayStart, BigInt(sender.incarnation));
+  if (isBindMessage(control)) writeBind(writer, control);
+  else writeContent(writer, control);
+  if (sequence) writer.bytes(AttributeType.ControlSequence, encodeSequence(sequence));
+  return writer.integrity('sha256', key).finish();
+}
+
+function writeContent(writer: MessageWriter, control: ConnectionMessage): void {
   switch (control.type) {
     case 'offer':
       writeName(writer, control)
@@ -154,11 +172,9 @@ export function encodeControlMessage(
     case 'close-done':
       break;
   }
-  if (sequence) writer.bytes(AttributeType.ControlSequence, encodeSequence(sequence));
-  return writer.integrity('sha256', key).finish();
 }
 
-function writerFor(control: ControlMessage): MessageWriter {
+function writerFor(control: ConnectionMessage): MessageWriter {
   switch (control.type) {
     case 'offer':
       return new MessageWriter('request', Method.Connect, control.transactionId);
@@ -191,6 +207,7 @@ function writeName(writer: MessageWriter, name: LegName): MessageWriter {
 export function decodeControlMessage(message: StunMessage): ControlMessage | undefined {
   if (message.unknownRequired(KNOWN_ATTRIBUTES).length > 0) return undefined;
   const { messageClass, method, transactionId } = message;
+  if (method === Method.ChannelBind) return decodeBind(message);
   if (method === Method.Connect) {
     if (messageClass === 'request') return decodeOffer(message);
     if (messageClass === 'success') {

@@ -25,7 +25,7 @@ export interface TurnUsageSettings
 }
 
 /** What a TURN usage gets of the server that it is part of. */
-export interface TurnMeans extends Pick<TurnOptions, 'isDraining' | 'isHeldElsewhere'> {
+export interface TurnMeans extends Pick<TurnOptions, 'isDraining' | 'isHeldElsewhere' | 'trunk'> {
   readonly plane: TurnPlane;
   readonly server: ServerContext;
   /** Key of nonces, 32 bytes. */

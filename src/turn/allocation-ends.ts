@@ -74,8 +74,9 @@ export class AllocationEnds {
   }
 
   #remove(relayed: RelayedTransportAddress): void {
-    const { forwarding, table, addresses } = this.#context;
+    const { forwarding, table, addresses, trunk } = this.#context;
     const { permissions, channels } = relayed.allocation;
+    trunk?.endRelayed(relayed);
     for (const permission of permissions.values()) {
       if (permission.relayed === relayed) this.endPermission(permission);
     }

@@ -1,8 +1,10 @@
+import type { TransportAddress } from '../address.js';
 import { TimingWheel } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
 import type { HeldClients } from '../stun-server/proven-clients.js';
 import type { Allocation, Channel, Permission, RelayedTransportAddress } from './allocation.js';
 import { type Holder, HolderCounts } from './holder-counts.js';
+import type { RelayedPorts } from './relayed-ports.js';
 import type { Reservation } from './reservations.js';
 import { TURN_LIMITS } from './turn-limits.js';
 
@@ -21,6 +23,8 @@ export class AllocationTable {
   readonly holders = new HolderCounts();
   readonly #byTuple = new Map<string, Allocation>();
   readonly #byHandle = new Map<TransportHandle, RelayedTransportAddress>();
+  /** By IP address and by port. */
+  readonly #byPort = new Map<RelayedPorts, Map<number, RelayedTransportAddress>>();
   /** The transaction (`transactionKey`) of each 5-tuple's Allocate that is in progress. */
   readonly #opening = new Map<string, string>();
   readonly #clients: HeldClients;
@@ -49,6 +53,15 @@ export class AllocationTable {
     return this.#byHandle.get(handle);
   }
 
+  /** Returns the relayed transport address that others see as an address. */
+  ofAdvertised({ address, port }: TransportAddress): RelayedTransportAddress | undefined {
+    for (const [ports, byPort] of this.#byPort) {
+      const relayed = ports.advertised === address ? byPort.get(port) : undefined;
+      if (relayed !== undefined) return relayed;
+    }
+    return undefined;
+  }
+
   /** Returns a copy of the list of all allocations. */
   all(): Allocation[] {
     return [...this.#byTuple.values()];
@@ -74,7 +87,12 @@ export class AllocationTable {
   /** Adds an allocation with its relayed transport addresses. */
   add(allocation: Allocation): void {
     this.#byTuple.set(allocation.tupleKey, allocation);
-    for (const relayed of allocation.relayed) this.#byHandle.set(relayed.handle, relayed);
+    for (const relayed of allocation.relayed) {
+      this.#byHandle.set(relayed.handle, relayed);
+      const byPort = this.#byPort.get(relayed.ports);
+      if (byPort) byPort.set(relayed.port, relayed);
+      else this.#byPort.set(relayed.ports, new Map([[relayed.port, relayed]]));
+    }
     this.holders.add(allocation);
     this.#clients.hold(allocation.origin, allocation.tupleKey);
   }
@@ -90,6 +108,7 @@ export class AllocationTable {
   deleteRelayed(relayed: RelayedTransportAddress): void {
     this.#wheel.clear(relayed);
     this.#byHandle.delete(relayed.handle);
+    this.#byPort.get(relayed.ports)?.delete(relayed.port);
     const { relayed: all } = relayed.allocation;
     const index = all.indexOf(relayed);
     if (index >= 0) all.splice(index, 1);

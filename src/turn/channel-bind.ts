@@ -42,6 +42,7 @@ export class ChannelBind {
     if (refusal !== undefined) return void responses.refused(to, refusal);
     stats.requests.channels_bound += 1;
     responses.succeeded(to);
+    this.#context.trunk?.want(binding.relayed, binding.peer);
   }
 
   /** Returns the binding that a request asks for, or why it is refused. */

@@ -10,6 +10,7 @@ import type { Responses } from './responses.js';
 import type { TurnLog } from './turn-log.js';
 import type { PeerRules, TurnLimits } from './turn-options.js';
 import type { TurnStats } from './turn-stats.js';
+import type { TurnTrunk } from './turn-trunk.js';
 import type { UserBandwidth } from './user-bandwidth.js';
 
 /** State and services that the rules of TURN share; `Turn` creates it. */
@@ -25,6 +26,8 @@ export interface TurnContext {
   readonly responses: Responses;
   readonly stats: TurnStats;
   readonly log: TurnLog;
+  /** Where there are other relays. */
+  readonly trunk: TurnTrunk | undefined;
   readonly onEvent: (event: AllocationEvent) => void;
   /** Replaced at a reload. */
   policy: PeerRules;

@@ -26,6 +26,8 @@ export class CreatePermission {
     if (refusal !== undefined) return void responses.refused(to, refusal);
     stats.requests.permissions_created += 1;
     responses.succeeded(to);
+    // The port does not count for a permission. It is that of the peer that the client means.
+    for (const { relayed, peer } of peers) this.#context.trunk?.want(relayed, peer);
   }
 
   /** Returns the peers if all may be permitted. A wrong family counts before a denied address. */

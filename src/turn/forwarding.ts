@@ -1,5 +1,5 @@
 import { isTurnpikeError } from '../errors.js';
-import type { AllocationFlowTraffic } from '../native/types.js';
+import type { AllocationFlowTraffic, SessionAction, TrunkRoute } from '../native/types.js';
 import {
   type Allocation,
   type Channel,
@@ -11,6 +11,7 @@ import {
 import type { AllocationTraffic } from './allocation-events.js';
 import { type EntryBounds, EntryRoom } from './entry-room.js';
 import type { RefusalReason } from './refusals.js';
+import type { TrunkPeer } from './trunk-peers.js';
 import { TURN_LIMITS } from './turn-limits.js';
 import type { PortRange, TurnPlane } from './turn-options.js';
 
@@ -21,7 +22,7 @@ import type { PortRange, TurnPlane } from './turn-options.js';
 type PutResult = 'done' | 'busy' | 'full' | 'unsendable';
 
 /** What has entries in the data plane. */
-type Stored = RelayedTransportAddress | Permission | Channel;
+type Stored = RelayedTransportAddress | Permission | Channel | TrunkPeer;
 
 /** Returns the refusal for an entry that the data plane has not taken. */
 export function refusalOf(result: Exclude<PutResult, 'done'>): RefusalReason {
@@ -139,6 +140,31 @@ export class Forwarding {
     this.#plane.removePeerFlow(peerEntry(channel));
   }
 
+  /** Puts or prolongs the way over the trunk to a peer. */
+  putTrunkRoute(peer: TrunkPeer, action: TrunkRoute, lifetimeSeconds: number): PutResult {
+    const flow = trunkRouteEntry(peer);
+    return this.#store(peer, () =>
+      attempt(() => this.#plane.putTrunkRoute(flow, action, lifetimeSeconds)),
+    );
+  }
+
+  /** Removes the way over the trunk to a peer, if it has one. */
+  removeTrunkRoute(peer: TrunkPeer): void {
+    if (!peer.isStored) return;
+    this.#plane.removeTrunkRoute(trunkRouteEntry(peer));
+    this.#removed(peer);
+  }
+
+  /** Binds or prolongs a session index. @returns false if the data plane has no room */
+  putTrunkSession(index: number, action: SessionAction, lifetimeSeconds: number): boolean {
+    return attempt(() => this.#plane.putSession(index, action, lifetimeSeconds)) === 'done';
+  }
+
+  /** Unbinds a session index. */
+  removeTrunkSession(index: number): void {
+    this.#plane.removeSession(index);
+  }
+
   /** Puts entries. Those that are not there yet need room, which a failure gives back. */
   #store(item: Stored, put: () => PutResult): PutResult {
     if (item.isStored) return put();
@@ -203,6 +229,10 @@ function peerEntry({ relayed, peer }: Channel) {
   return { relayed: relayed.handle, peer };
 }
 
+function trunkRouteEntry({ relayed, peer }: TrunkPeer) {
+  return { relayed: relayed.handle, peer };
+}
+
 function peerAction({ relayed, number: channel }: Channel) {
   const { origin, bucket } = relayed.allocation;
   return { tuple: origin.tuple, channel, bucket };
@@ -229,6 +259,8 @@ function attempt(put: () => void): PutResult {
     if (isTurnpikeError(error, 'ERR_TURNPIKE_CLOSED')) return 'busy';
     if (isTurnpikeError(error, 'ERR_TURNPIKE_LIMIT')) return 'full';
     if (isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) return 'unsendable';
+    // A relay that has just left the registry, for a peer behind it.
+    if (isTurnpikeError(error, 'ERR_TURNPIKE_UNKNOWN_RELAY')) return 'unsendable';
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+export { TRUNK_SESSIONS_MAX } from './trunk-sessions.js';
 export { Turn } from './turn.js';
 export { TurnLog } from './turn-log.js';
 export type {

@@ -5,6 +5,9 @@ import type { DataPlane } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
 import type { AuthenticatorOptions } from '../stun-server/authenticator.js';
 import type { ServerContext } from '../stun-server/server-context.js';
+import type { ControlMessage } from '../trunk/control-message.js';
+import type { RemoteRelay } from '../trunk/remote-relay.js';
+import type { SessionIndexPool } from '../trunk/session-index-pool.js';
 import type { AllocationEvent } from './allocation-events.js';
 import type { TurnLog } from './turn-log.js';
 
@@ -25,7 +28,21 @@ export type TurnPlane = Pick<
   | 'removePeerFlow'
   | 'peerFlowTraffic'
   | 'setBandwidth'
+  | 'putTrunkRoute'
+  | 'removeTrunkRoute'
+  | 'putSession'
+  | 'removeSession'
 >;
+
+/** The trunk to other relays, as TURN uses it. */
+export interface PeerTrunk {
+  /** Returns the only other relay that has registered an IP address. */
+  relayAt(address: string): RemoteRelay | undefined;
+  /** As `Trunk#send`. */
+  send(remote: RemoteRelay, control: ControlMessage, before: number): number;
+  /** The session indexes for what other relays' clients send here. */
+  readonly indexes: SessionIndexPool;
+}
 
 /** An IP address of this server whose ports are relayed transport addresses. */
 export interface RelayedAddress {
@@ -120,6 +137,8 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
    * would catch. Default: runs it.
    */
   readonly contain?: (action: () => void) => void;
+  /** Reaches peers at other relays; default: as any peers. */
+  readonly trunk?: PeerTrunk | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: TurnLog;

@@ -14,14 +14,15 @@ export class TurnTimers {
 
   /** Does what is due, within bounds. @returns whether work is left */
   tick(): boolean {
-    const { table, clock, memory, log } = this.#context;
+    const { table, clock, memory, log, trunk } = this.#context;
     for (const item of table.due(clock.monotonic())) {
       // Its allocation may have ended just before, with all that it had.
       if (isThere(item)) this.#expire(item);
     }
     memory.tick();
     log.tick();
-    return table.moreDue;
+    const more = trunk?.tick() === true;
+    return table.moreDue || more;
   }
 
   #expire(item: Expiring): void {

@@ -34,6 +34,7 @@ import type { ClientDescription, PeerRules, TurnLimits, TurnOptions } from './tu
 import type { AllocationRequest, ClientRequest } from './turn-request.js';
 import { TurnStats } from './turn-stats.js';
 import { TurnTimers } from './turn-timers.js';
+import { TurnTrunk } from './turn-trunk.js';
 import { UserBandwidth } from './user-bandwidth.js';
 
 /**
@@ -113,6 +114,11 @@ export class Turn implements Usage, SignsOfLife {
   /** Number of ports of relayed transport addresses in use: open, opening or reserved. */
   get relayedPorts(): number {
     return this.#context.addresses.held;
+  }
+
+  /** What goes over the trunk to other relays; undefined without them. */
+  get trunk(): TurnTrunk | undefined {
+    return this.#context.trunk;
   }
 
   /** Returns whether a 5-tuple has an allocation, or is getting one. @param tupleKey - its key */
@@ -336,19 +342,25 @@ function contextOf(options: TurnOptions): TurnContext {
   const { plane, server, policy, limits, clock, random, log } = options;
   const stats = new TurnStats();
   const addresses = new RelayedAddresses(options, limits.allocationsMax);
+  const table = new AllocationTable(clock.monotonic(), server.proven);
+  // The policy is replaced at a reload.
+  const portsOf = (address: string) => peerPorts(context, address);
+  const forwarding = new Forwarding(plane, portsOf, limits);
+  const limitsNow = () => context.limits;
+  const means = { addresses, table, forwarding, portsOf, limits: limitsNow, clock, random };
   const context: TurnContext = {
     clock,
     random,
-    table: new AllocationTable(clock.monotonic(), server.proven),
+    table,
     addresses,
     reservations: new Reservations(),
-    // The policy is replaced at a reload.
-    forwarding: new Forwarding(plane, (address) => peerPorts(context, address), limits),
+    forwarding,
     bandwidth: new UserBandwidth(plane, options.userBandwidth ?? 0),
     memory: new ResponseMemory(clock),
     responses: new Responses(plane, stats, log),
     stats,
     log,
+    trunk: options.trunk && new TurnTrunk(means, options.trunk),
     onEvent: options.onEvent ?? (() => {}),
     policy,
     limits,

@@ -1,7 +1,7 @@
-"""Two ICE agents of aioice that see each other through a TURN server alone.
+"""Two ICE agents of aioice that see each other through TURN servers alone.
 
-Arguments: the IP address and port of the server, a username and a password. Prints the number of
-echoed messages.
+Arguments: the IP address and port of the server, a username and a password; then, if the second
+agent has another server, its IP address and port. Prints the number of echoed messages.
 """
 import asyncio
 import sys
@@ -12,7 +12,9 @@ MESSAGES = 20
 
 
 async def agent(controlling):
-    host, port, username, password = sys.argv[1:]
+    host, port, username, password, *other = sys.argv[1:]
+    if other and not controlling:
+        host, port = other
     connection = aioice.Connection(
         ice_controlling=controlling,
         components=1,

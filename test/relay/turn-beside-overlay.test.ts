@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
-import { formatAddress, parseAddress, type TransportAddress } from '../../src/address.js';
-import { ClientAuthenticator, type Signature } from '../../src/auth/client-authenticator.js';
+import { parseAddress } from '../../src/address.js';
 import { tenantRoot, tenantSecret } from '../../src/auth/keys.js';
 import { StaticUsers } from '../../src/auth/static-users.js';
 import { passwordFor } from '../../src/auth/tenant-credentials.js';
@@ -9,72 +8,19 @@ import { mintTurnCredential, TenantTurnUsers } from '../../src/auth/tenant-turn-
 import { TurnVerifier } from '../../src/auth/turn-verifier.js';
 import type { TransportHandle } from '../../src/native/transport-handle.js';
 import { AttributeType, UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
-import { decodeMessage, type StunMessage } from '../../src/stun/message.js';
+import type { StunMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
-import { MessageWriter } from '../../src/stun/writer.js';
-import { CLUSTER_SECRET, CONNECTION_ID, FakePeer, World, type WorldRelay } from './world/index.js';
+import {
+  CLUSTER_SECRET,
+  CONNECTION_ID,
+  type Content,
+  FakePeer,
+  StandardClient,
+  World,
+} from './world/index.js';
 
 const ROOT = tenantRoot(CLUSTER_SECRET);
 const PEER = parseAddress('198.51.100.7:4000');
-
-type Content = (writer: MessageWriter) => unknown;
-
-/** A standard client, which knows nothing of the overlay. */
-class StandardClient {
-  readonly address: TransportAddress;
-  readonly #world: World;
-  readonly #relay: WorldRelay;
-  readonly #authenticator: ClientAuthenticator;
-  readonly #inbox: StunMessage[] = [];
-
-  constructor(
-    world: World,
-    relay: WorldRelay,
-    options: { readonly address?: string; readonly username: string; readonly password: string },
-  ) {
-    this.#world = world;
-    this.#relay = relay;
-    this.address = parseAddress(options.address ?? '203.0.113.50:5000');
-    this.#authenticator = new ClientAuthenticator(options);
-    const key = formatAddress(this.address);
-    const before = world.inboxes.get(key);
-    world.inboxes.set(key, (flight) => {
-      before?.(flight);
-      const decoded = decodeMessage(flight.data);
-      if (decoded.ok) this.#inbox.push(decoded.message);
-    });
-  }
-
-  /** Sends a request, and again after a challenge. @returns the last response */
-  async request(method: number, content: Content = () => {}): Promise<StunMessage | undefined> {
-    let after: Signature | undefined;
-    for (;;) {
-      const id = this.#world.random(12);
-      const writer = new MessageWriter('request', method, id);
-      content(writer);
-      const signature = this.#authenticator.sign(writer, after);
-      const answer = await this.#exchange(writer.finish(), id);
-      if (answer === undefined) return undefined;
-      if (this.#authenticator.check(answer, signature).type !== 'retry') return answer;
-      after = signature;
-    }
-  }
-
-  async #exchange(data: Uint8Array, id: Uint8Array): Promise<StunMessage | undefined> {
-    this.#world.send({ from: this.address, to: this.#relay.service, data });
-    this.#world.pump();
-    await setImmediate();
-    this.#world.pump();
-    return this.#inbox.findLast((each) => Buffer.compare(each.transactionId, id) === 0);
-  }
-
-  allocate(content: Content = () => {}): Promise<StunMessage | undefined> {
-    return this.request(Method.Allocate, (writer) => {
-      writer.requestedTransport(UDP_PROTOCOL);
-      content(writer);
-    });
-  }
-}
 
 /** A relay that serves TURN to alice and to tenants' users, in the realm of the overlay. */
 function servingRelay(realm = 'turnpike') {

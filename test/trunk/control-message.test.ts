@@ -46,6 +46,14 @@ const control: fc.Arbitrary<ControlMessage> = fc.oneof(
     subject: fc.oneof(fc.record(name), fc.record({ sessionIndex: index })),
   }),
   fc.record({ type: type('close-done'), transactionId }),
+  fc.record({ type: type('bind'), transactionId, from: address, to: address }),
+  fc.record({
+    type: type('bind-accepted'),
+    transactionId,
+    sessionIndex: index,
+    lifetimeSeconds: index,
+  }),
+  fc.record({ type: type('bind-refused'), transactionId, code: fc.constantFrom(403, 437, 438) }),
   fc.record({
     type: type('other-start'),
     transactionId,
@@ -133,6 +141,25 @@ t.test('control messages match the vectors of PROTOCOL.md section 7', async (t) 
     ],
     [{ type: 'close', transactionId: counting.slice(12, 24), subject: name }, 8],
     [{ type: 'other-start', transactionId: counting.slice(12, 24), request: 'close' }, 9],
+    [
+      {
+        type: 'bind',
+        transactionId: counting.slice(0, 12),
+        from: parseAddress('192.0.2.10:50000'),
+        to: parseAddress('192.0.2.20:50002'),
+      },
+      10,
+    ],
+    [
+      {
+        type: 'bind-accepted',
+        transactionId: counting.slice(0, 12),
+        sessionIndex: 0x01020304,
+        lifetimeSeconds: 120,
+      },
+      11,
+    ],
+    [{ type: 'bind-refused', transactionId: counting.slice(0, 12), code: 403 }, 12],
   ];
   const protocol = readFileSync(join(import.meta.dirname, '../../PROTOCOL.md'), 'utf8');
   const vectors = protocol.split('\n').filter((line) => line.includes('trunk control message'));

@@ -125,6 +125,14 @@ const control: FuzzTarget = {
         { type: 'offer-accepted', transactionId: ID, sessionIndex: 7 },
         { type: 'close', transactionId: ID, subject: name, code: 408 },
         { type: 'close', transactionId: ID, subject: { sessionIndex: 7 } },
+        {
+          type: 'bind',
+          transactionId: ID,
+          from: parseAddress('203.0.113.7:50000'),
+          to: parseAddress('[2001:db8::9]:50001'),
+        },
+        { type: 'bind-accepted', transactionId: ID, sessionIndex: 7, lifetimeSeconds: 120 },
+        { type: 'bind-refused', transactionId: ID, code: 437 },
       ] as const
     ).map((each) =>
       encodeControlMessage(SENDER, KEY, each, {

@@ -4,6 +4,7 @@ import { World } from './world.js';
 export { dualStack } from './dual-stack.js';
 export { FakePlane } from './fake-plane.js';
 export { CONNECTION_ID, FakePeer } from './peer.js';
+export { type Content, StandardClient } from './standard-client.js';
 export {
   CLUSTER_SECRET,
   type Flight,

@@ -10,6 +10,8 @@ import type {
   OutgoingDatagram,
   PeerFlow,
   PeerFlowAction,
+  SessionAction,
+  TrunkRoute,
 } from '../../../src/native/types.js';
 import { tupleKey } from '../../../src/stun-server/origin.js';
 import type { TurnPlane } from '../../../src/turn/index.js';
@@ -20,12 +22,16 @@ interface Put<Action> {
   readonly seconds: number | undefined;
 }
 
+type PutMethod = 'allocation' | 'client' | 'peer' | 'trunk' | 'session';
+
 /** A data plane that records its entries. It opens and closes endpoints when it is told to. */
 export class FakeTurnPlane implements TurnPlane {
   readonly endpoints = new Map<TransportHandle, Endpoint>();
   readonly allocations = new Map<string, Put<Allocation>>();
   readonly clientFlows = new Map<string, Put<ClientAction>>();
   readonly peerFlows = new Map<string, Put<PeerFlowAction>>();
+  readonly trunkPeers = new Map<string, Put<TrunkRoute>>();
+  readonly sessions = new Map<number, Put<SessionAction>>();
   /** Every endpoint that was asked for, in order. */
   readonly asked: EndpointSpec[] = [];
   /** Ports that other processes have bound, by `IP:PORT`. */
@@ -41,7 +47,7 @@ export class FakeTurnPlane implements TurnPlane {
   /** The error of each open from now on. */
   openError: TurnpikeError | undefined;
   /** The error of each put from now on, by method. */
-  readonly putErrors = new Map<'allocation' | 'client' | 'peer', TurnpikeErrorCode>();
+  readonly putErrors = new Map<PutMethod, TurnpikeErrorCode>();
   /** Whether opens wait for `settle`. */
   holdsOpens = false;
   readonly #opens: (() => void)[] = [];
@@ -132,6 +138,24 @@ export class FakeTurnPlane implements TurnPlane {
     return this.peerFlows.has(peerKey(flow)) ? this.#traffic(peerKey(flow)) : undefined;
   }
 
+  putTrunkRoute(flow: PeerFlow, action: TrunkRoute, seconds: number): void {
+    this.#fail('trunk');
+    this.trunkPeers.set(peerKey(flow), { action, seconds });
+  }
+
+  removeTrunkRoute(flow: PeerFlow): void {
+    this.trunkPeers.delete(peerKey(flow));
+  }
+
+  putSession(index: number, action: SessionAction, seconds?: number): void {
+    this.#fail('session');
+    this.sessions.set(index, { action, seconds });
+  }
+
+  removeSession(index: number): void {
+    this.sessions.delete(index);
+  }
+
   setBandwidth(bucket: number, bytesPerSecond: number): void {
     if (bytesPerSecond === 0) this.bandwidths.delete(bucket);
     else this.bandwidths.set(bucket, bytesPerSecond);
@@ -143,7 +167,7 @@ export class FakeTurnPlane implements TurnPlane {
     return { packets, payloadBytes: 100 * packets, idleSeconds: undefined, overBandwidth };
   }
 
-  #fail(method: 'allocation' | 'client' | 'peer'): void {
+  #fail(method: PutMethod): void {
     const code = this.putErrors.get(method);
     if (code !== undefined) throw new TurnpikeError(code, 'the fake plane refuses');
   }
