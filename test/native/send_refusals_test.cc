@@ -252,7 +252,7 @@ TEST(SendRefusals, AnIcmpErrorOfAnyKindLosesNothingOfAnothers) {
     EXPECT_EQ(poll(&error, 1, Socket::kWaitMs), 1);
     EXPECT_EQ(link.Run(*link.wide, 1'000), 20u) << kind;
     sent += 21;
-    UdpSocket::IcmpError taken;
+    IcmpError taken;
     EXPECT_EQ(link.batch->from.TakeError(&taken), UdpSocket::ErrorTaken::kIcmp);
   }
   EXPECT_EQ(link.batch->Count(Counter::kClientTxPackets), sent);
