@@ -140,8 +140,13 @@ void Worker::Run() {
     const bool held = sends == Progress::kHeld || !ended_.empty();
     Wait(more ? 0 : held ? kBarrierPollMs : EarlyDataDueMs(), held);
     // A datagram that arrived after a command was queued meets the command's effect, also if the
-    // datagram woke this thread before the command did.
-    if (!commands_.Empty()) ApplyCommands();
+    // datagram woke this thread before the command did. What was held for want of an entry goes
+    // first here, too.
+    if (!commands_.Empty()) {
+      ApplyCommands();
+      if (!early_.empty()) [[unlikely]]
+        ServeEarlyData(ReadClock());
+    }
     for (size_t left = std::min<size_t>(readable_.size(), kReceivesPerTurn); left > 0; --left) {
       Receive(readable_.TakeFirst());
     }
