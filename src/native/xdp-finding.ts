@@ -1,4 +1,4 @@
-import type { TransportAddress } from '../address.js';
+import { formatAddress, type TransportAddress } from '../address.js';
 import type { NativeFinding } from './binding.js';
 import { DATA_PLANE_LIMITS } from './interface.js';
 
@@ -61,4 +61,15 @@ export function xdpFinding(
     relayedAddresses: those(relayed, RELAYED_BIT),
     ...(device !== '' && { device }),
   };
+}
+
+/** Returns the names of what a finding is about: a device, or addresses of sockets. */
+export function subjectsOf(finding: XdpFinding): string[] {
+  const { clientAddresses, trunkAddresses, relayedAddresses, device } = finding;
+  if (device !== undefined) return [device];
+  return [
+    ...clientAddresses.map(formatAddress),
+    ...trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
+    ...relayedAddresses.map((address) => `relayed ${address}`),
+  ];
 }

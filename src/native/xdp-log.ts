@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
-import { formatAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import type { DataPlane, XdpStatus } from './types.js';
-import type { XdpFinding } from './xdp-finding.js';
+import { subjectsOf, type XdpFinding } from './xdp-finding.js';
 
 /** Interval of reading the XDP status, ms. */
 const CHECK_MS = 1_000;
@@ -92,24 +91,13 @@ export class XdpLog {
   }
 }
 
-/** Returns the subject of a finding: a device, or addresses of sockets. */
-function subjects(finding: XdpFinding): string[] {
-  const { clientAddresses, trunkAddresses, relayedAddresses, device } = finding;
-  if (device !== undefined) return [device];
-  return [
-    ...clientAddresses.map(formatAddress),
-    ...trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
-    ...relayedAddresses.map((address) => `relayed ${address}`),
-  ];
-}
-
 /** Joins the findings in one line of bounded length. */
 function describe(findings: readonly XdpFinding[]): string {
-  const texts = findings.map((finding) => `${subjects(finding).join(', ')}: ${finding.what}`);
+  const texts = findings.map((finding) => `${subjectsOf(finding).join(', ')}: ${finding.what}`);
   const rest = texts.length - SPOKEN_OF_MAX;
   return [...texts.slice(0, SPOKEN_OF_MAX), ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ');
 }
 
 function toFields(finding: XdpFinding) {
-  return { kind: finding.kind, what: finding.what, about: subjects(finding) };
+  return { kind: finding.kind, what: finding.what, about: subjectsOf(finding) };
 }

@@ -1,4 +1,3 @@
-import { formatAddress } from '../address.js';
 import type { BoundWatch } from '../logging/bound-watch.js';
 import type { NameOf } from '../metrics/metric.js';
 import { MetricRegistry } from '../metrics/metric-registry.js';
@@ -7,7 +6,7 @@ import { ALLOCATION_METRICS } from '../metrics/turn-metrics.js';
 import { counterRows } from '../native/counter-rows.js';
 import type { CounterUnit } from '../native/counters.js';
 import type { DataPlane } from '../native/types.js';
-import { XDP_FINDING_KINDS, type XdpFinding } from '../native/xdp-finding.js';
+import { subjectsOf, XDP_FINDING_KINDS } from '../native/xdp-finding.js';
 import { REFUSALS } from '../overlay/refusals.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { showAllocations } from '../turn-server/allocation-metrics.js';
@@ -188,19 +187,9 @@ export class RelayMetrics {
       const { leftOut } = plane.xdp;
       return XDP_FINDING_KINDS.map((kind) => {
         // Two rules may leave out one socket.
-        const names = leftOut.filter((each) => each.kind === kind).flatMap(namesOfLeftOut);
+        const names = leftOut.filter((each) => each.kind === kind).flatMap(subjectsOf);
         return [kind, new Set(names).size] as const;
       });
     });
   }
-}
-
-function namesOfLeftOut(finding: XdpFinding): string[] {
-  const { clientAddresses, trunkAddresses, relayedAddresses, device } = finding;
-  if (device !== undefined) return [device];
-  return [
-    ...clientAddresses.map((address) => `client ${formatAddress(address)}`),
-    ...trunkAddresses.map((address) => `trunk ${formatAddress(address)}`),
-    ...relayedAddresses.map((address) => `relayed ${address}`),
-  ];
 }
