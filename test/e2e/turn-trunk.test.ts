@@ -3,11 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import type { LabHost } from '../../src/lab/index.js';
-import { run } from '../../src/lab/tools.js';
 import { setPatience } from '../lab/keep-on-failure.js';
 import { AIOICE } from '../setup/system-tools.js';
 import { until } from '../until.js';
-import { PATIENCE_MS, RELAY_HTTP, readUrl, skipReason, World } from './world.js';
+import { PATIENCE_MS, skipReason, World } from './world.js';
 
 const AGENTS = fileURLToPath(new URL('../interop/turn_client.py', import.meta.url));
 /** Debian's, which has its packages. */
@@ -24,26 +23,6 @@ const skip = skipReason() || missing;
 const inside = ({ namespace }: LabHost, argv: readonly string[]) =>
   promisify(execFile)('ip', ['netns', 'exec', namespace, ...argv]);
 
-/** Returns a counter of a relay's data plane. */
-async function counter(host: LabHost, name: string): Promise<number> {
-  const { stdout } = await inside(host, readUrl(`http://${RELAY_HTTP}/metrics`));
-  const line = stdout.split('\n').find((each) => each.includes(`{name="${name}"}`));
-  return Number(line?.split(' ').at(-1));
-}
-
-/** Drops UDP of one relay at another but for the trunk. */
-async function blockBareUdp(at: LabHost, from: LabHost): Promise<void> {
-  const rules = `table inet bare {
-  chain arriving {
-    type filter hook input priority -300; policy accept;
-    ip saddr ${from.addresses[4]} udp dport != 3480 udp sport != 3480 drop
-    ip6 saddr ${from.addresses[6]} udp dport != 3480 udp sport != 3480 drop
-  }
-}
-`;
-  await run(['ip', 'netns', 'exec', at.namespace, 'nft', '-f', '-'], rules);
-}
-
 t.test(
   'clients of two relays reach each other where only the trunk is open',
   { skip },
@@ -58,19 +37,17 @@ t.test(
       ]);
     }
     await world.start();
-    await world.peersIn([clients]);
-    await blockBareUdp(a, b);
-    await blockBareUdp(b, a);
+    await world.untilTrunked('relay-a', 'relay-b');
+    await world.blockBareUdp('relay-a', 'relay-b');
     const server = ({ addresses }: LabHost) => [addresses[4] ?? '', '3478'];
     const { stdout } = await inside(clients, [
       ...[PYTHON, AGENTS, ...server(a), 'alice', 'secret', ...server(b)],
     ]);
     t.equal(stdout, `${MESSAGES}\n`);
-    for (const host of [a, b]) {
-      t.ok((await counter(host, 'peer_by_trunk')) >= MESSAGES, `${host.name} sends by the trunk`);
-      t.ok((await counter(host, 'trunk_to_relayed')) >= MESSAGES, `${host.name} delivers`);
-      const ended = () =>
-        world.logOf(host.name).filter(({ event }) => event === 'allocation-ended');
+    for (const id of ['relay-a', 'relay-b']) {
+      t.ok((await world.counter(id, 'peer_by_trunk')) >= MESSAGES, `${id} sends by the trunk`);
+      t.ok((await world.counter(id, 'trunk_to_relayed')) >= MESSAGES, `${id} delivers`);
+      const ended = () => world.logOf(id).filter(({ event }) => event === 'allocation-ended');
       await until(() => ended().length === 1);
       t.match(ended()[0], { packetsFromClient: Number, packetsToClient: Number });
     }

@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { AddressFamily, TransportAddress } from '../../src/address.js';
 import { formatAddress } from '../../src/address.js';
 import { relaySecret, tenantRoot } from '../../src/auth/keys.js';
@@ -95,12 +98,22 @@ export class World {
   static async create(t: KeptTest, relays: readonly RelayPlan[] = TWO_RELAYS): Promise<World> {
     const lab = new TestLab();
     closeAfter(t, lab);
-    const secrets = await mkdtemp(join(tmpdir(), 'turnpike-test-'));
-    t.teardown(() => rm(secrets, { recursive: true, force: true }));
-    const world = new World(lab, secrets, relays);
+    const world = await World.within(lab, relays);
+    t.teardown(() => world.close());
+    return world;
+  }
+
+  /** Makes a world in a lab that the caller closes, and then the world. Its nodes are not up. */
+  static async within(lab: TestLab, relays: readonly RelayPlan[] = TWO_RELAYS): Promise<World> {
+    const world = new World(lab, await mkdtemp(join(tmpdir(), 'turnpike-test-')), relays);
     world.#writeSecrets();
     world.#keepMetrics();
     return world;
+  }
+
+  /** Removes the secrets. */
+  async close(): Promise<void> {
+    await rm(this.#secrets, { recursive: true, force: true });
   }
 
   /** Brings up the network, and starts the directory and all relays. */
@@ -166,6 +179,47 @@ export class World {
 }
 `);
     return () => nft(`delete table inet shut${port}\n`).then(() => {});
+  }
+
+  /**
+   * Drops UDP datagrams between two relays, in both directions, unless they are between their trunk
+   * ports.
+   */
+  async blockBareUdp(a: string, b: string): Promise<void> {
+    const block = async (at: LabHost, { addresses }: LabHost) => {
+      const isBare = `udp dport != ${TRUNK_PORT} udp sport != ${TRUNK_PORT}`;
+      const rules = `table inet bare {
+  chain arriving {
+    type filter hook input priority -300; policy accept;
+    ip saddr ${addresses[4]} ${isBare} drop
+    ip6 saddr ${addresses[6]} ${isBare} drop
+  }
+}
+`;
+      await run(['ip', 'netns', 'exec', at.namespace, 'nft', '-f', '-'], rules);
+    };
+    const [first, second] = [this.relayHost(a), this.relayHost(b)];
+    await Promise.all([block(first, second), block(second, first)]);
+  }
+
+  /** Returns a counter of a relay's data plane. */
+  async counter(id: string, name: string): Promise<number> {
+    return valueIn(await this.#metricsOf(id), `{name="${name}"}`) ?? 0;
+  }
+
+  /** Waits until each of two relays gets answers from the other by the trunk. */
+  async untilTrunked(a: string, b: string): Promise<void> {
+    const hears = async (at: string, other: string) => {
+      const metric = `turnpike_relay_trunk_rtt_seconds{relay="${other}"}`;
+      while (valueIn(await this.#metricsOf(at), metric) === undefined) await sleep(100);
+    };
+    await Promise.all([hears(a, b), hears(b, a)]);
+  }
+
+  async #metricsOf(id: string): Promise<string> {
+    const argv = readUrl(`http://${RELAY_HTTP}/metrics`);
+    const { namespace } = this.relayHost(id);
+    return (await promisify(execFile)('ip', ['netns', 'exec', namespace, ...argv])).stdout;
   }
 
   /** Ends the directory or a relay with SIGKILL. */
@@ -249,6 +303,12 @@ export class World {
 /** Returns a command that prints the body that a URL returns. */
 export function readUrl(url: string): string[] {
   return [process.execPath, '-e', READ_URL, url];
+}
+
+/** Returns the value of the metric whose name and labels end so; undefined if it is absent. */
+function valueIn(metrics: string, ending: string): number | undefined {
+  const line = metrics.split('\n').find((each) => each.includes(`${ending} `));
+  return line === undefined ? undefined : Number(line.split(' ').at(-1));
 }
 
 function addressOf(host: LabHost, family: AddressFamily, port: number): TransportAddress {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { AddressFamily } from '../../src/address.js';
 import { type LabHost, LoggedProcess } from '../../src/lab/index.js';
 import { run } from '../../src/lab/tools.js';
-import { TURNPIKE } from '../e2e/world.js';
+import { TURNPIKE, World } from '../e2e/world.js';
 import type { TestLab } from '../lab/test-lab.js';
 import { AgentProcess, type Description } from './agent-process.js';
 import { Capture, type Judgement } from './capture.js';
@@ -17,54 +17,89 @@ const PAIR_MS = 120_000;
 /** The lab's addresses are those of documentation, which are no peers by default. */
 const LAB_RANGES = ['192.0.2.0/24', '203.0.113.0/24', '2001:db8::/32'];
 
-/** The ways in which a pair is tested. */
-export const WAYS = ['one server', 'two servers'] as const;
+/** The relays of a cluster, between which nothing but the trunk is open. */
+const RELAYS = ['relay-a', 'relay-b'] as const;
 
-/** On how many servers the two agents of a pair have their allocations. */
-export type Servers = (typeof WAYS)[number];
+/** The ways in which a pair is tested, with the hosts of both agents' servers. */
+const SERVERS = {
+  'one server': ['server', 'server'],
+  'two servers': ['server', 'relay-a'],
+  'two relays of a cluster': RELAYS,
+} as const;
+
+/** On which servers the two agents of a pair have their allocations. */
+export type Servers = keyof typeof SERVERS;
+
+export const WAYS = Object.keys(SERVERS) as readonly Servers[];
 
 /** What came of a pair. */
 export interface PairResult {
   readonly seconds: number;
   /** What tshark has found at the agent that sends and at the one that receives. */
   readonly judgements: readonly [Judgement, Judgement];
+  /** Datagrams that the relays of the cluster have sent over their trunk for clients, meanwhile. */
+  readonly byTrunk: number;
 }
 
-/** A lab with two TURN servers and two hosts, each behind a symmetric NAT of its own. */
+/**
+ * A lab with a TURN server of its own, a cluster of two relays with TURN, and two hosts, each
+ * behind a symmetric NAT of its own.
+ */
 export class Arena {
   readonly lab: TestLab;
-  readonly #servers: readonly [LabHost, LabHost];
   readonly hosts: readonly [LabHost, LabHost];
+  readonly #server: LabHost;
+  #world: World | undefined;
   #folder = '';
 
   constructor(lab: TestLab) {
     this.lab = lab;
     const behind = (name: string) =>
       lab.host(name, { behind: lab.nat(`nat-${name}`, { behaviour: 'symmetric' }) });
-    this.#servers = [lab.host('turn-1'), lab.host('turn-2')];
+    this.#server = lab.host('server');
     this.hosts = [behind('first'), behind('second')];
   }
 
   /** Makes the networks and starts the servers. Close the lab and then the arena. */
   async open(): Promise<void> {
     this.#folder = await mkdtemp(join(tmpdir(), 'turnpike-capture-'));
-    await this.lab.up();
-    const ready = this.#servers.map(async (host) => {
+    const plans = RELAYS.map((id) => ({ id, region: id }));
+    const world = await World.within(this.lab, plans);
+    this.#world = world;
+    const options = ['--user', 'alice:secret'];
+    options.push(...LAB_RANGES.flatMap((range) => ['--allow-peer', range]));
+    for (const id of RELAYS) world.relayOptions.set(id, options);
+    await world.start();
+    const argv = [process.execPath, TURNPIKE, 'turn', ...options];
+    const log = new LoggedProcess('server', this.lab.spawn(this.#server, argv));
+    await Promise.race([log.listening, log.ended]);
+    for (const { namespace, uplink } of [
+      this.#server,
+      ...RELAYS.map((id) => world.relayHost(id)),
+    ]) {
       // Otherwise captures have several datagrams as one packet.
-      await run(['ip', '-n', host.namespace, 'link', 'set', host.uplink, 'gso_max_segs', '1']);
-      const server = this.lab.spawn(host, [
-        ...[process.execPath, TURNPIKE, 'turn', '--user', 'alice:secret'],
-        ...LAB_RANGES.flatMap((range) => ['--allow-peer', range]),
-      ]);
-      const log = new LoggedProcess(host.name, server);
-      await Promise.race([log.listening, log.ended]);
-    });
-    await Promise.all(ready);
+      await run(['ip', '-n', namespace, 'link', 'set', uplink, 'gso_max_segs', '1']);
+    }
+    await world.untilTrunked(...RELAYS);
+    await world.blockBareUdp(...RELAYS);
   }
 
-  /** The address of a server that clients reach. */
-  serverAddress(index: 0 | 1, family: AddressFamily = 4): string {
-    return this.#servers[index].addresses[family] ?? '';
+  /** The address of the server that is in no cluster. */
+  serverAddress(family: AddressFamily): string {
+    return this.#server.addresses[family] ?? '';
+  }
+
+  /** The addresses of both agents' servers. */
+  #addressesOf(servers: Servers): string[] {
+    return SERVERS[servers].map((name) => {
+      const host = name === 'server' ? this.#server : this.#world?.relayHost(name);
+      return host?.addresses[4] ?? '';
+    });
+  }
+
+  async #byTrunk(): Promise<number> {
+    const counts = RELAYS.map((id) => this.#world?.counter(id, 'peer_by_trunk') ?? 0);
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
   /**
@@ -99,6 +134,7 @@ export class Arena {
   }
 
   async #attempt(stacks: readonly [Stack, Stack], servers: Servers): Promise<PairResult | Failure> {
+    const byTrunkBefore = await this.#byTrunk();
     const begin = performance.now();
     const [outcome, judgements] = await this.captured(async () => {
       const error = await this.#exchange(stacks, servers).then(
@@ -108,11 +144,12 @@ export class Arena {
       return { error, seconds: (performance.now() - begin) / 1_000 };
     });
     if (outcome.error !== undefined) return new Failure(outcome.error, judgements);
-    return { seconds: outcome.seconds, judgements };
+    const byTrunk = (await this.#byTrunk()) - byTrunkBefore;
+    return { seconds: outcome.seconds, judgements, byTrunk };
   }
 
   async #exchange(stacks: readonly [Stack, Stack], servers: Servers): Promise<void> {
-    const addresses = [this.serverAddress(0), this.serverAddress(servers === 'one server' ? 0 : 1)];
+    const addresses = this.#addressesOf(servers);
     const agents = (['offer', 'answer'] as const).map((role, index) => {
       const server = {
         urls: `turn:${addresses[index]}:3478?transport=udp`,
@@ -142,6 +179,7 @@ export class Arena {
 
   async close(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
+    await this.#world?.close();
   }
 }
 

@@ -12,7 +12,7 @@ export interface Outcome {
   readonly judgements: readonly Judgement[];
 }
 
-/** A pair and its outcomes over one server and over two. */
+/** A pair and its outcome in each way, in the order of `WAYS`. */
 export interface PairOutcomes {
   readonly first: Stack;
   readonly second: Stack;
@@ -21,17 +21,25 @@ export interface PairOutcomes {
 
 const HEAD = `# Which clients work with the TURN server
 
-\`npm run test:interop\` tests \`turnpike turn\` with other implementations of ICE, WebRTC and
-TURN and writes this page. It needs root on Debian and some 20 minutes, and installs what it needs:
-browsers, Go and other packages. \`npm run test:interop -- --ring\` runs each stack with itself and
-with the next only. \`npm test\` runs that ring too, without GStreamer, pion and the browsers,
-whose installation takes minutes.
+\`npm run test:interop\` tests \`turnpike turn\` and \`turnpike relay\` with other implementations
+of ICE, WebRTC and TURN and writes this page. It needs root on Debian and some 40 minutes, and
+installs what it needs: browsers, Go and other packages. \`npm run test:interop -- --ring\` runs
+each stack with itself and with the next only, and \`-- firefox,pion\` only pairs of these, without
+writing the page. \`npm test\` runs that ring too, without GStreamer, pion and the browsers, whose
+installation takes minutes, and without most of the pairs over two separate servers.
 
-Two agents are on hosts behind a symmetric NAT each. They have allocations on one server, or each on
-a server of its own, and learn nothing of each other but the candidates of these relays. The one in
-the row sends ${SENT_BYTES / 1e6} MB to the one in the column, which has to arrive unchanged.
-tshark dissects every UDP packet of both hosts. None may be malformed, and none may reach a host but
-from its server's port 3478.
+Two agents are on hosts behind a symmetric NAT each. They learn nothing of each other but the
+candidates of the relays on which they have their allocations:
+
+- one server: both on one \`turnpike turn\`;
+- two servers: the sender's on a \`turnpike turn\`, the receiver's on a \`turnpike relay\`; what
+  they exchange goes as bare UDP between the relayed addresses;
+- two relays: on two \`turnpike relay\` of a cluster. nftables drop all UDP between these but the
+  trunk's, so all that arrives has crossed the trunk.
+
+The one in the row sends ${SENT_BYTES / 1e6} MB to the one in the column, which has to arrive
+unchanged. tshark dissects every UDP packet of both hosts. None may be malformed, and none may reach
+a host but from its server's port 3478.
 `;
 
 const OTHERS = `
@@ -70,7 +78,8 @@ function matrix(
   ]);
   const head = ['from \\ to', ...stacks.map(({ name }) => name)];
   const legend =
-    'Seconds over one server / over two, from the start of both agents. Empty: not run.';
+    'Seconds over one server / two servers / two relays, from the start of both agents. Empty: ' +
+    'not run.';
   return `\n## ${title}\n\n${legend}\n\n${table(head, rows)}`;
 }
 

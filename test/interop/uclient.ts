@@ -31,7 +31,7 @@ export async function runUclient(
     const credential = ['-u', 'alice', '-w', 'secret'];
     const { child, ended } = arena.lab.spawn(arena.hosts[0], [
       ...[program, ...credential, '-n', String(MESSAGES), '-m', '2', ...options],
-      arena.serverAddress(0, family),
+      arena.serverAddress(family),
     ]);
     let text = '';
     child.stdout?.on('data', (chunk: Buffer) => {
