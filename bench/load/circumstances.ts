@@ -17,6 +17,8 @@ const SATURATED = 0.9;
 const SATURATED_LOSS = 0.01;
 /** Maximum loss at a fixed load. */
 const FIXED_LOSS_MAX = 0.01;
+/** Minimum number of sampled packets of which a socket must accept one. */
+const SAMPLED_MIN = 4;
 /** Load average before the run above which other programs use the CPUs. */
 const LOAD_AVERAGE_MAX = 0.5;
 
@@ -166,6 +168,11 @@ const DOUBTS: readonly Doubt[] = [
     what: 'The generator could not saturate the server',
     applies: ({ serverBusy, loss }, label) =>
       label === 'saturation' && serverBusy < SATURATED && loss < SATURATED_LOSS,
+  },
+  {
+    what: 'No socket accepted any of the sampled packets',
+    applies: ({ arrivals, sink }) =>
+      sink?.payloads === 0 && (arrivals?.sampled ?? 0) >= SAMPLED_MIN,
   },
   {
     what: 'Damaged payloads arrived',

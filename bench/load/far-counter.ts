@@ -19,6 +19,8 @@ export interface Counts {
   readonly datagrams: number;
   /** Bytes of UDP payload. */
   readonly payloadBytes: number;
+  /** Packets that were passed to the sink; absent if they were not counted. */
+  readonly sampled?: number;
 }
 
 /** A counter at the far end's device. */

@@ -100,8 +100,8 @@ function generatorCommand(
     ...load.extra,
   };
   if (load.generator === 'live') {
-    const object = toolPath('live_frames.bpf.o');
-    return [toolPath('live_generator'), ...toolArguments({ object, ...common })];
+    const own = { object: toolPath('live_frames.bpf.o'), content: load.content };
+    return [toolPath('live_generator'), ...toolArguments({ ...own, ...common })];
   }
   const argv = toolArguments({
     content: load.content,

@@ -94,5 +94,6 @@ export function countsTogether(counts: readonly Counts[]): Counts {
     packets: totalOf(counts, ({ packets }) => packets),
     datagrams: totalOf(counts, ({ datagrams }) => datagrams),
     payloadBytes: totalOf(counts, ({ payloadBytes }) => payloadBytes),
+    sampled: totalOf(counts, ({ sampled = 0 }) => sampled),
   };
 }

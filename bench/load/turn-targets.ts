@@ -29,12 +29,21 @@ const CASES: readonly RatioTarget[] = WAYS.flatMap(([name, title]) => {
     comparatorStep: OWN_LABEL,
   });
   const saturated = to('coturn', 'saturation', 1 / 1.5);
+  const xdp = (comparator: string, ratioMax: number): RatioTarget => ({
+    ...to(comparator, 'saturation', ratioMax),
+    title: `XDP, ${saturated.title}, at saturation`,
+    contestant: 'turnpike-xdp',
+  });
   return [
     beside('coturn', 1 / 1.1),
     { ...saturated, title: `${saturated.title}, at saturation` },
     beside('pion', 1 / 2),
     beside('npm-turn-server', 1 / 4),
     to('reflector', 'common', 1.15),
+    xdp('coturn', 1 / 9),
+    xdp('pion', 1 / 14),
+    xdp('npm-turn-server', 1 / 30),
+    xdp('xdp-redirect', 1.5),
   ];
 });
 const MANY: readonly ManyTarget[] = WAYS.map(([name, title]) => ({

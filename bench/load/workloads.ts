@@ -152,8 +152,8 @@ export const WORKLOADS: readonly Workload[] = [
   }),
   workload('same-relay', { ...THOUSAND, name: 'rivals-100B', rivals: true, xdp: true }),
   ...(['client-peer', 'peer-client'] as const).flatMap((leg) => [
-    workload(leg, { ...ALLOCATIONS, searches: true }),
-    workload(leg, ALLOCATIONS_LARGE),
+    workload(leg, { ...ALLOCATIONS, xdp: true, searches: true }),
+    workload(leg, { ...ALLOCATIONS_LARGE, xdp: true }),
     workload(leg, TEN_THOUSAND),
     workload(leg, TEN_THOUSAND_LARGE),
     workload(leg, indicated(ALLOCATIONS)),

@@ -57,7 +57,11 @@ t.test('a newer coturn is a contestant of its own if its path is given', async (
     ({ name }) => name === 'coturn-newer',
   );
   t.match(await newer?.missing(), /^\/nowhere\/turnserver is not there$/);
-  const addresses = { address: '192.0.2.1', relayAddresses: ['192.0.2.2', '192.0.2.3'] };
+  const addresses = {
+    address: '192.0.2.1',
+    relayAddresses: ['192.0.2.2', '192.0.2.3'],
+    devices: [],
+  };
   const words = newer?.turn?.command(addresses) ?? [];
   t.equal(words[0], '/nowhere/turnserver');
   for (const word of ['--multiplex-peer', '--udp-gso', '--relay-ip=192.0.2.3']) {
@@ -89,9 +93,11 @@ t.test('XDP contestants take part only in workloads that they can forward', asyn
     if (contestant === undefined || workload === undefined) throw new Error(`${name}, ${flow}`);
     return contestant.unfit(workload, 'namespaces');
   };
-  for (const flow of ['out-1000-mix', 'path-1000-100B', 'path-both-1000-1200B']) {
+  const fit = ['out-1000-mix', 'path-1000-100B', 'path-both-1000-1200B', 'turn-out-1000-100B'];
+  for (const flow of [...fit, 'turn-in-1000-1200B']) {
     t.equal(unfit('turnpike-xdp', flow), undefined, flow);
   }
+  t.match(unfit('turnpike-xdp', 'turn-in-1000-100B-indications'), /kept for XDP/);
   t.match(unfit('turnpike-xdp', 'same-super-1200B'), /segmentation/);
   t.match(unfit('xdp-redirect', 'path-1000-100B'), /second server/);
   t.match(unfit('kernel-forwarding', 'path-1000-100B'), /second server/);

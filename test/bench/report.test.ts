@@ -5,7 +5,7 @@ import { plotsOf } from '../../bench/load/report/plots.js';
 import { textSummary } from '../../bench/load/report/text.js';
 import { judge } from '../../bench/load/targets.js';
 import type { TurnSetupResult, TurnSetupRound } from '../../bench/load/turn-setups.js';
-import { benchResult, contestant, step } from './results.js';
+import { benchResult, contestant, SINK, step } from './results.js';
 
 t.test('the page has all results and loads no other resource', async (t) => {
   const page = htmlReport(benchResult('namespaces'));
@@ -146,6 +146,7 @@ t.test('a TURN server is compared with coturn at its load and at saturation', as
     contestants: [
       contestant('turnpike', 'turnpike', [{ 'beside-coturn': step(900), saturation: step(800) }]),
       contestant('coturn', 'rival', [{ own: step(1_000), saturation: step(1_000) }]),
+      contestant('turnpike-xdp', 'turnpike', [{ saturation: step(110) }]),
     ],
   };
   const judged = judge([beside], []).filter(
@@ -154,6 +155,7 @@ t.test('a TURN server is compared with coturn at its load and at saturation', as
   t.match(judged, [
     { met: true, target: '≤ 0.91 × coturn', measured: /^0\.90/ },
     { met: false, target: '≤ 0.67 × coturn', measured: /^0\.80/ },
+    { met: true, title: /^XDP/, target: '≤ 0.11 × coturn', measured: /^0\.11/ },
   ]);
 });
 
@@ -162,10 +164,19 @@ t.test('circumstances that make results doubtful give warnings', async (t) => {
   t.strictSame(warningsOf(circumstances, workloads), []);
   const [first] = workloads;
   if (first === undefined) throw new Error('no workload');
+  const [packets, payloadBytes] = [1_000, 100_000];
+  const arrivals = { packets, datagrams: packets, payloadBytes, sampled: 4 };
+  const refused = step(1, { arrivals, sink: { ...SINK, payloads: 0 } });
   const rounds = [
     { common: step(1, { generatorIdle: 0.1 }), saturation: step(1, { serverBusy: 0.5 }) },
+    { common: refused },
   ];
   const doubtful = { ...first, contestants: [contestant('one', 'floor', rounds)] };
   const warnings = warningsOf({ ...circumstances, loadAverage: 3 }, [doubtful]);
-  t.match(warnings, [/kept the machine busy/, /less than 20 %/, /could not saturate/]);
+  t.match(warnings, [
+    /kept the machine busy/,
+    /less than 20 %/,
+    /could not saturate/,
+    /No socket accepted/,
+  ]);
 });

@@ -40,7 +40,8 @@ export function contestant(
   return { name, title: `the <${name}>`, kind, rounds };
 }
 
-const SINK = {
+/** What a sink reports of packets that it accepted. */
+export const SINK = {
   datagrams: 10,
   payloads: 10,
   duplicates: 0,

@@ -57,6 +57,7 @@ t.test('the latency of two sinks is the worse one', async (t) => {
 });
 
 t.test('the counts of two counters are added', async (t) => {
-  const one = { packets: 1, datagrams: 2, payloadBytes: 3 };
-  t.strictSame(countsTogether([one, one]), { packets: 2, datagrams: 4, payloadBytes: 6 });
+  const one = { packets: 1, datagrams: 2, payloadBytes: 3, sampled: 4 };
+  const both = { packets: 2, datagrams: 4, payloadBytes: 6, sampled: 8 };
+  t.strictSame(countsTogether([one, one]), both);
 });

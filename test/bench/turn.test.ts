@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap';
+import { hasBpfTools } from '../../bench/load/bpf-tools.js';
 import { buildTools } from '../../bench/load/build-tools.js';
 import { catalogue } from '../../bench/load/catalogue.js';
-import { firstServer } from '../../bench/load/scene.js';
+import { firstServer, type Scene } from '../../bench/load/scene.js';
+import { ethtoolObstacle } from '../../bench/load/server-devices.js';
 import { turnClientObstacle } from '../../bench/load/turn-client-tool.js';
 import { measureTurnSetups } from '../../bench/load/turn-setups.js';
 import { labSupport } from '../../src/lab/index.js';
@@ -17,6 +19,8 @@ const support = labSupport();
 const skipTools = findCommand('cmake') === undefined ? 'needs cmake' : !support.ok && support.why;
 if (skipTools === false) buildTools();
 const skip = skipTools || (turnClientObstacle() ?? false);
+const skipXdp =
+  skip || (!hasBpfTools() && 'needs clang and libbpf') || (ethtoolObstacle() ?? false);
 const skipCoturn = skip || (coturnObstacle() ?? false);
 const cpus = { server: 0, generator: 0 };
 const FLOWS = 20;
@@ -39,6 +43,29 @@ t.test('every packet passes the TURN server, both ways', { skip }, (t) =>
     'turn-in-1000-100B-indications',
   ]),
 );
+
+/** Returns how many frames XDP has redirected that entered the server's devices. */
+async function redirected(scene: Scene): Promise<number> {
+  const { near, far } = firstServer(scene);
+  const texts = [near, far].map((place) => scene.run(place, ['ethtool', '-S', place.device]));
+  const counts = (await Promise.all(texts)).flatMap((text) => [
+    ...text.matchAll(/rx_queue_\d+_xdp_redirect: (\d+)/g),
+  ]);
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+const xdpTitle = 'every packet passes the TURN server by XDP, both ways';
+t.test(xdpTitle, { skip: skipXdp }, async (t) => {
+  const scene = await keptScene(t, cpus, 1);
+  const names = ['turn-out-1000-100B', 'turn-in-1000-100B', 'turn-in-1000-1200B'];
+  for (const name of names) {
+    const before = await redirected(scene);
+    const result = await carry(scene, fewFlows(name, FLOWS), 'turnpike-xdp', SECONDS);
+    checkExact(t, result, name);
+    t.ok((result.sink?.payloads ?? 0) > 0, `${name}: a socket accepts them`);
+    t.equal((await redirected(scene)) - before, result.generator.sent, `${name}: all by XDP`);
+  }
+});
 
 t.test('allocations a second and their memory are measured', { skip }, async (t) => {
   const scene = await keptScene(t, cpus, 1);

@@ -4,6 +4,7 @@ import { ToolProcess } from '../programs.js';
 import { firstServer, type Scene, turned } from '../scene.js';
 import { type OnStop, startInSteps } from '../start-in-steps.js';
 import type { Arrivals, Leg, Running, Stream, Workload } from '../types.js';
+import { throughXdp } from './through-xdp.js';
 import { failuresText, makeAllocations } from './turn-client.js';
 import type { TurnProgram } from './turn-spec.js';
 
@@ -45,7 +46,9 @@ export function startTurn(
     const stream = fromPeers
       ? fromPeersTo(report.relayed, peer, workload)
       : fromClientsTo(toServer, { client, peer, workload });
-    return { pids: [tool.pid], ...stream };
+    const started = { pids: [tool.pid], ...stream };
+    // The scene as it is: its near end sends.
+    return program.xdp === true ? throughXdp(scene, started, [tool], onStop) : started;
   });
 }
 
@@ -101,8 +104,9 @@ export async function startTurnServer(
   relayAddresses: readonly string[],
   onStop: OnStop,
 ): Promise<ToolProcess> {
-  const { near } = firstServer(scene);
-  const argv = program.command({ address: near.address, relayAddresses });
+  const { near, far } = firstServer(scene);
+  const devices = [near.device, far.device];
+  const argv = program.command({ address: near.address, relayAddresses, devices });
   const tool = new ToolProcess(scene.spawn(near, scene.cpus.server, argv), program.name);
   onStop(() => tool.stop());
   await listening(scene, tool);

@@ -10,6 +10,8 @@ export interface TurnAddresses {
   readonly address: string;
   /** IP addresses of relayed transport addresses, at least one. */
   readonly relayAddresses: readonly string[];
+  /** Network devices towards its clients and towards peers, for a server that uses XDP. */
+  readonly devices: readonly string[];
 }
 
 /** A TURN server that the rig can start, with the user TURN_USER and the ports RELAY_PORTS. */
@@ -19,6 +21,8 @@ export interface TurnProgram {
   command(addresses: TurnAddresses): string[];
   /** Whether it collects garbage on SIGUSR2 and then prints `collected` with a number from 1 on. */
   readonly collectsGarbage?: boolean;
+  /** Whether it forwards by XDP, and prints `xdp ` with its mode in JSON. */
+  readonly xdp?: boolean;
 }
 
 /** Arguments of Node with which a server collects garbage on SIGUSR2. */

@@ -6,19 +6,28 @@ import { tellingLine } from '../program-output.js';
 import { ROOT } from '../programs.js';
 import { COLLECTING, RELAY_PORTS, TURN_USER, type TurnProgram } from './turn-spec.js';
 
+/** A variant of Turnpike's TURN server. */
+interface TurnVariant {
+  /** Name of its contestant. */
+  readonly name: string;
+  /** Folder of another compiled checkout whose server is measured. */
+  readonly checkout?: string | undefined;
+  /** Whether it forwards by XDP. */
+  readonly xdp?: boolean | undefined;
+}
+
 /**
  * Returns Turnpike's TURN server with one worker, as compiled for users: what runs TypeScript
  * directly makes closures slower.
- * @param name - of its contestant
- * @param checkout - folder of another compiled checkout whose server is measured
  */
-export function turnpikeTurn(name: string, checkout?: string): TurnProgram {
+export function turnpikeTurn({ name, checkout, xdp = false }: TurnVariant): TurnProgram {
   const program = join(ROOT, 'bench/load/contestants/turnpike-turn-main.mjs');
   const { username, password, realm } = TURN_USER;
   return {
     name,
     collectsGarbage: true,
-    command: ({ address, relayAddresses }) => {
+    xdp,
+    command: ({ address, relayAddresses, devices }) => {
       if (checkout === undefined) compile();
       const entry = join(checkout ?? ROOT, 'dist', 'turn-server', 'index.js');
       if (!existsSync(entry)) throw new Error(`${entry} is not there: compile that checkout`);
@@ -30,6 +39,7 @@ export function turnpikeTurn(name: string, checkout?: string): TurnProgram {
         users: [`${username}:${password}`],
         allowPrivatePeers: true,
         workers: 1,
+        ...(xdp && { xdp: { interfaces: devices } }),
       };
       return [process.execPath, ...COLLECTING, program, JSON.stringify({ entry, options })];
     },

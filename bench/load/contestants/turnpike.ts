@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import type { TransportAddress } from '../../../src/address.js';
 import { utcDay } from '../../../src/auth/keys.js';
-import type { XdpStatus } from '../../../src/native/types.js';
 import { programArguments } from '../../../test/setup/test-programs.js';
 import { addonObstacle } from '../addon.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
 import { bpfObstacle } from '../bpf-tools.js';
 import { ROOT, ToolProcess } from '../programs.js';
 import { firstServer, type Place, type Scene, turned } from '../scene.js';
-import { ethtoolObstacle, setChecksumOffload, threadKernelWork } from '../server-devices.js';
-import { type OnStop, startInSteps } from '../start-in-steps.js';
+import { ethtoolObstacle, setChecksumOffload } from '../server-devices.js';
+import { startInSteps } from '../start-in-steps.js';
 import type { Arrivals, Contestant, Load, Running, Stream, Workload } from '../types.js';
+import { throughXdp } from './through-xdp.js';
 import { isTurnLeg, startTurn } from './turn-server.js';
 import { type OverlayLeg, TRUNK_KEY, type TurnpikeSpec } from './turnpike-spec.js';
 import { turnpikeTurn } from './turnpike-turn.js';
@@ -37,7 +37,7 @@ const SAMPLED_PORTS = 16;
  * a TURN server it is Turnpike's TURN server.
  */
 export function turnpike(variant: TurnpikeVariant): Contestant {
-  const turn = turnpikeTurn(variant.name, variant.checkout);
+  const turn = turnpikeTurn(variant);
   return {
     name: variant.name,
     title: variant.title,
@@ -46,7 +46,8 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
     missing: async () =>
       (variant.checkout === undefined ? addonObstacle() : undefined) ??
       (variant.xdp === true ? bpfObstacle() : undefined),
-    ...(unfitForTurn(variant) === undefined && { turn }),
+    // Allocations are measured on sockets.
+    ...(unfitForTurn(variant) === undefined && variant.xdp !== true && { turn }),
     unfit: (workload, scene) =>
       (variant.xdp === true ? unfitForOurXdp(workload, scene) : undefined) ??
       (isTurnLeg(workload.leg) ? unfitForTurn(variant) : undefined),
@@ -60,8 +61,7 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
 }
 
 /** Returns why a variant has no TURN server of its own; undefined if it has. */
-function unfitForTurn({ options = {}, xdp }: TurnpikeVariant): string | undefined {
-  if (xdp === true) return 'the TURN server does not use XDP';
+function unfitForTurn({ options = {} }: TurnpikeVariant): string | undefined {
   const [option] = Object.keys(options);
   return option === undefined ? undefined : `the TURN server has no option ${option}`;
 }
@@ -174,41 +174,6 @@ function startRelays(
     const started = { ...streams, pids: tools.map((tool) => tool.pid) };
     return variant.xdp === true ? throughXdp(scene, started, tools, onStop) : started;
   });
-}
-
-/** Changes started relays and their streams for XDP. @throws Error if XDP is off */
-async function throughXdp(
-  scene: Scene,
-  started: Omit<Running, 'stop'>,
-  tools: readonly ToolProcess[],
-  onStop: OnStop,
-): Promise<Omit<Running, 'stop'>> {
-  for (const tool of tools) {
-    const { mode, reason = 'no reason given' } = JSON.parse(await tool.line('xdp ')) as XdpStatus;
-    if (mode === 'off') throw new Error(`XDP is off: ${reason}`);
-  }
-  const { back } = started;
-  const ends = back === undefined ? [scene] : [scene, turned(scene)];
-  const rows = ends.map(({ servers }) => servers.map(({ near }) => near));
-  const threads = await threadKernelWork(scene, onStop, rows);
-  // Live generators wait busily, so two of them cannot share a CPU.
-  const mayLive = back === undefined;
-  return {
-    // Packets to sockets use the processes' time, all others the threads' time.
-    pids: [...threads, ...started.pids],
-    ...streamThroughXdp(started, mayLive),
-    ...(back && { back: streamThroughXdp(back, mayLive) }),
-  };
-}
-
-function streamThroughXdp({ load, arrivals }: Stream, mayLive: boolean): Stream {
-  return {
-    load:
-      mayLive && load.content === 'channel'
-        ? { ...load, generator: 'live' }
-        : { ...load, extra: { ...load.extra, checksum: 'full' } },
-    arrivals: { ...arrivals, hook: 'xdp' },
-  };
 }
 
 function relayProcess(

@@ -1,6 +1,7 @@
 // Attaches the far end's counter, and prints its counts when the program is signalled to end.
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <vector>
@@ -44,7 +45,8 @@ void DetachTc(const std::string& interface) {
   bpf_tc_hook_destroy(&hook);
 }
 
-Counts ReadCounts(int map_fd) {
+// Returns the counts of all CPUs together. The candidates become those that were passed on.
+Counts ReadCounts(int map_fd, uint32_t sample_one_in) {
   std::vector<Counts> by_cpu(static_cast<size_t>(libbpf_num_possible_cpus()));
   const uint32_t key = 0;
   if (bpf_map_lookup_elem(map_fd, &key, by_cpu.data()) != 0) FailSystem("cannot read the counter");
@@ -53,6 +55,7 @@ Counts ReadCounts(int map_fd) {
     total.packets += counts.packets;
     total.datagrams += counts.datagrams;
     total.payload_bytes += counts.payload_bytes;
+    total.candidates += counts.candidates / std::max(sample_one_in, 1u);
   }
   return total;
 }
@@ -64,7 +67,8 @@ int Main(int argc, char** argv) {
   BpfObject object(arguments.Text("object"));
   const uint16_t port = static_cast<uint16_t>(arguments.Number("port", 0));
   const uint64_t ports = arguments.Number("ports", 1);
-  object.SetConstant("sample_one_in", static_cast<uint32_t>(arguments.Number("sample-one-in", 0)));
+  const uint32_t sample_one_in = static_cast<uint32_t>(arguments.Number("sample-one-in", 0));
+  object.SetConstant("sample_one_in", sample_one_in);
   object.SetConstant("first_port", port);
   object.SetConstant("last_port", static_cast<uint16_t>(port + ports - 1));
   arguments.CheckAllUsed();
@@ -78,12 +82,13 @@ int Main(int argc, char** argv) {
   std::printf("ready\n");
   std::fflush(stdout);
   WaitForEndSignal();
-  const Counts counts = ReadCounts(object.MapFd("delivered"));
+  const Counts counts = ReadCounts(object.MapFd("delivered"), sample_one_in);
   if (!xdp) DetachTc(interface);
-  std::printf("{\"packets\":%llu,\"datagrams\":%llu,\"payloadBytes\":%llu}\n",
+  std::printf("{\"packets\":%llu,\"datagrams\":%llu,\"payloadBytes\":%llu,\"sampled\":%llu}\n",
               static_cast<unsigned long long>(counts.packets),
               static_cast<unsigned long long>(counts.datagrams),
-              static_cast<unsigned long long>(counts.payload_bytes));
+              static_cast<unsigned long long>(counts.payload_bytes),
+              static_cast<unsigned long long>(counts.candidates));
   return 0;
 }
 

@@ -1,5 +1,5 @@
 // Open-loop generator for rates that sockets cannot reach: the kernel runs a BPF program on live
-// frames. Sends ChannelData only.
+// frames. Sends ChannelData, or with content=raw the payload alone.
 #include <bpf/bpf.h>
 #include <sys/time.h>
 
@@ -31,18 +31,32 @@ constexpr uint32_t kKernelBatch = 64;
 // Repetitions; large enough that the program runs until a signal arrives.
 constexpr int kRepeatMax = 2'000'000'000;
 
+// Channel that stands for the payload alone.
+constexpr uint16_t kNoChannel = 0;
+
+size_t PayloadAt(uint16_t channel) { return channel == kNoChannel ? kFrameHeadBytes : kHeadBytes; }
+
 // Builds the frame of flow 0. Its payload head is zero except for the magic number.
 std::vector<uint8_t> BuildFrame(const FrameHead& head, uint16_t channel, uint16_t size) {
-  std::vector<uint8_t> frame(kHeadBytes + size);
-  uint8_t* at = frame.data() + kFrameHeadBytes;
+  std::vector<uint8_t> frame(PayloadAt(channel) + size);
   const uint16_t words[2] = {htons(channel), htons(size)};
-  std::memcpy(at, words, sizeof(words));
+  if (channel != kNoChannel) std::memcpy(frame.data() + kFrameHeadBytes, words, sizeof(words));
   PayloadHead payload{};
   payload.magic = kPayloadMagic;
-  std::memcpy(at + kChannelHeadBytes, &payload, sizeof(payload));
-  WriteHeaders(frame.data(), head, kChannelHeadBytes + size);
-  CompleteUdpChecksum(frame.data(), kChannelHeadBytes + size);
+  std::memcpy(frame.data() + PayloadAt(channel), &payload, sizeof(payload));
+  const size_t udp_bytes = frame.size() - kFrameHeadBytes;
+  WriteHeaders(frame.data(), head, udp_bytes);
+  CompleteUdpChecksum(frame.data(), udp_bytes);
   return frame;
+}
+
+// Gives the flows their destination ports.
+void SetPorts(BpfObject& object, const std::vector<uint32_t>& ports) {
+  for (uint32_t flow = 0; flow < ports.size(); ++flow) {
+    if (bpf_map_update_elem(object.MapFd("destination_ports"), &flow, &ports[flow], BPF_ANY) != 0) {
+      FailSystem("cannot set a destination port");
+    }
+  }
 }
 
 // Builds the first bytes of each frame, by size.
@@ -106,7 +120,12 @@ int Main(int argc, char** argv) {
   head.destination_mac = ParseMac(arguments.Text("next-hop"));
   head.source = arguments.Address("source");
   head.destination = arguments.Address("destination");
-  const uint16_t channel = static_cast<uint16_t>(arguments.Number("channel", 0x4000));
+  const bool raw = arguments.Text("content", "channel") == "raw";
+  const uint16_t channel =
+      raw ? kNoChannel : static_cast<uint16_t>(arguments.Number("channel", 0x4000));
+  const std::string ports_text = arguments.Text("destination-ports", "");
+  const std::vector<uint32_t> ports =
+      ports_text.empty() ? std::vector<uint32_t>{} : arguments.Numbers("destination-ports", "");
   const std::vector<uint32_t> sizes_bytes = arguments.Numbers("sizes", "100");
   const double rate = arguments.Real("rate", 0);
   const double seconds = arguments.Real("seconds", 1);
@@ -117,6 +136,8 @@ int Main(int argc, char** argv) {
   object.SetConstant("flows", static_cast<uint32_t>(arguments.Number("flows", 1)));
   object.SetConstant("device", static_cast<uint32_t>(InterfaceIndex(interface)));
   object.SetConstant("magic", kPayloadMagic);
+  object.SetConstant("payload_at", static_cast<uint32_t>(PayloadAt(channel)));
+  object.SetConstant("ports_count", static_cast<uint32_t>(ports.size()));
   object.SetConstant("wall_offset_ns", WallNs() - MonotonicNs());
   PinToCpu(static_cast<int>(arguments.Real("cpu", -1)));
   arguments.CheckAllUsed();
@@ -124,6 +145,7 @@ int Main(int argc, char** argv) {
   object.SetConstant("sizes", BuildSizes(head, channel, sizes_bytes));
   object.SetConstant("sizes_count", static_cast<uint32_t>(sizes_bytes.size()));
   object.Load("generate");
+  SetPorts(object, ports);
   const int state_fd = object.MapFd("state");
   StartState(state_fd);
   const uint64_t start_ns = MonotonicNs();

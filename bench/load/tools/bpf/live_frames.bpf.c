@@ -17,6 +17,10 @@ const volatile struct live_size sizes[LIVE_SIZES_MAX];
 const volatile __u32 sizes_count = 1;
 const volatile __u32 flows = 1;
 const volatile __u32 ports_per_address = 20000;
+// Offset of the payload, at most LIVE_HEAD_BYTES.
+const volatile __u32 payload_at = LIVE_HEAD_BYTES;
+// Number of destination ports; flow i has the one at index i. 0: all flows have that of the frame.
+const volatile __u32 ports_count;
 const volatile __u32 magic;
 const volatile __u32 device;
 // Offset in ns from the monotonic clock to the wall clock.
@@ -37,6 +41,13 @@ struct {
   __type(key, __u32);
   __type(value, struct live_state);
 } state SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, LIVE_PORTS_MAX);
+  __type(key, __u32);
+  __type(value, __u32);
+} destination_ports SEC(".maps");
 
 // Returns whether a frame is due now.
 static ALWAYS_INLINE int take_turn(struct live_state *live, __u64 now) {
@@ -75,6 +86,14 @@ static ALWAYS_INLINE void set_source(struct frame *frame, __u32 flow) {
                                       sum_of_u32(address) + port);
 }
 
+static ALWAYS_INLINE void set_destination(struct frame *frame, __u32 flow) {
+  const __u32 *port = ports_count == 0 ? NULL : bpf_map_lookup_elem(&destination_ports, &flow);
+  if (port == NULL) return;
+  const __be16 old_port = frame->udp->dest;
+  frame->udp->dest = bpf_htons(*port);
+  frame->udp->check = update_checksum(frame->udp->check, old_port, frame->udp->dest);
+}
+
 // Trims the frame to its size and writes its headers. Returns 0 on failure.
 static ALWAYS_INLINE int begin_frame(struct xdp_md *context, __u32 index) {
   if (index >= LIVE_SIZES_MAX) return 0;
@@ -103,11 +122,12 @@ int generate(struct xdp_md *context) {
   void *end = (void *)(long)context->data_end;
   struct frame frame;
   if (!parse_frame(data, end, &frame)) return XDP_ABORTED;
-  struct payload_head *payload = data + LIVE_HEAD_BYTES;
+  struct payload_head *payload = data + payload_at;
   if ((void *)(payload + 1) > end) return XDP_ABORTED;
   live->sequence = number + 1;
   const __u64 now = monotonic_ns + wall_offset_ns;
   set_source(&frame, flow);
+  set_destination(&frame, flow);
   payload->sequence = number;
   payload->sent_wall_ns = now;
   payload->magic = magic;

@@ -5,6 +5,8 @@
 
 // Maximum number of payload sizes.
 #define LIVE_SIZES_MAX 16
+// Maximum number of destination ports.
+#define LIVE_PORTS_MAX 16384
 // Length of Ethernet, IPv4, UDP and ChannelData headers.
 #define LIVE_HEAD_BYTES 46
 
