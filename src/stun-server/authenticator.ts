@@ -108,7 +108,9 @@ export class Authenticator<Proved extends Principal> {
     const { origin } = received;
     const { address } = origin.tuple.remote;
     const isAsked = lookups.ask(received, sought, (again, user) => {
-      const request = this.#judged(again, this.#check(again, only(user)), user);
+      // It was allowed to try when its look-up began, so what others have tried since counts not.
+      const result = this.#check(again, only(user), () => true);
+      const request = this.#judged(again, result, user);
       if (request === undefined) return;
       if (user !== undefined) lookups.keep(sought, address, user);
       this.#proceed(request);
@@ -123,16 +125,14 @@ export class Authenticator<Proved extends Principal> {
     return Buffer.from(own).toString('hex') === hash;
   }
 
-  #check({ message, origin }: Received, verifier: Verifier<Proved>): AuthenticationResult<Proved> {
-    const { remote } = origin.tuple;
+  #check(
+    { message, origin }: Received,
+    verifier: Verifier<Proved>,
+    mayTry = () => this.#context.budgets.mayTry(origin.tuple.remote),
+  ): AuthenticationResult<Proved> {
     const { realm, nonces } = this.#options;
-    return authenticate(message, {
-      realm,
-      verifier,
-      nonces,
-      ip: remote.address,
-      mayTry: () => this.#context.budgets.mayTry(remote),
-    });
+    const ip = origin.tuple.remote.address;
+    return authenticate(message, { realm, verifier, nonces, ip, mayTry });
   }
 
   /** Returns the request if it is authenticated, else challenges it. */

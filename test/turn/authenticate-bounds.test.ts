@@ -104,6 +104,24 @@ t.test('a neighbour’s wrong passwords hold up nobody who was proved just now',
   t.equal((await alice.refresh(600)).code, undefined, 'an allocation keeps its own');
 });
 
+t.test('a neighbour’s wrong passwords of meanwhile refuse no one who was asked for', async (t) => {
+  const { hook, world, alice, client } = hookScene();
+  await alice.send(Method.Allocate, ALLOCATE);
+  for (let port = 1_000; world.context.budgets.mayTry(alice.address); port += 1) {
+    const options = { username: STATIC_USER, password: 'wrong' };
+    for (let sent = 0; sent < 45; sent += 1) {
+      await client({ port }).send(Method.Allocate, ALLOCATE, options);
+    }
+  }
+  world.takeFor(alice.address);
+  await hook.answer();
+  const codes = world.takeFor(alice.address).map((message) => message.errorCode()?.code);
+  t.same(codes, [undefined]);
+  t.equal(world.turn.allocations, 1);
+  await alice.send(Method.Allocate, ALLOCATE, { username: 'bob' });
+  t.same(hook.names, ['alice'], 'no one is asked for now');
+});
+
 t.test('a bounded number of requests await one call', async (t) => {
   const { hook, world, client, alice } = hookScene();
   for (let port = 1; port <= 20; port += 1) await client({ port }).send(Method.Allocate, ALLOCATE);
