@@ -33,7 +33,7 @@ export function createResourceLimits(
   const shares = connectionBounds(readDescriptors());
   const sources = new ClientSources(trustedProxies);
   const connections = new ConnectionLimiter(shares, sources, clock);
-  const requestLimiter = new RequestLimiter(REQUEST_LIMITS, (ip) => sources.nameOf(ip), clock);
+  const requestLimiter = new RequestLimiter(REQUEST_LIMITS, sources, clock);
   const tenantRequests = new TenantRequestQueue();
   const all = [
     ...connectionBoundsOf(metrics, connections, shares),
@@ -61,7 +61,7 @@ function tenantBound(requests: TenantRequestQueue): Bound {
 function connectionBoundsOf(
   metrics: DirectoryMetrics,
   limiter: ConnectionLimiter,
-  { connectionsMax, relaysReserve, perSourceMax }: ConnectionBounds,
+  { connectionsMax, relaysReserve, perSourceMax, perNetworkMax }: ConnectionBounds,
 ): Bound[] {
   const refused = (code: string) => () => metrics.refused.of(code);
   return [
@@ -82,8 +82,9 @@ function connectionBoundsOf(
     {
       name: 'source-connections',
       detail:
-        `one address has ${perSourceMax} connections without an API key, as many as it may: ` +
-        'its idle ones are closed, or new ones refused; for a proxy give --trusted-proxy',
+        `one address has ${perSourceMax} connections without an API key, or one IPv6 /48 ` +
+        `${perNetworkMax}, as many as it may: its idle ones are closed, or new ones refused; for ` +
+        'a proxy give --trusted-proxy',
       met: () => limiter.ofSource,
     },
     {

@@ -40,19 +40,31 @@ export class ClientSources {
    */
   nameOf(ip: string | undefined): string | undefined {
     if (ip === undefined) return '';
-    const plain = ip.startsWith('::ffff:') && ip.includes('.') ? ip.slice('::ffff:'.length) : ip;
-    const isV6 = plain.includes(':');
-    if (this.#proxies?.check(plain, isV6 ? 'ipv6' : 'ipv4')) return undefined;
-    return isV6 ? prefixOf(plain, PREFIX_GROUPS) : plain;
+    const plain = plainOf(ip);
+    if (this.#isProxy(plain)) return undefined;
+    return plain.includes(':') ? prefixOf(plain, PREFIX_GROUPS) : plain;
   }
 
   /**
-   * Returns the network of a source: the /48 of an IPv6 address, undefined for an IPv4 address.
-   * @param ip - canonical address (address.ts)
+   * Returns the name of a source's network: the /48 of an IPv6 address, which has 65,536 sources.
+   * It is no source's name.
+   * @param ip - as in `nameOf`
+   * @returns undefined for an IPv4 address, a trusted proxy and a closed socket
    */
-  networkOf(ip: string): string | undefined {
-    return ip.includes(':') ? prefixOf(ip, NETWORK_GROUPS) : undefined;
+  networkOf(ip: string | undefined): string | undefined {
+    const plain = ip === undefined ? '' : plainOf(ip);
+    if (!plain.includes(':') || this.#isProxy(plain)) return undefined;
+    return prefixOf(plain, NETWORK_GROUPS);
   }
+
+  #isProxy(plain: string): boolean {
+    return this.#proxies?.check(plain, plain.includes(':') ? 'ipv6' : 'ipv4') ?? false;
+  }
+}
+
+/** Returns a socket's address without the prefix of IPv4 clients of an IPv6 socket. */
+function plainOf(ip: string): string {
+  return ip.startsWith('::ffff:') && ip.includes('.') ? ip.slice('::ffff:'.length) : ip;
 }
 
 function addProxy(proxies: BlockList, proxy: string): void {

@@ -23,6 +23,8 @@ interface Connection {
   readonly ends: string;
   /** Undefined for a trusted proxy: then the connection counts for no source. */
   readonly source: string | undefined;
+  /** The IPv6 /48 of the source; undefined for IPv4. */
+  readonly network: string | undefined;
   use: Use;
   /** The id of the relay whose genuine request it has carried. */
   relay?: string;
@@ -41,34 +43,39 @@ type Ends = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
 /** At the bound, up to 1/256 of all connections is closed at a time. */
 const CONNECTIONS_A_BATCH = 256;
-/** A source is large if it has at least 1/16 of the maximum number of connections. */
+/** A source or network is large if it has at least 1/16 of the maximum number of connections. */
 const LARGE_SOURCE = 16;
 
 /**
  * Bounds the connections of an HTTP server. At the bound it closes connections that have been idle
- * longest, first those of the source with most connections, so that idle connections do not keep
- * new ones out. Connections without an API key are bounded per source, and a reserve is kept for
- * relays.
+ * longest, first those of the source or network with most connections, so that idle connections do
+ * not keep new ones out. Connections without an API key are bounded per source and network, and a
+ * reserve is kept for relays.
  */
 export class ConnectionLimiter {
   /** Idle or slow connections closed to make room. */
   closedIdle = 0;
   /** Connections refused because none could be closed. */
   refused = 0;
-  /** Connections closed or refused because their source was at its bound. */
+  /** Connections closed or refused because their source or network was at its bound. */
   ofSource = 0;
   readonly #bounds: ConnectionBounds;
-  readonly #sources: Pick<ClientSources, 'nameOf'>;
+  readonly #sources: Pick<ClientSources, 'nameOf' | 'networkOf'>;
   readonly #clock: Clock;
   readonly #connections = new Map<string, Connection>();
-  /** Connections that count for a source, by source. */
+  /** Connections that count for a source and its network, by either. */
   readonly #bySource = new Map<string, Set<Connection>>();
+  readonly #byNetwork = new Map<string, Set<Connection>>();
   /** Relays' connections by id, the oldest first. */
   readonly #byRelay = new Map<string, Set<Connection>>();
   /** Number of relays' connections. */
   #relays = 0;
 
-  constructor(bounds: ConnectionBounds, sources: Pick<ClientSources, 'nameOf'>, clock: Clock) {
+  constructor(
+    bounds: ConnectionBounds,
+    sources: Pick<ClientSources, 'nameOf' | 'networkOf'>,
+    clock: Clock,
+  ) {
     this.#bounds = bounds;
     this.#sources = sources;
     this.#clock = clock;
@@ -87,22 +94,21 @@ export class ConnectionLimiter {
       return;
     }
     const source = this.#sources.nameOf(socket.remoteAddress);
-    if (!this.#hasRoomFor(source)) {
+    const network = this.#sources.networkOf(socket.remoteAddress);
+    if (!this.#hasRoomFor(source, network)) {
       socket.destroy();
       return;
     }
     const ends = endsOf(socket);
     const sinceMs = this.#clock.monotonic();
     const fresh = { use: 'new', hasKey: false, isGone: false } as const;
-    const connection: Connection = { socket, ends, source, sinceMs, ...fresh };
+    const connection: Connection = { socket, ends, source, network, sinceMs, ...fresh };
     // The kernel may reuse an address and port before Node reports the close.
     const former = this.#connections.get(ends);
     if (former !== undefined) this.#forget(former);
     this.#connections.set(ends, connection);
-    if (source !== undefined) {
-      const others = this.#bySource.get(source) ?? new Set();
-      this.#bySource.set(source, others.add(connection));
-    }
+    join(this.#bySource, source, connection);
+    join(this.#byNetwork, network, connection);
     socket.once('close', () => this.#forget(connection));
   }
 
@@ -133,8 +139,7 @@ export class ConnectionLimiter {
     connection.relay = id;
     this.#relays += 1;
     this.#leaveSource(connection);
-    const own = this.#byRelay.get(id) ?? new Set();
-    this.#byRelay.set(id, own.add(connection));
+    const own = join(this.#byRelay, id, connection);
     const [oldest] = own;
     if (oldest !== undefined && own.size > CONNECTIONS_PER_RELAY_MAX) this.#end(oldest);
   }
@@ -154,22 +159,32 @@ export class ConnectionLimiter {
     if (connection !== undefined && connection.use !== 'relay') connection.use = 'room';
   }
 
-  #hasRoomFor(source: string | undefined): boolean {
-    const ofSource = source === undefined ? undefined : this.#bySource.get(source);
-    if (ofSource !== undefined && ofSource.size >= this.#bounds.perSourceMax) {
-      const isClosed =
-        this.#closeIdlest(ofSource, 1) > 0 || this.#closeIdlest(ofSource, 1, 'busy') > 0;
-      // A new connection has had no time to present an API key, so it does not count here.
-      const others = [...ofSource].filter(({ use }) => use !== 'new');
-      const isFull = others.length >= this.#bounds.perSourceMax;
-      if (isClosed || isFull) {
-        this.ofSource += 1;
-        return isClosed;
-      }
+  #hasRoomFor(source: string | undefined, network: string | undefined): boolean {
+    const { perSourceMax, perNetworkMax } = this.#bounds;
+    for (const [all, most] of [
+      [this.#bySource.get(source ?? ''), perSourceMax],
+      [this.#byNetwork.get(network ?? ''), perNetworkMax],
+    ] as const) {
+      const verdict = all === undefined ? undefined : this.#atBound(all, most);
+      if (verdict === undefined) continue;
+      this.ofSource += 1;
+      return verdict;
     }
     if (this.#hasRoom()) return true;
     this.refused += 1;
     return false;
+  }
+
+  /**
+   * Looks whether a source or network is at its bound, and then closes one of its connections.
+   * @returns undefined below the bound, else whether a further connection is accepted
+   */
+  #atBound(all: Set<Connection>, most: number): boolean | undefined {
+    if (all.size < most) return undefined;
+    const isClosed = this.#closeIdlest(all, 1) > 0 || this.#closeIdlest(all, 1, 'busy') > 0;
+    // A new connection has had no time to present an API key, so it does not count here.
+    const others = [...all].filter(({ use }) => use !== 'new');
+    return isClosed || others.length >= most ? isClosed : undefined;
   }
 
   /** Returns whether there is room for a new connection, closing others if needed. */
@@ -184,16 +199,16 @@ export class ConnectionLimiter {
   }
 
   /**
-   * Closes idle connections: those of the source with most connections, else one of all. A
-   * connection with a slow request counts as idle if the source is large, or if there is no other.
+   * Closes idle connections: those of the source or network with most connections, else one of all.
+   * A connection with a slow request counts as idle if these are many, or if there is no other.
    * @returns whether a connection was closed
    */
   #closeSome(): boolean {
     const most = Math.ceil(this.#bounds.connectionsMax / CONNECTIONS_A_BATCH);
-    let largest: Set<Connection> = new Set();
-    for (const ofSource of this.#bySource.values()) {
-      if (ofSource.size > largest.size) largest = ofSource;
-    }
+    const ofSource = largestOf(this.#bySource);
+    const ofNetwork = largestOf(this.#byNetwork);
+    // A source that has most connections of its network is meant alone, without its neighbours.
+    const largest = ofNetwork.size >= 2 * ofSource.size ? ofNetwork : ofSource;
     const isLarge = largest.size >= this.#bounds.connectionsMax / LARGE_SOURCE;
     const closed =
       this.#closeIdlest(largest, most) ||
@@ -236,20 +251,40 @@ export class ConnectionLimiter {
 
   #leaveRelay(connection: Connection): void {
     this.#relays -= 1;
-    const own = this.#byRelay.get(connection.relay ?? '');
-    own?.delete(connection);
-    if (own?.size === 0) this.#byRelay.delete(connection.relay ?? '');
+    leave(this.#byRelay, connection.relay, connection);
   }
 
   #leaveSource(connection: Connection): void {
-    const { source } = connection;
-    if (source === undefined) return;
-    const others = this.#bySource.get(source);
-    others?.delete(connection);
-    if (others?.size === 0) this.#bySource.delete(source);
+    leave(this.#bySource, connection.source, connection);
+    leave(this.#byNetwork, connection.network, connection);
   }
 }
 
 function endsOf({ remoteAddress, remotePort }: Ends): string {
   return `${remoteAddress} ${remotePort}`;
+}
+
+type Groups = Map<string, Set<Connection>>;
+
+/** Adds a connection to a group, or to none. @returns the group's connections */
+function join(groups: Groups, name: string | undefined, connection: Connection): Set<Connection> {
+  const all = groups.get(name ?? '') ?? new Set();
+  if (name !== undefined) groups.set(name, all.add(connection));
+  return all;
+}
+
+/** Removes a connection from its group, if it is in one. */
+function leave(groups: Groups, name: string | undefined, connection: Connection): void {
+  const all = groups.get(name ?? '');
+  all?.delete(connection);
+  if (all?.size === 0) groups.delete(name ?? '');
+}
+
+/** Returns the group with most connections; an empty one without any. */
+function largestOf(groups: Groups): Set<Connection> {
+  let largest: Set<Connection> = new Set();
+  for (const group of groups.values()) {
+    if (group.size > largest.size) largest = group;
+  }
+  return largest;
 }

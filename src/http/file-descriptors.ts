@@ -20,6 +20,8 @@ export interface ConnectionBounds {
   readonly rendezvousMax: number;
   /** Maximum connections without an API key of one source: an IPv4 address or an IPv6 /64. */
   readonly perSourceMax: number;
+  /** Maximum of these of one IPv6 /48, which has 65,536 sources. */
+  readonly perNetworkMax: number;
 }
 
 /** File descriptors of this process: the limit, and the number in use. */
@@ -41,6 +43,7 @@ export function connectionBounds(descriptors: Descriptors | undefined): Connecti
     connectionsMax,
     relaysReserve: Math.min(Math.floor(connectionsMax / 4), REGISTRATION_LIMITS.relaysMax),
     perSourceMax: Math.max(Math.floor(connectionsMax / 4), CONNECTIONS_MIN),
+    perNetworkMax: Math.max(Math.floor(connectionsMax / 2), CONNECTIONS_MIN),
     rendezvousMax: Math.min(Math.floor(connectionsMax / 2), WEB_SOCKET_LIMITS.socketsMax),
   };
 }

@@ -41,11 +41,7 @@ export async function openOperatorHttp(
 ): Promise<OperatorHttp> {
   const sources = new ClientSources();
   const connections = new ConnectionLimiter(BOUNDS, sources, systemClock);
-  const requestLimiter = new RequestLimiter(
-    REQUEST_LIMITS,
-    (ip) => sources.nameOf(ip),
-    systemClock,
-  );
+  const requestLimiter = new RequestLimiter(REQUEST_LIMITS, sources, systemClock);
   const metrics = new CachedResponse(() => service.metrics());
   const server = createServer(TIMES, (request, response) => {
     connections.request(request.socket, true);
@@ -89,6 +85,7 @@ const BOUNDS = {
   connectionsMax: CONNECTIONS_MAX,
   relaysReserve: 0,
   perSourceMax: CONNECTIONS_MAX,
+  perNetworkMax: CONNECTIONS_MAX,
   rendezvousMax: 0,
 };
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 import type { Bound } from '../logging/bound-watch.js';
+import type { ClientSources } from './client-sources.js';
 
 /** Limits of the requests under way at an HTTP server. */
 export interface RequestLimits {
@@ -45,6 +46,8 @@ const parseNoMore = () => 2;
 interface Busy {
   readonly socket: Socket;
   readonly source: string | undefined;
+  /** Its network, or its source where that has none. */
+  readonly holder: string | undefined;
   underWay: number;
   bodyBytes: number;
   /** Bytes that the client had read when they last changed. */
@@ -55,8 +58,8 @@ interface Busy {
 
 /**
  * Bounds the memory that connections of an HTTP server can hold: pipelined requests, unfinished
- * bodies, unread responses. At a global bound it destroys connections of the source that holds
- * most, so that other sources are not affected.
+ * bodies, unread responses. At a global bound it destroys connections of the IPv4 address or IPv6
+ * /48 that holds most, so that others are not affected.
  */
 export class RequestLimiter {
   /**
@@ -64,7 +67,7 @@ export class RequestLimiter {
    */
   readonly counts = { pipelined: 0, bodies: 0, unread: 0, crowded: 0 };
   readonly #limits: RequestLimits;
-  readonly #sourceOf: (ip: string | undefined) => string | undefined;
+  readonly #sources: Pick<ClientSources, 'nameOf' | 'networkOf'>;
   readonly #clock: Clock;
   readonly #known = new WeakMap<Socket, Busy>();
   /** Connections with a request under way. */
@@ -72,14 +75,14 @@ export class RequestLimiter {
   readonly #perSource = new Map<string, number>();
   #bodyBytes = 0;
 
-  /** @param sourceOf - returns the source of an IP address; undefined for one without a bound */
+  /** @param sources - names sources; one without a name has no bound */
   constructor(
     limits: RequestLimits,
-    sourceOf: (ip: string | undefined) => string | undefined,
+    sources: Pick<ClientSources, 'nameOf' | 'networkOf'>,
     clock: Clock,
   ) {
     this.#limits = limits;
-    this.#sourceOf = sourceOf;
+    this.#sources = sources;
     this.#clock = clock;
   }
 
@@ -152,9 +155,11 @@ export class RequestLimiter {
   }
 
   #add(socket: Socket): Busy {
+    const source = this.#sources.nameOf(socket.remoteAddress);
     const busy = {
       socket,
-      source: this.#sourceOf(socket.remoteAddress),
+      source,
+      holder: this.#sources.networkOf(socket.remoteAddress) ?? source,
       underWay: 0,
       bodyBytes: 0,
       readBytes: 0,
@@ -186,30 +191,30 @@ export class RequestLimiter {
   }
 
   /**
-   * Destroys the largest connection of the source that holds most, and so on, until an eighth of
+   * Destroys the largest connection of the holder that holds most, and so on, until an eighth of
    * the bound is free: then not every further request needs a pass over all connections.
    * @param most - the bound
    * @param held - returns what a connection holds, in the bound's unit
    * @returns the number of destroyed connections
    */
   #cutDown(most: number, held: (busy: Busy) => number): number {
-    const bySource = new Map<string | Busy, Busy[]>();
+    const byHolder = new Map<string | Busy, Busy[]>();
     let sum = 0;
     for (const busy of this.#busy) {
-      const source = busy.source ?? busy;
-      const known = bySource.get(source);
-      if (known === undefined) bySource.set(source, [busy]);
+      const holder = busy.holder ?? busy;
+      const known = byHolder.get(holder);
+      if (known === undefined) byHolder.set(holder, [busy]);
       else known.push(busy);
       sum += held(busy);
     }
     const total = (all: readonly Busy[]) => all.reduce((bytes, each) => bytes + held(each), 0);
-    const sources = [...bySource.values()].map((all) => ({
+    const holders = [...byHolder.values()].map((all) => ({
       all: all.sort((a, b) => held(a) - held(b)),
       bytes: total(all),
     }));
     let cut = 0;
     while (sum > (most * 7) / 8) {
-      const worst = sources.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+      const worst = holders.reduce((a, b) => (b.bytes > a.bytes ? b : a));
       const chosen = worst.all.pop();
       if (chosen === undefined) break;
       const bytes = held(chosen);

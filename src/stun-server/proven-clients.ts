@@ -13,6 +13,9 @@ export const PROVEN_CLIENTS_MAX = 8_192;
 /** Maximum proven 5-tuples without a leg of one source (IPv4 address or IPv6 /64). */
 export const PROVEN_CLIENTS_OF_SOURCE_MAX = 512;
 
+/** Maximum proven 5-tuples without a leg of one IPv6 /48, which has 65,536 sources. */
+export const PROVEN_CLIENTS_OF_NETWORK_MAX = 2_048;
+
 /** The data plane's methods that give clients priority over strangers. */
 export type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient'>;
 
@@ -26,7 +29,8 @@ interface HeldClient {
 
 interface ProvenClient {
   readonly origin: Origin;
-  readonly source: string;
+  /** The source, and its network if it has one. */
+  readonly groups: readonly string[];
   untilMs: number;
 }
 
@@ -36,8 +40,9 @@ interface ProvenClient {
  * receives such a 5-tuple is told. A USERNAME alone proves nothing.
  *
  * 5-tuples with legs are bounded by the leg table. Those without are bounded in all, where the one
- * heard least recently is forgotten, and per source, whose further 5-tuples stay unproven: the
- * holder of one credential cannot evict others by sending from many ports.
+ * heard least recently is forgotten, and per source and network, whose further 5-tuples stay
+ * unproven: the holder of one credential cannot evict others by sending from many ports or
+ * addresses.
  */
 export class ProvenClients {
   readonly #plane: KnownClients;
@@ -46,7 +51,7 @@ export class ProvenClients {
   readonly #held = new Map<string, HeldClient>();
   /** Proven 5-tuples without a leg, in order of expiry. */
   readonly #recent = new Map<string, ProvenClient>();
-  readonly #recentOfSource = new KeyCounter();
+  readonly #recentOfGroup = new KeyCounter();
   readonly #sources = new ClientSources();
 
   constructor(plane: KnownClients, clock: Clock) {
@@ -113,7 +118,7 @@ export class ProvenClients {
     }
   }
 
-  /** Adds or renews a 5-tuple. @returns false if its source is at its bound */
+  /** Adds or renews a 5-tuple. @returns false if its source or network is at its bound */
   #remember(key: string, origin: Origin, { isTold = false } = {}): boolean {
     const untilMs = this.#clock.monotonic() + PROVEN_CLIENT_MS;
     const known = this.#recent.get(key);
@@ -123,11 +128,16 @@ export class ProvenClients {
       this.#recent.set(key, known);
       return true;
     }
-    const source = this.#sources.nameOf(origin.tuple.remote.address) ?? '';
-    if (this.#recentOfSource.of(source) >= PROVEN_CLIENTS_OF_SOURCE_MAX) return false;
+    const { address } = origin.tuple.remote;
+    const source = this.#sources.nameOf(address) ?? '';
+    const network = this.#sources.networkOf(address);
+    const hasRoom = (group: string, most: number) => this.#recentOfGroup.of(group) < most;
+    if (!hasRoom(source, PROVEN_CLIENTS_OF_SOURCE_MAX)) return false;
+    if (network !== undefined && !hasRoom(network, PROVEN_CLIENTS_OF_NETWORK_MAX)) return false;
     if (this.#recent.size >= PROVEN_CLIENTS_MAX) this.#forgetOldest();
-    this.#recentOfSource.add(source);
-    this.#recent.set(key, { origin, source, untilMs });
+    const groups = network === undefined ? [source] : [source, network];
+    for (const group of groups) this.#recentOfGroup.add(group);
+    this.#recent.set(key, { origin, groups, untilMs });
     if (!isTold) this.#plane.putKnownClient(origin.worker, origin.tuple);
     return true;
   }
@@ -139,9 +149,9 @@ export class ProvenClients {
     }
   }
 
-  #drop(key: string, { source }: ProvenClient): void {
+  #drop(key: string, { groups }: ProvenClient): void {
     this.#recent.delete(key);
-    this.#recentOfSource.remove(source);
+    for (const group of groups) this.#recentOfGroup.remove(group);
   }
 
   #forget({ origin }: ProvenClient): void {

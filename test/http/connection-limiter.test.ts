@@ -29,9 +29,15 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function scene(connectionsMax: number, relaysReserve: number, perSourceMax = connectionsMax) {
+function scene(
+  connectionsMax: number,
+  relaysReserve: number,
+  perSourceMax = connectionsMax,
+  perNetworkMax = connectionsMax,
+) {
   const clock = { ms: 0, now: () => 0, monotonic: () => clock.ms };
-  const bounds = { connectionsMax, relaysReserve, perSourceMax, rendezvousMax: connectionsMax };
+  const rendezvousMax = connectionsMax;
+  const bounds = { connectionsMax, relaysReserve, perSourceMax, perNetworkMax, rendezvousMax };
   const ledger = new ConnectionLimiter(bounds, new ClientSources(['10.0.0.0/8']), clock);
   let port = 0;
   const open = (ip = '192.0.2.1') => {
@@ -198,11 +204,48 @@ t.test('an IPv6 source is a /64', async (t) => {
   t.notOk(open('::ffff:192.0.2.9').destroyed);
 });
 
+/** Addresses of as many /64s of one /48. */
+const ofSite = (count: number, site = '2001:db8:1') =>
+  Array.from({ length: count }, (_, subnet) => `${site}:${subnet.toString(16)}::1`);
+
+t.test('the /64s of an IPv6 /48 have a bound together', async (t) => {
+  const { ledger, open, many } = scene(100, 5, 10, 20);
+  const busy = (socket: Socket) => ledger.request(socket, true);
+  for (const ip of ofSite(20)) t.equal(ended(many(1, busy, ip)), 0);
+  t.ok(open('2001:db8:1:ffff::1').destroyed, 'of one more');
+  t.equal(ledger.ofSource, 1);
+  t.notOk(open('2001:db8:2::1').destroyed, 'not of another');
+  t.equal(ended(many(30, busy, '10.1.2.3')), 0, 'nor of a trusted proxy');
+  const v4 = Array.from({ length: 30 }, (_, n) => many(1, busy, `::ffff:192.0.2.${n}`)).flat();
+  t.equal(ended(v4), 0, 'nor of IPv4 clients');
+});
+
+t.test('idle connections of the /48 with most are closed first', async (t) => {
+  const { ledger, many } = scene(40, 5);
+  const idle = (socket: Socket) => ledger.request(socket, false);
+  const few = many(5, idle);
+  const crowd = ofSite(30).flatMap((ip) => many(1, idle, ip));
+  many(10, idle, '192.0.2.3');
+  t.equal(ended(few), 0, 'not those of an address with more than each of its /64s');
+  t.equal(ended(crowd), 10);
+});
+
+t.test('neighbours in its /48 do not pay for a source that has most of it', async (t) => {
+  const { ledger, many } = scene(40, 5);
+  const idle = (socket: Socket) => ledger.request(socket, false);
+  const neighbours = ofSite(10).flatMap((ip) => many(1, idle, ip));
+  const crowd = many(25, idle, '2001:db8:1:ffff::1');
+  many(5, idle, '192.0.2.3');
+  t.equal(ended(neighbours), 0);
+  t.equal(ended(crowd), 5);
+});
+
 t.test('the bounds are computed from the descriptors of the process', async (t) => {
   t.strictSame(connectionBounds({ limit: 1_048_576, used: 30 }), {
     connectionsMax: CONNECTIONS_MAX,
     relaysReserve: REGISTRATION_LIMITS.relaysMax,
     perSourceMax: CONNECTIONS_MAX / 4,
+    perNetworkMax: CONNECTIONS_MAX / 2,
     rendezvousMax: WEB_SOCKET_LIMITS.socketsMax,
   });
   t.strictSame(connectionBounds(undefined), connectionBounds({ limit: 100_000, used: 0 }));
@@ -211,6 +254,7 @@ t.test('the bounds are computed from the descriptors of the process', async (t) 
     connectionsMax: 200,
     relaysReserve: 50,
     perSourceMax: 50,
+    perNetworkMax: 100,
     rendezvousMax: 100,
   });
   t.ok(connectionBounds({ limit: 64, used: 60 }).connectionsMax > 0, 'at least one');

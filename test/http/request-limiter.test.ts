@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import t from 'tap';
+import { ClientSources } from '../../src/http/client-sources.js';
 import {
   REQUEST_LIMITS,
   RequestLimiter,
@@ -24,8 +25,8 @@ class FakeSocket extends EventEmitter {
 
 function scene(limits: Partial<RequestLimits> = {}) {
   const clock = { ms: 0, now: () => 0, monotonic: () => clock.ms };
-  const sourceOf = (ip: string | undefined) => (ip === 'proxy' ? undefined : ip);
-  const guard = new RequestLimiter({ ...REQUEST_LIMITS, ...limits }, sourceOf, clock);
+  const sources = new ClientSources(['192.0.2.9']);
+  const guard = new RequestLimiter({ ...REQUEST_LIMITS, ...limits }, sources, clock);
   const open = (ip = 'a') => new FakeSocket(ip) as FakeSocket & Socket;
   /** Opens a connection with one pending request. */
   const asking = (ip?: string, bodyBytes = 0) => {
@@ -55,7 +56,7 @@ t.test('pending requests are limited per source, and not behind a trusted proxy'
   t.equal(guard.begin(late, 0), 'crowded');
   t.notOk(late.destroyed);
   t.equal(guard.begin(open('b'), 0), 'taken');
-  for (let n = 0; n < 20; n += 1) t.equal(guard.begin(open('proxy'), 0), 'taken');
+  for (let n = 0; n < 20; n += 1) t.equal(guard.begin(open('192.0.2.9'), 0), 'taken');
   guard.end(busy[0] as Socket, 0);
   busy[1]?.destroy();
   t.equal(guard.begin(late, 0), 'taken');
@@ -81,6 +82,14 @@ t.test(
     t.match(guard.counts, { bodies: 2 }, 'ended requests do not count');
   },
 );
+
+t.test('the /64s of an IPv6 /48 hold body bytes together', async (t) => {
+  const { asking } = scene({ bodyBytesMax: 8_000 });
+  const site = Array.from({ length: 7 }, (_, subnet) => asking(`2001:db8:1:${subnet}::1`, 1_000));
+  const honest = asking('b', 1_200);
+  t.notOk(honest.destroyed);
+  t.equal(site.filter(({ destroyed }) => destroyed).length, 2);
+});
 
 t.test('a connection that reads nothing for `unreadMs` is closed', async (t) => {
   const { clock, guard, asking } = scene({ unreadMs: 5_000 });

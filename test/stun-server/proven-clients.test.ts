@@ -5,6 +5,7 @@ import { tupleKey } from '../../src/stun-server/origin.js';
 import {
   PROVEN_CLIENT_MS,
   PROVEN_CLIENTS_MAX,
+  PROVEN_CLIENTS_OF_NETWORK_MAX,
   PROVEN_CLIENTS_OF_SOURCE_MAX,
   ProvenClients,
 } from '../../src/stun-server/proven-clients.js';
@@ -68,6 +69,23 @@ t.test(
     t.equal(plane.knownClients.size, proven.recent);
   },
 );
+
+t.test('the /64s of an IPv6 /48 are bounded together', async (t) => {
+  const { clock, plane, proven, origin } = scene();
+  const of = (site: number, subnet: number) =>
+    origin(`2001:db8:${site}:${subnet.toString(16)}::1`, 1);
+  proven.proved(origin('198.51.100.1', 1));
+  for (let subnet = 0; subnet < 20_000; subnet += 1) proven.proved(of(1, subnet));
+  t.equal(proven.recent, 1 + PROVEN_CLIENTS_OF_NETWORK_MAX);
+  t.ok(proven.has(tupleKey(origin('198.51.100.1', 1).tuple)), 'who proved itself before');
+  proven.proved(of(2, 1));
+  t.ok(proven.has(tupleKey(of(2, 1).tuple)), 'of another /48');
+  clock.advance(PROVEN_CLIENT_MS);
+  proven.tick();
+  proven.proved(of(1, 30_000));
+  t.equal(proven.recent, 1, 'until they expire');
+  t.equal(plane.knownClients.size, 1);
+});
 
 t.test('a client that proves itself again expires later', async (t) => {
   const { clock, proven, origin } = scene();

@@ -181,7 +181,7 @@ t.test('the server has the timeouts of HTTP_LIMITS and checks them every second'
   const metrics = new DirectoryMetrics();
   const sources = new ClientSources();
   const connections = new ConnectionLimiter(connectionBounds(undefined), sources, systemClock);
-  const guard = new RequestLimiter(REQUEST_LIMITS, () => undefined, systemClock);
+  const guard = new RequestLimiter(REQUEST_LIMITS, sources, systemClock);
   const tls = { cert: TEST_CERT, key: TEST_KEY };
   for (const each of [undefined, tls]) {
     const app = await createHttpServer({
