@@ -147,6 +147,9 @@ enum class Counter : uint8_t {
   kRelayedRxPackets,
   // datagrams: of those, received by a worker's shared socket (`steering`).
   kRelayedSteered,
+  // operations: endpoints that receive by their own sockets, since they crowded a worker's shared
+  // one.
+  kSteeringStopped,
   // bytes: received at relayed addresses.
   kRelayedRxBytes,
   // datagrams: sent from relayed addresses.
@@ -263,6 +266,7 @@ inline constexpr const char* kCounterNames[] = {
     "trunk_tx_bytes",
     "relayed_rx_packets",
     "relayed_steered",
+    "steering_stopped",
     "relayed_rx_bytes",
     "relayed_tx_packets",
     "relayed_tx_bytes",
@@ -297,7 +301,7 @@ inline constexpr const char* kCounterNames[] = {
     "closed_indications_sent",
     "closed_indications_over_budget",
 };
-inline constexpr size_t kCounterCount = 80;
+inline constexpr size_t kCounterCount = 81;
 
 inline const char* NameOf(Verdict verdict) { return kCounterNames[static_cast<uint8_t>(verdict)]; }
 

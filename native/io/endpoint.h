@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "base/rate_limiter.h"
+#include "io/crowded_buffer.h"
 #include "io/send_batch.h"
 #include "io/udp_socket.h"
 #include "table/transport_handle.h"
@@ -41,8 +43,11 @@ struct Endpoint {
   TransportAddress relayed_address;
   // Whether a shared socket receives in its place (PortSteering).
   bool is_steered = false;
-  // Whether it is a shared socket itself, which has no handle.
-  bool is_shared = false;
+  // Its part of what the shared socket received while that was half full (CrowdedBuffer).
+  uint32_t crowd = 0;
+  uint32_t crowd_bytes = 0;
+  // A shared socket itself, which has no handle: its state; null for all others.
+  std::unique_ptr<CrowdedBuffer> shared;
   // The errno with which the socket failed permanently, or 0.
   int ended_with = 0;
   RateLimiter icmp_errors;

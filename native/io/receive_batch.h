@@ -57,6 +57,15 @@ class ReceiveBatch {
     return without;
   }
 
+  // Calls `visit(handle, bytes)` for each message of the last Receive that has an endpoint.
+  template <typename Visit>
+  void ForEachMessage(Visit&& visit) const {
+    for (uint32_t i = 0; i < count_; ++i) {
+      const Message& message = messages_[i];
+      if (message.has_endpoint()) visit(message.tuple.handle, message.length);
+    }
+  }
+
   // Moves to the next datagrams, at most kChunkPackets. Returns their number, 0 at the end.
   // operator[] accesses them until the next call. A datagram that follows another one of the same
   // message has no headroom.

@@ -155,6 +155,13 @@ uint32_t UdpSocket::TakeDrops() {
   return drops - std::exchange(kernel_drops_, drops);
 }
 
+bool UdpSocket::IsHalfFull() const {
+  uint32_t memory[SK_MEMINFO_VARS];
+  socklen_t bytes = sizeof(memory);
+  if (getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, memory, &bytes) != 0) return false;
+  return memory[SK_MEMINFO_RMEM_ALLOC] >= memory[SK_MEMINFO_RCVBUF] / 2;
+}
+
 Status UdpSocket::Create(const TransportAddress& address, uint32_t buffer_bytes) {
   address_ = address;
   const bool ipv4 = address.ip.IsIpv4();

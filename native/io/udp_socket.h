@@ -57,6 +57,9 @@ class UdpSocket {
   // buffer or a wrong checksum.
   uint32_t TakeDrops();
 
+  // Returns whether at least half of the receive buffer is in use.
+  bool IsHalfFull() const;
+
   int fd() const { return fd_; }
   // The bound address, with the actual port.
   const TransportAddress& address() const { return address_; }

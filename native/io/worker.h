@@ -194,6 +194,8 @@ class Worker {
   void TakeIcmpError(Endpoint& endpoint, const Outgoing& about, const Now& now);
   // Gives what a shared socket received to its endpoints.
   void AssignReceived();
+  // Stops steering endpoints that crowd the receive buffer of a shared socket.
+  void RelieveShared(Endpoint& shared, ReceiveBatch::Result result, const Now& now);
   // Stops using an endpoint whose socket failed; ReportEnded closes it.
   void End(Endpoint& endpoint, int error_number);
   void ReportEnded();

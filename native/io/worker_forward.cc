@@ -20,12 +20,13 @@ void Worker::Receive(Endpoint& endpoint) {
   ReceiveBatch::Result result = batch_.Receive(endpoint.socket, endpoint.handle);
   if (result == ReceiveBatch::Result::kFailed) [[unlikely]]
     result = ReceiveAfterError(endpoint);
-  if (endpoint.is_shared) AssignReceived();
+  if (endpoint.shared) AssignReceived();
   // Once the socket is drained, epoll reports the next datagram.
   if (result == ReceiveBatch::Result::kMore) readable_.Add(endpoint);
   if (result == ReceiveBatch::Result::kFailed) counters_.Add(Counter::kReceiveErrors);
   messages_since_empty_ += batch_.messages();
   const Now now = ReadClock();
+  if (endpoint.shared) RelieveShared(endpoint, result, now);
   // Packets refused by a lane's filter also count as dropped by its socket.
   if (!endpoint.is_lane) CountDrops(endpoint, now);
   uint64_t packets = 0;
@@ -48,7 +49,7 @@ void Worker::Receive(Endpoint& endpoint) {
     if (handed_over_to_ != 0) [[unlikely]]
       WakeHandedOver();
   }
-  if (endpoint.is_shared) counters_.Add(Counter::kRelayedSteered, packets);
+  if (endpoint.shared) counters_.Add(Counter::kRelayedSteered, packets);
   const SideCounters& side = CountersOf(endpoint.side);
   counters_.Add(side.rx_packets, packets);
   counters_.Add(side.rx_bytes, bytes);

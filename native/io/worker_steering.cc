@@ -18,7 +18,7 @@ constexpr uint32_t kErrorsPerLook = 16;
 Status Worker::AddSharedSocket(UdpSocket socket) {
   auto& added = shared_.emplace_back(
       std::make_unique<Endpoint>(TransportHandle(), Side::kRelayed, std::move(socket)));
-  added->is_shared = true;
+  added->shared = std::make_unique<CrowdedBuffer>();
   return Watch(*added) ? Status{} : Status::System("cannot watch a socket", errno);
 }
 
@@ -50,6 +50,21 @@ void Worker::AssignReceived() {
     return handle.worker() == options_.index ? handle : TransportHandle();
   });
   if (without > 0) counters_.Add(Counter::kEndpointGone, without);
+}
+
+void Worker::RelieveShared(Endpoint& shared, ReceiveBatch::Result result, const Now& now) {
+  CrowdedBuffer& buffer = *shared.shared;
+  if (result != ReceiveBatch::Result::kMore) return buffer.Note(false);
+  if (buffer.IsLookDue(now.monotonic_ns)) buffer.Note(shared.socket.IsHalfFull());
+  if (!buffer.counting()) return;
+  batch_.ForEachMessage([&](TransportHandle handle, uint32_t length) {
+    Endpoint* const endpoint = EndpointOf(handle);
+    if (endpoint == nullptr || !endpoint->is_steered) return;
+    if (!buffer.Count(length, &endpoint->crowd, &endpoint->crowd_bytes)) return;
+    // Its own socket receives from now on, so that what it cannot take costs no other endpoint.
+    StopSteering(*endpoint);
+    counters_.Add(Counter::kSteeringStopped);
+  });
 }
 
 const IcmpSocket* Worker::IcmpSocketOf(const void* pointer) const {
@@ -85,6 +100,11 @@ void Worker::TakeIcmpError(Endpoint& endpoint, const Outgoing& about, const Now&
   // A socket that is not steered, or not any more, has the error in its own queue.
   ReportIcmpErrors(endpoint);
   if (!endpoint.is_steered) return;
+  if (!steering_->IsAttached()) {
+    // Its own socket has the error, maybe only in a moment, since the program was detached.
+    endpoint.is_steered = false;
+    return;
+  }
   IcmpError error;
   std::memcpy(&error, about.data, sizeof(error));
   ReportIcmpError(endpoint, error, now.monotonic_ns);

@@ -191,6 +191,10 @@ export const IO_COUNTERS = {
     unit: 'datagrams',
     means: "of those, received by a worker's shared socket (`steering`)",
   },
+  steering_stopped: {
+    unit: 'operations',
+    means: "endpoints that receive by their own sockets, since they crowded a worker's shared one",
+  },
   relayed_rx_bytes: { unit: 'bytes', means: 'received at relayed addresses' },
   relayed_tx_packets: { unit: 'datagrams', means: 'sent from relayed addresses' },
   relayed_tx_bytes: { unit: 'bytes', means: 'sent from relayed addresses' },
