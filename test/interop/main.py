@@ -27,6 +27,7 @@ from scenarios import (  # noqa: F401 - each registers its scenarios
     requests,
     restart,
     slow,
+    trunk_bind,
     trunk_close,
     trunk_control,
     trunk_data,
@@ -50,7 +51,8 @@ def read_world(text: str, control: Control) -> World:
         for name, kinds in told['relays'].items()
     }
     secret = bytes.fromhex(told['clusterSecret'])
-    return World(told['directoryUrl'], told['apiKeys'], secret, relays, control)
+    turn = tuple(told['turnUser']), tuple(told['relayPorts'])
+    return World(told['directoryUrl'], told['apiKeys'], secret, relays, *turn, control)
 
 
 def perform(one: Scenario, world: World) -> None:

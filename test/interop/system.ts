@@ -9,6 +9,7 @@ import {
   formatAddress,
   parseAddress,
   Relay,
+  type RelayOptions,
   relaySecret,
   type TransportAddress,
   tenantRoot,
@@ -16,6 +17,7 @@ import {
 import { MAIN_PROGRAM } from '../cli/main-program.js';
 import { ROOT } from '../house/source-files.js';
 import { ownLoopback } from '../setup/own-loopback.js';
+import { RELAY_PORTS } from '../turn-server/turn-socket.js';
 
 const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => 255 - index);
 const API_KEYS = [
@@ -26,12 +28,18 @@ const LISTED_MS = 15_000;
 /** Maximum legs of f-1. */
 const FEW_LEGS = 8;
 
+/** Name and password of a user of TURN at g-1. */
+const TURN_USER = ['alice', 'secret'] as const;
+
 /** The data of a running system that the Python peer gets. */
 export interface SystemDescription {
   readonly directoryUrl: string;
   readonly apiKeys: Record<string, string>;
   readonly clusterSecret: string;
   readonly relays: Record<string, Record<'service' | 'trunk', readonly TransportAddress[]>>;
+  readonly turnUser: readonly [string, string];
+  /** The lowest and the highest port of relayed addresses. */
+  readonly relayPorts: readonly number[];
 }
 
 /** A relay in a process of its own, as an operator runs it, so that it can be killed. */
@@ -88,7 +96,10 @@ class RelayProcess {
   }
 }
 
-/** A directory and six relays on loopback; c-1 runs in a process of its own, f-1 is small. */
+/**
+ * A directory and seven relays on loopback; c-1 runs in a process of its own, f-1 is small, g-1
+ * serves TURN.
+ */
 export class System {
   readonly #directory: Directory;
   readonly #relays: readonly Relay[];
@@ -126,7 +137,13 @@ export class System {
       openRelay(directory, 'b-1', both, both),
       openRelay(directory, 'd-1', ['127.0.0.1:0'], ['[::1]:0']),
       openRelay(directory, 'e-1', ['127.0.0.1:0'], ['127.0.0.1:0']),
-      openRelay(directory, 'f-1', ['127.0.0.1:0'], ['127.0.0.1:0'], FEW_LEGS),
+      openRelay(directory, 'f-1', ['127.0.0.1:0'], ['127.0.0.1:0'], { legsMax: FEW_LEGS }),
+      openRelay(directory, 'g-1', ['127.0.0.1:0'], ['127.0.0.1:0'], {
+        users: [TURN_USER.join(':')],
+        relayAddresses: '127.0.0.1',
+        relayPorts: RELAY_PORTS,
+        allowPeers: '127.0.0.0/8',
+      }),
     ]);
     await started;
     const system = new System(directory, relays, child, folder);
@@ -160,6 +177,8 @@ export class System {
       apiKeys: Object.fromEntries(API_KEYS.map(({ key, tenant }) => [tenant, key])),
       clusterSecret: Buffer.from(CLUSTER_SECRET).toString('hex'),
       relays: { ...relays, [child.id]: { service: child.service, trunk: child.trunk } },
+      turnUser: TURN_USER,
+      relayPorts: RELAY_PORTS.split('-').map(Number),
     };
   }
 
@@ -186,7 +205,7 @@ function openRelay(
   id: string,
   listen: readonly string[],
   trunk: readonly string[],
-  legsMax?: number,
+  options: Partial<RelayOptions> = {},
 ): Promise<Relay> {
   return Relay.open({
     id,
@@ -197,6 +216,6 @@ function openRelay(
     tenantRoot: tenantRoot(CLUSTER_SECRET),
     directoryUrl: directory.url,
     workers: 2,
-    ...(legsMax === undefined ? {} : { legsMax }),
+    ...options,
   });
 }

@@ -22,6 +22,10 @@ class Method(IntEnum):
     BINDING = 0x001
     ALLOCATE = 0x003
     REFRESH = 0x004
+    SEND = 0x006
+    DATA = 0x007
+    CREATE_PERMISSION = 0x008
+    CHANNEL_BIND = 0x009
     CONNECT = 0x00A
     CLOSED = 0x0F1
 
@@ -41,6 +45,7 @@ class Attr(IntEnum):
     CHANNEL_NUMBER = 0x000C
     LIFETIME = 0x000D
     XOR_PEER_ADDRESS = 0x0012
+    DATA = 0x0013
     REALM = 0x0014
     NONCE = 0x0015
     XOR_RELAYED_ADDRESS = 0x0016

@@ -75,7 +75,7 @@ def family(world: World) -> None:
 
 @scenario('the lower latencies decide where a region does not')
 def latencies(world: World) -> None:
-    near, far = {'a-1': 5, 'b-1': 200, 'c-1': 200, 'd-1': 200, 'e-1': 200, 'f-1': 200}, {}
+    near, far = {'a-1': 5, 'b-1': 200, 'c-1': 200, 'd-1': 200, 'e-1': 200, 'f-1': 200, 'g-1': 200}, {}
     far = {**near, 'a-1': 200, 'b-1': 5}
     grants = world.directory().connection([{'latencies': near}, {'latencies': far}])
     equal([grant.relay for grant in grants], [world.service('a-1'), world.service('b-1')])

@@ -79,11 +79,13 @@ def counter_offer(
     return offer(tenant, identifier, 1, FAR, claimed or leg.mapped, index)
 
 
-def ask(relay: ForeignRelay, out: Outgoing, seconds: float = 5) -> Message:
+def ask(
+    relay: ForeignRelay, out: Outgoing, seconds: float = 5, home: str = HOME
+) -> Message:
     """Sends a request every half second until it is answered."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        relay.say(HOME, out)
+        relay.say(home, out)
         pause = time.monotonic() + 0.5
         while time.monotonic() < pause:
             for kind in (Kind.SUCCESS, Kind.ERROR):

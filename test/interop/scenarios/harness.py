@@ -74,14 +74,19 @@ class Control:
 
 @dataclass
 class World:
-    """The system under test: one directory and the relays a-1 to f-1, each the only one of the
+    """The system under test: one directory and the relays a-1 to g-1, each the only one of the
     region that its name begins with. a-1 and b-1 have IPv4 and IPv6 on either side; c-1 is the
-    one that is killed; d-1 has IPv4 for peers and IPv6 for relays; e-1 and f-1 are IPv4 alone."""
+    one that is killed; d-1 has IPv4 for peers and IPv6 for relays; e-1, f-1 and g-1 are IPv4
+    alone. g-1 serves standard TURN."""
 
     directory_url: str
     api_keys: Dict[str, str]
     cluster_secret: bytes
     relays: Dict[str, Dict[str, List[Address]]]
+    turn_user: Tuple[str, str]
+    """Name and password of a user of TURN."""
+    relay_ports: Tuple[int, int]
+    """The lowest and the highest port of relayed addresses."""
     control: Control
     _hosts: Any = field(default_factory=lambda: itertools.count(1))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Callable
+
 from peer.keys import (
     RelayKeys,
     control_key,
@@ -13,7 +16,8 @@ from peer.keys import (
     tenant_secret,
 )
 from peer.siphash import siphash24
-from peer.stun import Attr, Message, Outgoing
+from peer.stun import Attr, Kind, Message, Method, Outgoing
+from peer.trunk import Trunk
 from peer.x25519 import x25519
 
 from .harness import World, equal, scenario, true
@@ -121,3 +125,115 @@ def section7(_: World) -> None:
             'f52a1b967bb83c1b',
         ],
     )
+
+
+OFFER = (
+    '000a00982112a442000102030405060708090a0b000600056672612d310000007f050008000001a2'
+    '0244e8007f06000764656661756c74007f010010000102030405060708090a0b0c0d0e0f7f030004'
+    '00000000002000080001bd52ea12d545001200080001e242e721c04b7f04000401020304ff050010'
+    '000001a20244e87b0000000000000007001c0020263b5fbc9045217c65a146c9b60d5188370889a3'
+    '9adaf91de9a40fa9319efcb0'
+)
+CLOSE = (
+    '000400802112a4420c0d0e0f1011121314151617000600056672612d310000007f050008000001a2'
+    '0244e800000d0004000000007f06000764656661756c74007f010010000102030405060708090a0b'
+    '0c0d0e0f7f03000400000000ff050010000001a20244e87b0000000000000008001c0020da97b314'
+    '5886985f50468b0c220376d27d9073c5a86547a61be75d825f7cbf29'
+)
+OTHER_START = (
+    '011400582112a4420c0d0e0f1011121314151617000600056672612d310000007f050008000001a2'
+    '0244e8000009000400000426ff050010000001a20244e87b0000000000000009001c00205fa0b7e0'
+    '70265628d6c515dbc6db4cedb03381c81c8a9be521630f330d8615a5'
+)
+BIND = (
+    '000900682112a442000102030405060708090a0b000600056672612d310000007f050008000001a2'
+    '0244e800001600080001e242e112a648001200080001e240e112a656ff050010000001a20244e87b'
+    '000000000000000a001c00203f2c2b0f79996fe9bf708ba3a2b89a3413bb94acc1e74c8dc6468ac4'
+    'aca4bd97'
+)
+BOUND = (
+    '010900602112a442000102030405060708090a0b000600056672612d310000007f050008000001a2'
+    '0244e8007f04000401020304000d000400000078ff050010000001a20244e87b000000000000000b'
+    '001c0020fe4f1eb7b95610a421bf95b8e190ccd1a61e662fe77deb4390e55cacca6ff039'
+)
+FORBIDDEN = (
+    '011900582112a442000102030405060708090a0b000600056672612d310000007f050008000001a2'
+    '0244e8000009000400000403ff050010000001a20244e87b000000000000000c001c00207d2e3ba5'
+    '718e83ffcdd005b8f7fdbe87ecf6b63f402128f2f3784cd8787b6016'
+)
+FRA_START, NYC_START = 1795334400000, 1795334400123
+FIRST, SECOND = bytes(range(12)), bytes(range(12, 24))
+
+
+def control_message(
+    counter: int,
+    kind: Kind,
+    method: Method,
+    transaction: bytes,
+    fill: Callable[[Outgoing], Outgoing],
+) -> str:
+    """What fra-1 says to nyc-1, its attributes in the order of section 7."""
+    cluster = bytes(range(32))
+    fra, nyc = RelayKeys(cluster, 'fra-1'), RelayKeys(cluster, 'nyc-1')
+    out = Outgoing(kind, method, transaction).text(Attr.USERNAME, 'fra-1')
+    fill(out.add(Attr.RELAY_START, struct.pack('!Q', FRA_START)))
+    out.add(Attr.CONTROL_SEQUENCE, struct.pack('!QQ', NYC_START, counter))
+    key = control_key(fra.shared(nyc.public), 'fra-1', 'nyc-1')
+    return out.integrity('sha256', key).pack().hex()
+
+
+def error(code: int) -> Callable[[Outgoing], Outgoing]:
+    return lambda out: out.add(Attr.ERROR_CODE, bytes([0, 0, code // 100, code % 100]))
+
+
+def of_connection(out: Outgoing) -> Outgoing:
+    out.text(Attr.TENANT, 'default').add(Attr.CONNECTION_IDENTIFIER, bytes(range(16)))
+    return out.add(Attr.CONNECTION_ROLE, bytes(4))
+
+
+def offer(out: Outgoing) -> Outgoing:
+    of_connection(out).address(Attr.XOR_MAPPED_ADDRESS, ('203.0.113.7', 40000))
+    out.address(Attr.XOR_PEER_ADDRESS, ('198.51.100.9', 50000))
+    return out.u32(Attr.SESSION_INDEX, 0x01020304)
+
+
+def close(out: Outgoing) -> Outgoing:
+    return of_connection(out.u32(Attr.LIFETIME, 0))
+
+
+def bind(out: Outgoing) -> Outgoing:
+    out.address(Attr.XOR_RELAYED_ADDRESS, ('192.0.2.10', 50000))
+    return out.address(Attr.XOR_PEER_ADDRESS, ('192.0.2.20', 50002))
+
+
+def bound(out: Outgoing) -> Outgoing:
+    return out.u32(Attr.SESSION_INDEX, 0x01020304).u32(Attr.LIFETIME, 120)
+
+
+@scenario("section 7's control messages follow from section 3's words")
+def control_messages(_: World) -> None:
+    for vector, *message in (
+        (OFFER, 7, Kind.REQUEST, Method.CONNECT, FIRST, offer),
+        (CLOSE, 8, Kind.REQUEST, Method.REFRESH, SECOND, close),
+        (OTHER_START, 9, Kind.ERROR, Method.REFRESH, SECOND, error(438)),
+        (BIND, 10, Kind.REQUEST, Method.CHANNEL_BIND, FIRST, bind),
+        (BOUND, 11, Kind.SUCCESS, Method.CHANNEL_BIND, FIRST, bound),
+        (FORBIDDEN, 12, Kind.ERROR, Method.CHANNEL_BIND, FIRST, error(403)),
+    ):
+        equal(control_message(*message), vector)
+
+
+@scenario("section 7's bind is read as section 3 says")
+def read_bind(_: World) -> None:
+    cluster = bytes(range(32))
+    fra, nyc = RelayKeys(cluster, 'fra-1'), RelayKeys(cluster, 'nyc-1')
+    trunk = Trunk(nyc, NYC_START, 'fra-1', fra.public, FRA_START)
+    messages = [Message(bytes.fromhex(text)) for text in (BIND, BOUND, FORBIDDEN)]
+    for message in messages:
+        trunk.verify(message)
+        equal(message.method, Method.CHANNEL_BIND)
+    request, accepted, forbidden = messages
+    equal(request.address(Attr.XOR_RELAYED_ADDRESS), ('192.0.2.10', 50000))
+    equal(request.address(Attr.XOR_PEER_ADDRESS), ('192.0.2.20', 50002))
+    equal((accepted.number(Attr.SESSION_INDEX), accepted.number(Attr.LIFETIME)), (16909060, 120))
+    equal(forbidden.error(), 403)
