@@ -3,6 +3,12 @@ import { LogDestination, type LostLines } from '../logging/log-destination.js';
 import type { CommandIo } from './command.js';
 import { Terminal } from './terminal.js';
 
+/**
+ * Lines that show only their text on a terminal: at level info the other members are for programs,
+ * except where they are what the line is about.
+ */
+const TEXT_ONLY = /^\{"level":30,"time":"[^"]*",(?!"event":"(?:allocation|leg)-ended")/;
+
 /** The log of a running command. */
 export interface Log {
   /** The level may be set at any time. */
@@ -85,9 +91,7 @@ async function readableLines(
     singleLine: true,
   };
   const pretty = prettyFactory(options);
-  // Info lines show only their text: their other members are for programs.
-  const plain = prettyFactory({ ...options, hideObject: true });
-  return {
-    write: (line) => terminal.write(line.startsWith('{"level":30,') ? plain(line) : pretty(line)),
-  };
+  // `singleLine` puts members on the message's line, and a line without members has no end then.
+  const plain = prettyFactory({ ...options, singleLine: false, hideObject: true });
+  return { write: (line) => terminal.write(TEXT_ONLY.test(line) ? plain(line) : pretty(line)) };
 }

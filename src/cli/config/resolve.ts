@@ -105,15 +105,19 @@ function fromCommandLine(
   const variable = optionVariable(path, name);
   const text = env[variable] ?? '';
   if (text === '') return undefined;
-  const items = option.repeat === true ? itemsOf(text) : text;
+  const items = option.repeat === true ? itemsOf(option, text) : text;
   return { raw: fromText(option, items), source: variable };
 }
 
-/** Returns the items of a variable: a comma separates them, two in a row are one of an item. */
-function itemsOf(text: string): string[] {
+/**
+ * Returns the items of a variable: a comma separates them, two in a row are one of an item. Blanks
+ * around an item are dropped, except at the end of a confidential one, such as a password.
+ */
+function itemsOf({ confidential }: OptionDefinition, text: string): string[] {
   // No variable contains NUL.
   const marked = text.replaceAll(',,', '\0').split(',');
-  return marked.map((item) => item.trim().replaceAll('\0', ','));
+  const trimmed = (item: string) => (confidential === true ? item.trimStart() : item.trim());
+  return marked.map((item) => trimmed(item).replaceAll('\0', ','));
 }
 
 /** Converts the text of a flag or variable to a JSON value, which the spec checks later. */

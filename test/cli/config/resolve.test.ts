@@ -88,6 +88,7 @@ t.test('values are parsed alike from every source', async (t) => {
 t.test('two commas in a variable are one of a value of an option that may repeat', async (t) => {
   const options = {
     user: { kind: 'text', description: 'who', repeat: true },
+    secret: { kind: 'text', description: 'what', repeat: true, confidential: true },
     room: { kind: 'text', description: 'name' },
   } as const satisfies OptionTable;
   const table: readonly [string, readonly string[]][] = [
@@ -102,6 +103,13 @@ t.test('two commas in a variable are one of a value of an option that may repeat
     const { values } = await resolveConfig({ path: ['relay'], options, env, flags: {} });
     t.strictSame([values.user, values.room], [user, 'a,,b'], text);
   }
+  const env = {
+    TURNPIKE_RELAY_SECRET: 'alice: one  ,  bob:two,, ',
+    TURNPIKE_RELAY_USER: ' a , b ',
+  };
+  const { values } = await resolveConfig({ path: ['relay'], options, env, flags: {} });
+  t.strictSame(values.secret, ['alice: one  ', 'bob:two, '], 'blanks that end a secret are kept');
+  t.strictSame(values.user, ['a', 'b'], 'blanks around other values are dropped');
 });
 
 t.test(
