@@ -72,6 +72,18 @@ t.test('a plane without relayed addresses has nothing to steer', async (t) => {
   t.strictSame(plane.plane.steering, { mode: 'off' });
 });
 
+t.test(
+  'where XDP is asked for nothing is steered, since that would leave all sockets out',
+  async (t) => {
+    const plane = openPlane(t, { steering: 'auto', xdp: { interfaces: ['tp-none'] } });
+    t.strictSame(plane.plane.steering, { mode: 'off' });
+    const { client, peer, relayed } = await openAllocation(t, plane, RELAY_V4);
+    peer.send(relayed.address, Buffer.from('x'));
+    t.match(dataOf(await client.receive()), { peer: peer.address, payload: 'x' });
+    t.equal(plane.count('relayed_steered'), 0);
+  },
+);
+
 t.test('a closed plane steers nothing', async (t) => {
   const plane = openPlane(t);
   await plane.plane.close();

@@ -15,10 +15,16 @@ const PERMISSION_MS = 300_000;
 const worlds: World[] = [];
 
 /** Adds a relay that serves TURN at its own address, or at another. */
-function servingRelay(world: World, id: string, ip: string, relayedIp = ip): WorldRelay {
+function servingRelay(
+  world: World,
+  id: string,
+  ip: string,
+  { relayedIp = ip, xdp = false } = {},
+): WorldRelay {
   const users = StaticUsers.parse({ given: [{ source: 'test', text: 'alice:secret' }] });
   const relay = world.addRelay(id, ip, {
     legsMax: 8,
+    xdp,
     turn: {
       verifier: new TurnVerifier({ realm: 'turnpike', sources: [users] }),
       relayedAddresses: [{ address: relayedIp, advertised: relayedIp }],
@@ -97,9 +103,9 @@ class Allocated {
 }
 
 /** Two relays that serve TURN, with a client each. */
-async function twoClients() {
+async function twoClients({ xdp = false } = {}) {
   const world = new World();
-  const fra = servingRelay(world, 'fra-1', '192.0.2.10');
+  const fra = servingRelay(world, 'fra-1', '192.0.2.10', { xdp });
   const nyc = servingRelay(world, 'nyc-1', '192.0.2.20');
   world.introduce();
   world.pass(1_000);
@@ -147,6 +153,25 @@ t.test('channels to relayed addresses of each other go over the trunk, both ways
   t.equal(nyc.plane.sessions.size, 1);
 });
 
+t.test(
+  'a relay with XDP neither asks nor accepts, since its channels leave as bare UDP',
+  async (t) => {
+    const { world, fra, nyc, a, b } = await twoClients({ xdp: true });
+    t.ok((await a.bind(b.relayed)) && (await b.bind(a.relayed)));
+    world.pass(5_000);
+    t.equal(bindRequests(world, fra).length, 0);
+    t.ok(bindRequests(world, nyc).length > 0, 'the other one asks');
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      t.equal(from.wayTo(to), undefined);
+      t.equal(sessionsTo(to).length, 0);
+    }
+    t.equal(fra.core.turn?.trunk?.sessions, 0);
+  },
+);
+
 t.test('permissions do, where one side names or learns the port of the other', async (t) => {
   const { world, a, b } = await twoClients();
   t.ok(await a.permit({ ...b.relayed, port: 0 }));
@@ -183,7 +208,7 @@ t.test('a relay that refuses or does not answer is asked less and less', async (
 t.test('a relay speaks for its own addresses and the ports of relayed ones alone', async (t) => {
   const { world, nyc, b } = await twoClients();
   const claims = ['192.0.2.40', '192.0.2.10'].map((relayedIp, index) =>
-    servingRelay(world, `other-${index}`, `192.0.2.4${index + 1}`, relayedIp),
+    servingRelay(world, `other-${index}`, `192.0.2.4${index + 1}`, { relayedIp }),
   );
   world.introduce();
   world.pass(1_000);

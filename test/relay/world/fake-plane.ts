@@ -25,7 +25,7 @@ export class FakePlane implements DataPlane {
   trunkLanePorts: readonly (readonly number[])[] = [[]];
   readonly workers = 2;
   readonly steering = { mode: 'off' } as const;
-  readonly xdp: XdpStatus = {
+  xdp: XdpStatus = {
     mode: 'off',
     interfaces: [],
     attached: [],

@@ -104,6 +104,8 @@ export class World {
       /** A second trunk address, used only for probes. */
       trunkToo?: TransportAddress;
       lanePorts?: readonly number[];
+      /** Whether it forwards by XDP. */
+      xdp?: boolean;
     } = {},
   ): WorldRelay {
     const secret = relaySecret(CLUSTER_SECRET, id);
@@ -115,6 +117,7 @@ export class World {
     const plane = new FakePlane({ client: [service], trunk: trunks }, (datagram) =>
       this.#sent(datagram, datagram.side === 'client' ? service : trunk),
     );
+    if (options.xdp === true) plane.xdp = { ...plane.xdp, mode: 'native' };
     plane.trunkLanePorts = trunks.map(() => options.lanePorts ?? []);
     const core = new RelayCore({
       local,
