@@ -4,7 +4,8 @@ import { ErrorCode } from '../stun/error-codes.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
-import { tupleKey } from './origin.js';
+import type { BindingRoute, NatDiscovery } from './nat-discovery.js';
+import { type Origin, tupleKey } from './origin.js';
 import { respond, type ServerContext, spendBudget } from './server-context.js';
 import type { Received, SignsOfLife, Usage } from './usage.js';
 
@@ -20,15 +21,22 @@ export class BindingUsage implements Usage {
   readonly knownAttributes: ReadonlySet<number>;
   readonly #context: ServerContext;
   readonly #signs: SignsOfLife;
+  readonly #discovery: NatDiscovery | undefined;
 
   /**
    * @param usage - the usage of this server's other requests: a Binding may have the attributes
    *   that it knows, and is a sign of life to it
+   * @param discovery - NAT behaviour discovery, where it is served
    */
-  constructor(context: ServerContext, usage: SignsOfLife & Pick<Usage, 'knownAttributes'>) {
+  constructor(
+    context: ServerContext,
+    usage: SignsOfLife & Pick<Usage, 'knownAttributes'>,
+    discovery?: NatDiscovery,
+  ) {
     this.#context = context;
     this.#signs = usage;
-    this.knownAttributes = usage.knownAttributes;
+    this.#discovery = discovery;
+    this.knownAttributes = new Set([...usage.knownAttributes, ...(discovery?.attributes ?? [])]);
   }
 
   /** Owns requests and indications of the method Binding. */
@@ -47,23 +55,41 @@ export class BindingUsage implements Usage {
     this.#signs.heard(tupleKey(tuple));
   }
 
-  #answer({ message, origin, unknownAttributes: unknown }: Received): void {
-    const { transactionId, bytes } = message;
+  #answer({ message, origin, unknownAttributes }: Received): void {
+    const { bytes } = message;
     // Short requests, the common case, always get a longer response: pay before it is built.
     const short = bytes.length < BINDING_RESPONSE_BYTES_MIN;
     if (short && !spendBudget(this.#context, origin, 'binding')) return;
-    const writer =
-      unknown.length > 0
-        ? new MessageWriter('error', Method.Binding, transactionId)
-            .errorCode(ErrorCode.UnknownAttribute)
-            .unknownAttributes(unknown)
-        : new MessageWriter('success', Method.Binding, transactionId).address(
-            AttributeType.XorMappedAddress,
-            origin.tuple.remote,
-          );
+    const unknown = [...unknownAttributes, ...(this.#discovery?.unknownAt(message, origin) ?? [])];
+    const route = unknown.length > 0 ? undefined : this.#routeOf(message, origin);
+    const writer = responseOf(message, origin, unknown, route);
     if (message.has(AttributeType.Fingerprint)) writer.fingerprint();
-    const longer = !short && writer.length > bytes.length;
-    if (longer && !spendBudget(this.#context, origin, 'binding')) return;
-    respond(this.#context, origin, writer.finish());
+    const pays = !short && (writer.length > bytes.length || route?.isRedirected === true);
+    if (pays && !spendBudget(this.#context, origin, 'binding')) return;
+    respond(this.#context, route?.origin ?? origin, writer.finish());
   }
+
+  /** Returns how a success response leaves; undefined for a request to be refused with 400. */
+  #routeOf(message: StunMessage, origin: Origin): BindingRoute | undefined {
+    if (this.#discovery !== undefined) return this.#discovery.routeOf(message, origin);
+    return { origin, isRedirected: false, append: () => {} };
+  }
+}
+
+/** Returns a response without FINGERPRINT: 420, 400 without a route, or a success. */
+function responseOf(
+  { transactionId }: StunMessage,
+  { tuple }: Origin,
+  unknown: readonly number[],
+  route: BindingRoute | undefined,
+): MessageWriter {
+  const error = () => new MessageWriter('error', Method.Binding, transactionId);
+  if (unknown.length > 0) {
+    return error().errorCode(ErrorCode.UnknownAttribute).unknownAttributes(unknown);
+  }
+  if (route === undefined) return error().errorCode(ErrorCode.BadRequest);
+  const writer = new MessageWriter('success', Method.Binding, transactionId);
+  writer.address(AttributeType.XorMappedAddress, tuple.remote);
+  route.append(writer);
+  return writer;
 }

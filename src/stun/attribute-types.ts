@@ -5,6 +5,7 @@
  */
 export const AttributeType = {
   MappedAddress: 0x0001,
+  ChangeRequest: 0x0003,
   Username: 0x0006,
   MessageIntegrity: 0x0008,
   ErrorCode: 0x0009,
@@ -25,6 +26,9 @@ export const AttributeType = {
   UserHash: 0x001e,
   XorMappedAddress: 0x0020,
   ReservationToken: 0x0022,
+  /** PADDING of RFC 5780; `Padding` is that of PROTOCOL.md. */
+  BindingPadding: 0x0026,
+  ResponsePort: 0x0027,
   ConnectionIdentifier: 0x7f01,
   XorPeerRelayAddress: 0x7f02,
   ConnectionRole: 0x7f03,
@@ -38,6 +42,8 @@ export const AttributeType = {
   Software: 0x8022,
   AlternateServer: 0x8023,
   Fingerprint: 0x8028,
+  ResponseOrigin: 0x802b,
+  OtherAddress: 0x802c,
   Liveness: 0xff01,
   RecommendedPayload: 0xff02,
   Padding: 0xff03,

@@ -171,6 +171,21 @@ export class StunMessage {
     return value?.length === 1 ? ((value[0] as number) & 0x80) !== 0 : undefined;
   }
 
+  /**
+   * Returns the flags of CHANGE-REQUEST (RFC 5780 section 7.2): whether the response is to leave
+   * from the other IP address, and whether from the other port.
+   */
+  changeRequest(): { ip: boolean; port: boolean } | undefined {
+    const flags = this.u32(AttributeType.ChangeRequest);
+    return flags === undefined ? undefined : { ip: (flags & 4) !== 0, port: (flags & 2) !== 0 };
+  }
+
+  /** Returns RESPONSE-PORT, 0 to 65,535 (RFC 5780 section 7.5). */
+  responsePort(): number | undefined {
+    const value = this.get(AttributeType.ResponsePort);
+    return value?.length === 4 ? readU16(value, 0) : undefined;
+  }
+
   /** Returns CONNECTION-IDENTIFIER as 32 lower-case hex digits (PROTOCOL.md section 2). */
   connectionIdentifier(): string | undefined {
     const value = this.get(AttributeType.ConnectionIdentifier);

@@ -215,6 +215,14 @@ export const TURN_SETTINGS = {
     defaultText: `0.0.0.0:${TURN_PORT}, and [::]:${TURN_PORT} where there is IPv6`,
   },
   ...TURN_SPECS,
+  natDiscovery: {
+    kind: 'boolean',
+    default: false,
+    changes: 'at start',
+    description:
+      'let clients find out how their NAT maps and filters (RFC 5780); --listen has two IP ' +
+      'addresses of this host with the same two ports each',
+  },
   nonceSecret: {
     ...SPECS.secret,
     changes: 'at start',

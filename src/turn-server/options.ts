@@ -81,6 +81,11 @@ export interface TurnServerOptions extends TurnSettings, HostOptions {
    * and, if the host has IPv6, of [::].
    */
   readonly listen?: OneOrMore<AddressInput> | undefined;
+  /**
+   * Whether NAT behaviour discovery (RFC 5780) is served. `listen` then has two IP addresses of a
+   * family, each with the same two ports. Default false.
+   */
+  readonly natDiscovery?: boolean | undefined;
   /** Key of nonces, 32 bytes. Servers with the same one accept each other's. Default: random. */
   readonly nonceSecret?: Uint8Array | undefined;
   /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */

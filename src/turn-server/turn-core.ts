@@ -7,6 +7,7 @@ import { TURN_METRICS } from '../metrics/turn-metrics.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
 import { BindingUsage } from '../stun-server/binding-usage.js';
+import type { NatDiscovery } from '../stun-server/nat-discovery.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import { StunServer } from '../stun-server/stun-server.js';
@@ -19,6 +20,8 @@ export interface TurnCoreOptions {
   readonly settings: TurnUsageSettings;
   /** Key of nonces, 32 bytes. */
   readonly nonceSecret: Uint8Array;
+  /** NAT behaviour discovery, where it is served. */
+  readonly discovery?: NatDiscovery | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
@@ -45,7 +48,7 @@ export class TurnCore {
   readonly #stunServer: StunServer;
 
   constructor(options: TurnCoreOptions) {
-    const { plane, settings, nonceSecret, clock, random, logger } = options;
+    const { plane, settings, nonceSecret, discovery, clock, random, logger } = options;
     const { challengesPerSecond: perSecond, challengesBurst: burst } = STRANGER_LIMITS;
     this.#clock = clock;
     this.#logger = logger;
@@ -68,7 +71,7 @@ export class TurnCore {
       random,
       log: this.log,
     });
-    const binding = new BindingUsage(this.server, this.turn);
+    const binding = new BindingUsage(this.server, this.turn, discovery);
     this.#stunServer = new StunServer(this.server, binding, [binding, this.turn]);
   }
 

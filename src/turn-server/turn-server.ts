@@ -18,6 +18,7 @@ import { pooledRandom } from '../random-pool.js';
 import { SECRET_BYTES } from '../secret-bytes.js';
 import type { RelayedAddress } from '../turn/index.js';
 import type { AllocationsLimit } from './allocations-limit.js';
+import { natDiscovery } from './nat-discovery.js';
 import { TURN_SETTINGS } from './option-specs.js';
 import type { CheckedTurnServerOptions, TurnServerOptions, TurnServerUpdate } from './options.js';
 import { SteeringLog } from './steering-log.js';
@@ -110,6 +111,7 @@ export class TurnServer {
       plane,
       settings,
       nonceSecret: options.nonceSecret ?? random(SECRET_BYTES),
+      discovery: natDiscovery(options, plane.clientAddresses, parts.plan.relayAddresses),
       clock,
       random,
       logger,

@@ -68,8 +68,8 @@ export const TRIED_CLIENTS: readonly TriedClient[] = [
     name: "turnutils_natdiscovery, pion's stun-nat-behaviour, go-stun",
     version: '4.6.1, 0.4.0, 0.1.3',
     result:
-      'learn their address, and that the server has no second one: NAT behaviour discovery (RFC ' +
-      '5780) is not served',
+      'learn their address; with `--nat-discovery`, behind each kind of NAT, they name how it ' +
+      'maps and filters',
   },
   {
     name: 'nmap, `stun-info`',

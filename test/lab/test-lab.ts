@@ -81,6 +81,19 @@ export class TestLab extends Lab {
   }
 
   /**
+   * Gives a public host of a lab that is up a second IPv4 address.
+   * @returns the address
+   * @throws TurnpikeError ERR_TURNPIKE_LAB
+   */
+  async addAddress(host: LabHost): Promise<string> {
+    const first = host.addresses[4] ?? '';
+    const second = first.replace(/\d+$/, (number) => String(Number(number) + 100));
+    await runBatch(host.namespace, [`addr add ${second}/32 dev ${host.uplink}`]);
+    await runBatch(this.parentOf(host), [`route add ${second}/32 dev ${host.downlink}`]);
+    return second;
+  }
+
+  /**
    * Makes a node's uplink lose packets at random, in both directions.
    * @param percent - 0 to 100, with at most three decimals
    * @throws TurnpikeError ERR_TURNPIKE_LAB

@@ -74,6 +74,11 @@ export function turnClient(): string | undefined {
   return COTURN.find();
 }
 
+/** Finds coturn's client of NAT behaviour discovery, as `promtool`. */
+export function natDiscoveryClient(): string | undefined {
+  return COTURN.find('turnutils_natdiscovery');
+}
+
 /** Finds coturn's server, as `promtool`. It needs COTURN_LIBRARIES. */
 export function turnServer(): string | undefined {
   return COTURN_SERVER.find();

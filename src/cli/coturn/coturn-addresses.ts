@@ -6,6 +6,7 @@ import {
   formatAddress,
   isLoopback,
   isWildcard,
+  type TransportAddress,
 } from '../../address.js';
 import { RELAY_PORTS_DEFAULT, TURN_PORT } from '../../turn-server/option-specs.js';
 import { parsePortRange } from '../../turn-server/port-range.js';
@@ -27,23 +28,58 @@ interface Given {
   readonly entry: CoturnEntry;
 }
 
-/** Takes `listening-ip`, `listening-port` and `aux-server` as `--listen`. */
+/**
+ * Takes `listening-ip`, `listening-port` and `aux-server` as `--listen`; and `rfc5780` with
+ * `alt-listening-port` as further addresses of it and `--nat-discovery`.
+ */
 export function takeListen(reading: CoturnReading, { hasIpv6 }: HostFacts): void {
   const port = reading.integer('listening-port') ?? TURN_PORT;
   const given = ips(reading, 'listening-ip');
   const further = reading.all('aux-server');
+  const alternate = alternateListen(reading, given, port);
   const from = [...given.map(({ entry }) => entry), ...further];
   const portEntry = reading.all('listening-port').at(-1);
   if (from.length === 0 && portEntry === undefined) return;
   const everywhere = hasIpv6 ? ['0.0.0.0', '::'] : ['0.0.0.0'];
   const all = given.length > 0 ? given.map(({ ip }) => ip) : everywhere;
   const addresses = all.map((address) => formatAddress({ address, port }));
+  addresses.push(...alternate.map(formatAddress));
   for (const entry of further) {
     const decoded = decodeAddress(entry.value);
     if (decoded.ok) addresses.push(formatAddress(decoded.address));
     else reading.refuse(entry, decoded.reason);
   }
   reading.give('listen', [...new Set(addresses)], [...from, portEntry]);
+}
+
+/**
+ * Takes `rfc5780` as `--nat-discovery`, where two addresses of a family are listened on, as in
+ * coturn.
+ * @returns the addresses to listen on for it besides those with `port`
+ */
+function alternateListen(
+  reading: CoturnReading,
+  given: readonly Given[],
+  port: number,
+): TransportAddress[] {
+  const alternatePort = reading.integer('alt-listening-port') || port + 1;
+  const entry = reading.last('rfc5780');
+  if (entry === undefined || !reading.isTrue(entry)) return [];
+  const ips = [...new Set(given.map(({ ip }) => ip))];
+  const familiesOf = ips.map(familyOfIp);
+  const paired = ips.filter(
+    (ip) => familiesOf.filter((each) => each === familyOfIp(ip)).length > 1,
+  );
+  if (paired.length === 0) {
+    reading.warn(entry, 'not served, since it needs two listening-ip of one family');
+    return [];
+  }
+  if (reading.isGiven('listen')) {
+    reading.warn(entry, 'not taken, since --listen is given elsewhere: give --nat-discovery too');
+    return [];
+  }
+  reading.give('natDiscovery', true, [entry]);
+  return paired.map((address) => ({ address, port: alternatePort }));
 }
 
 /** Takes `min-port` and `max-port` as `--relay-ports`. */

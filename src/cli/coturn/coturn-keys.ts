@@ -35,6 +35,10 @@ function keys(
 
 const TAKEN: Keys = {
   ...keys('taken', '`--listen`', { values: 'listening-port listening-ip aux-server' }),
+  ...keys('taken', '`--nat-discovery`, with two `listening-ip` of one family, else a warning', {
+    flags: 'rfc5780',
+    values: 'alt-listening-port',
+  }),
   ...keys('taken', '`--relay-address`', { values: 'relay-ip external-ip' }),
   ...keys('taken', '`--relay-ports`', { values: 'min-port max-port' }),
   ...keys('taken', '`--realm`', { values: 'realm' }),
@@ -73,9 +77,13 @@ const SAME: Keys = {
   }),
   ...keys('same', 'there is no such interface', { flags: 'no-cli' }),
   ...keys('same', 'no SOFTWARE attribute is sent', { flags: 'no-software-attribute' }),
-  ...keys('same', 'a Binding response has XOR-MAPPED-ADDRESS alone', {
-    flags: 'no-rfc5780 no-stun-backward-compatibility response-origin-only-with-rfc5780',
-  }),
+  ...keys(
+    'same',
+    'a Binding response has XOR-MAPPED-ADDRESS alone, unless `--nat-discovery` is on',
+    {
+      flags: 'no-rfc5780 no-stun-backward-compatibility response-origin-only-with-rfc5780',
+    },
+  ),
   ...keys('same', 'TLS is not served', {
     flags: 'no-sslv2 no-sslv3 no-tlsv1 no-tlsv1_1 no-tlsv1_2',
   }),
@@ -140,9 +148,8 @@ const WARNED: Keys = {
     },
   ),
   ...keys('warned', 'only UDP is served, without a proxy', { values: 'tcp-proxy-port' }),
-  ...keys('warned', 'NAT behaviour discovery (RFC 5780) and RFC 3489 are not served', {
-    flags: 'rfc5780 rfc3489-compatibility stun-backward-compatibility',
-    values: 'alt-listening-port',
+  ...keys('warned', 'RFC 3489 is not served', {
+    flags: 'rfc3489-compatibility stun-backward-compatibility',
   }),
   ...keys('warned', 'Binding is answered without credentials, within a budget for each source', {
     flags: 'secure-stun no-stun',

@@ -34,6 +34,8 @@ const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
   'max-bps': ['user-quota'],
   'listening-device': ['listening-ip'],
   'relay-device': ['relay-ip'],
+  rfc5780: ['listening-ip', 'listening-ip=10.0.0.6'],
+  'alt-listening-port': ['rfc5780', 'listening-ip', 'listening-ip=10.0.0.6'],
 };
 
 t.test('each key has the effect that its verdict says', async (t) => {
@@ -41,8 +43,8 @@ t.test('each key has the effect that its verdict says', async (t) => {
     const value = isFlag ? '' : (VALUES[key] ?? '2000');
     const all = [key, ...(COMPANIONS[key] ?? []), 'no-tcp'];
     const entries = all.map((name, index) => ({
-      ...{ key: name, line: index + 1, isSeparated: true },
-      value: name === key ? value : (VALUES[name] ?? ''),
+      ...{ key: name.split('=')[0] ?? '', line: index + 1, isSeparated: true },
+      value: name === key ? value : (name.split('=')[1] ?? VALUES[name] ?? ''),
     }));
     const { values, problems, remarks } = coturnOptions({
       ...{ file: 'x.conf', entries, isGiven: (name) => name === 'authSecretFile' },

@@ -129,7 +129,6 @@ t.test('a SIP gateway behind NAT, with devices and a database', async (t) => {
   t.match(warnings, [
     /\(max-bps\): taken as --user-bandwidth 6400000/,
     /listening-device \(line 2\), relay-device \(line 3\): sockets are bound to the addresses/,
-    /alt-listening-port \(line 9\): NAT behaviour discovery/,
     /userdb \(line 14\): users, secrets and denied peers of this/,
     /mobility \(line 24\)/,
     /proc-user \(line 25\)/,
@@ -319,4 +318,31 @@ t.test('repeated and equal settings are taken once', async (t) => {
   const { values, warnings } = read(text);
   t.match(values, { authSecret: ['a'], denyPeer: ['10.0.0.1'], userQuota: 3 });
   t.strictSame(warnings, []);
+});
+
+t.test('rfc5780 adds the other port of two addresses of a family', async (t) => {
+  const ips = 'listening-ip=10.0.0.5\nlistening-ip=10.0.0.6\nlistening-ip=2001:db8::5\n';
+  const { values, problems, warnings } = read(`${ips}rfc5780\nno-tcp\n`);
+  t.strictSame(problems, []);
+  t.strictSame(warnings, []);
+  t.strictSame(values.listen, [
+    ...['10.0.0.5:3478', '10.0.0.6:3478', '[2001:db8::5]:3478'],
+    ...['10.0.0.5:3479', '10.0.0.6:3479'],
+  ]);
+  t.equal(values.natDiscovery, true);
+  const other = read(`${ips}rfc5780\nlistening-port=5000\nalt-listening-port=6000\n`).values;
+  t.match(other.listen, ['10.0.0.5:5000', /./, /./, '10.0.0.5:6000', '10.0.0.6:6000']);
+  const off = read(`${ips}rfc5780=0\nalt-listening-port=6000\n`).values;
+  t.notOk('natDiscovery' in off);
+  t.equal((off.listen as string[]).length, 3);
+});
+
+t.test('rfc5780 without two addresses of a family, or with --listen, is said', async (t) => {
+  const one = 'listening-ip=10.0.0.5\nlistening-ip=2001:db8::5\nrfc5780\nno-tcp\n';
+  t.match(read(one).warnings, [/needs two listening-ip of one family$/]);
+  t.notOk('natDiscovery' in read(one).values);
+  const two = 'listening-ip=10.0.0.5\nlistening-ip=10.0.0.6\nrfc5780\nno-tcp\n';
+  const { values, warnings } = read(two, ['listen']);
+  t.notOk('natDiscovery' in values);
+  t.match(warnings[0], /not taken, since --listen is given elsewhere/);
 });
