@@ -1,10 +1,18 @@
 /**
  * How the data planes and TURN servers of this process receive at relayed addresses, so that tests
- * run with both ways: `unsteered.test.ts` of a folder runs the others with steering off.
+ * run with both ways: `unsteered.test.ts` of a folder runs the others with steering off. Importers
+ * see the change, so those that read it once must be imported after it.
  */
-export const STEERING = process.env['TURNPIKE_TEST_STEERING'] === 'off' ? 'off' : 'auto';
+export let STEERING: 'auto' | 'off' = 'auto';
 
-/** Makes the tests that are imported afterwards run with steering off. */
+/** Makes tests that are imported afterwards, and commands that they start, have steering off. */
 export function turnSteeringOff(): void {
-  process.env['TURNPIKE_TEST_STEERING'] = 'off';
+  STEERING = 'off';
+  process.env['TURNPIKE_TURN_STEERING'] = 'off';
+  process.env['TURNPIKE_RELAY_STEERING'] = 'off';
+}
+
+/** Returns the event `steering` that a command logs in a lab, where the rights allow steering. */
+export function steeringEvent() {
+  return { event: 'steering', mode: STEERING === 'off' ? 'off' : 'on' };
 }

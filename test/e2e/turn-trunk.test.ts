@@ -5,6 +5,7 @@ import t from 'tap';
 import type { LabHost } from '../../src/lab/index.js';
 import { setPatience } from '../lab/keep-on-failure.js';
 import { AIOICE } from '../setup/system-tools.js';
+import { steeringEvent } from '../steering.js';
 import { until } from '../until.js';
 import { PATIENCE_MS, skipReason, World } from './world.js';
 
@@ -47,6 +48,8 @@ t.test(
     for (const id of ['relay-a', 'relay-b']) {
       t.ok((await world.counter(id, 'peer_by_trunk')) >= MESSAGES, `${id} sends by the trunk`);
       t.ok((await world.counter(id, 'trunk_to_relayed')) >= MESSAGES, `${id} delivers`);
+      const steering = world.logOf(id).filter(({ event }) => event === 'steering');
+      t.match(steering, [steeringEvent()], `${id} receives as the test wants it`);
       const ended = () => world.logOf(id).filter(({ event }) => event === 'allocation-ended');
       await until(() => ended().length === 1);
       t.match(ended()[0], { packetsFromClient: Number, packetsToClient: Number });

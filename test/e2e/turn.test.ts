@@ -1,9 +1,17 @@
 import { existsSync } from 'node:fs';
 import t from 'tap';
-import { type LabHost, type LabProcess, LoggedProcess } from '../../src/lab/index.js';
+import {
+  type LabHost,
+  type LabProcess,
+  LoggedProcess,
+  type LogLine,
+  parseObject,
+  readLines,
+} from '../../src/lab/index.js';
 import { closeAfter, setPatience } from '../lab/keep-on-failure.js';
 import { TestLab } from '../lab/test-lab.js';
 import { turnClient, turnPeer } from '../setup/test-tools.js';
+import { steeringEvent } from '../steering.js';
 import { PATIENCE_MS, skipReason, TURNPIKE } from './world.js';
 
 const PEER_PORT = '3480';
@@ -49,6 +57,11 @@ t.test(
       ...allowed.flatMap((range) => ['--allow-peer', range]),
     ]);
     const log = new LoggedProcess('turn', running);
+    const steering: LogLine[] = [];
+    readLines(running.child.stderr, (line) => {
+      const entry = parseObject(line);
+      if (entry?.event === 'steering') steering.push(entry);
+    });
     await Promise.race([log.listening, log.ended]);
     const at = { 4: server.addresses[4] ?? '', 6: server.addresses[6] ?? '' };
     const echo = { 4: peer.addresses[4] ?? '', 6: peer.addresses[6] ?? '' };
@@ -69,6 +82,7 @@ t.test(
         t.match(output, /tot_send_msgs=([1-9]\d*), tot_recv_msgs=\1\n/, `${host.name}: ${way}`);
       }
     }
+    t.match(steering, [steeringEvent()], 'relayed ports receive as the test wants it');
     running.signal('SIGTERM');
     t.strictSame(await running.ended, { code: 0, signal: null });
   },

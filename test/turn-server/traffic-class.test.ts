@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { TurnServer } from '../../src/index.js';
 import { MarkedSocket } from '../marked-socket.js';
+import { STEERING } from '../steering.js';
 import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
 
 const CHANNEL = 0x4001;
@@ -21,6 +22,7 @@ async function openServer(t: Test): Promise<TurnServer> {
     relayPorts: RELAY_PORTS,
     allowPeers: '127.0.0.0/8',
     workers: 2,
+    steering: STEERING,
   });
   t.teardown(() => server.close());
   return server;

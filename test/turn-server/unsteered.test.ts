@@ -6,3 +6,4 @@ await import('./serving.test.js');
 await import('./early-data.test.js');
 await import('./user-bandwidth.test.js');
 await import('./client-habits.test.js');
+await import('./traffic-class.test.js');
