@@ -22,12 +22,11 @@ class FixedTable {
   // `hash_key` must be random. Keys come from the network, and an attacker who can predict hashes
   // can make every probe long.
   Status Allocate(uint32_t entries_max, const SipKey& hash_key) {
-    uint64_t buckets = 2;
-    while (buckets < 2 * uint64_t{entries_max}) buckets *= 2;
-    mask_ = static_cast<uint32_t>(buckets - 1);
+    // A few entries, anywhere in the index, use all of its pages; so it is no larger than needed.
+    buckets_ = entries_max + entries_max / 2 + 1;
     entries_max_ = entries_max;
     hash_key_ = hash_key;
-    if (Status status = index_.Allocate(buckets); !status.ok()) return status;
+    if (Status status = index_.Allocate(buckets_); !status.ok()) return status;
     return entries_.Allocate(entries_max);
   }
 
@@ -38,11 +37,11 @@ class FixedTable {
   }
 
   // Prefetches the index line where the probe for `hash` starts.
-  void Prefetch(uint32_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
+  void Prefetch(uint32_t hash) const { __builtin_prefetch(&index_[HomeOf(hash)]); }
 
   // Prefetches the entry that the probe most likely ends at. Call after Prefetch has taken effect.
   void PrefetchEntry(uint32_t hash) const {
-    const Bucket& bucket = index_[hash & mask_];
+    const Bucket& bucket = index_[HomeOf(hash)];
     if (bucket.entry == 0) return;
     const auto* entry = reinterpret_cast<const uint8_t*>(&entries_[bucket.entry - 1]);
     for (size_t line = 0; line < sizeof(Entry); line += 64) __builtin_prefetch(entry + line);
@@ -87,8 +86,10 @@ class FixedTable {
     return static_cast<uint32_t>(entry - entries_.data());
   }
 
-  // Returns the value of an entry by its number, whether the entry is in use or not.
+  // Return the value and the key of an entry by its number, whether the entry is in use or not.
   const Value& ValueOf(uint32_t number) const { return entries_[number].value; }
+  Value& ValueOf(uint32_t number) { return entries_[number].value; }
+  const Key& KeyOf(uint32_t number) const { return entries_[number].key; }
 
   uint32_t size() const { return size_; }
   bool full() const { return size_ == entries_max_; }
@@ -111,16 +112,26 @@ class FixedTable {
 
   Entry& EntryAt(uint32_t position) { return entries_[index_[position].entry - 1]; }
 
+  // Returns the bucket where the probe for a hash starts.
+  uint32_t HomeOf(uint32_t hash) const {
+    return static_cast<uint32_t>(uint64_t{hash} * buckets_ >> 32);
+  }
+  uint32_t After(uint32_t position) const { return position + 1 == buckets_ ? 0 : position + 1; }
+  // Returns the number of buckets from one to another.
+  uint32_t Distance(uint32_t from, uint32_t to) const {
+    return to >= from ? to - from : to + buckets_ - from;
+  }
+
   // Returns the bucket that holds `key`, or the empty bucket where it belongs. Terminates because
-  // at most half of the buckets are used.
+  // at most two thirds of the buckets are used.
   uint32_t Probe(const Key& key, uint32_t hash) {
-    uint32_t position = hash & mask_;
+    uint32_t position = HomeOf(hash);
     while (index_[position].entry != 0) {
       if (index_[position].hash == hash &&
           std::memcmp(&EntryAt(position).key, &key, sizeof(Key)) == 0) {
         break;
       }
-      position = (position + 1) & mask_;
+      position = After(position);
     }
     return position;
   }
@@ -128,9 +139,9 @@ class FixedTable {
   // Moves back each following bucket that comes nearer to its home position (Knuth, volume 3,
   // algorithm 6.4R).
   void CloseGap(uint32_t gap) {
-    for (uint32_t next = (gap + 1) & mask_; index_[next].entry != 0; next = (next + 1) & mask_) {
-      const uint32_t distance_from_home = (next - index_[next].hash) & mask_;
-      const uint32_t distance_from_gap = (next - gap) & mask_;
+    for (uint32_t next = After(gap); index_[next].entry != 0; next = After(next)) {
+      const uint32_t distance_from_home = Distance(HomeOf(index_[next].hash), next);
+      const uint32_t distance_from_gap = Distance(gap, next);
       if (distance_from_home < distance_from_gap) continue;
       index_[gap] = index_[next];
       gap = next;
@@ -153,7 +164,7 @@ class FixedTable {
   MappedArray<Bucket> index_;
   MappedArray<Entry> entries_;
   SipKey hash_key_;
-  uint32_t mask_ = 0;
+  uint32_t buckets_ = 0;
   uint32_t entries_max_ = 0;
   uint32_t entries_used_ = 0;
   uint32_t free_ = 0;
