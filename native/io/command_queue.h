@@ -32,48 +32,68 @@ struct Command {
     kPutRemoteRelay,
     kRemoveRemoteRelay,
     kProbe,
-    // Uses the tuple of `flow_key`.
+    // Use the tuple of `flow.key`.
     kPutKnownClient,
     kRemoveKnownClient,
-    // The worker responds with an EndpointReport. `handle` and `address` name the socket to open.
+    // The worker responds with an EndpointReport.
     kOpenEndpoint,
     kCloseEndpoint,
     // No operation: its execution shows that the worker is alive.
     kBeat,
   };
 
-  Kind kind;
+  struct FlowPut {
+    FlowKey key;
+    FlowAction action;
+  };
+  struct EndpointOpen {
+    TransportHandle handle;
+    EndpointKind kind = EndpointKind::kClient;
+    TransportAddress address;
+  };
+  struct ProbeSend {
+    uint32_t number = 0;
+    // Length of a path probe, or 0 for a plain probe.
+    uint16_t bytes = 0;
+    // Whether it leaves from the worker's own port instead of the trunk address; and its path, if
+    // it is not the relay's.
+    bool from_lane = false;
+    bool has_path = false;
+    FiveTuple path;
+  };
+
+  Command() : flow() {}
+
+  Kind kind = Kind::kBeat;
   // A session index or a relay index.
   uint32_t index = 0;
-  // kProbe: length of a path probe in bytes, or 0 for a plain probe; whether it leaves from the
-  // worker's own port instead of the trunk address; and its path, if it is not the relay's.
-  uint32_t probe_number = 0;
-  uint16_t probe_bytes = 0;
-  bool probe_from_lane = false;
-  bool probe_has_path = false;
-  FiveTuple probe_path;
-  FlowKey flow_key;
-  FlowAction flow_action;
-  SessionAction session_action;
   // Lifetime of an entry, counted from the execution of the command: a late worker makes it longer,
   // never shorter. 0 means never.
   uint32_t lifetime_seconds = 0;
-  SharedSequences shared_sequences;
-  TransportHandle handle;
-  EndpointKind endpoint_kind = EndpointKind::kClient;
-  TransportAddress address;
-  // Owned by the command until the worker takes it.
-  RemoteRelay* relay = nullptr;
+  // What a kind needs: a queue's memory is that of as many commands as it has ever held.
+  union {
+    // A flow; the tuple of a known client.
+    FlowPut flow;
+    SessionAction session;
+    EndpointOpen endpoint;
+    ProbeSend probe;
+    SharedSequences shared_sequences;
+    // kPutRemoteRelay. Owned by the command until the worker takes it.
+    RemoteRelay* relay;
+  };
 
   bool IsOfEndpoint() const { return kind == Kind::kOpenEndpoint || kind == Kind::kCloseEndpoint; }
 };
 static_assert(std::is_trivially_copyable_v<Command>);
+static_assert(sizeof(Command) <= 128);
 
 class CommandQueue {
  public:
   ~CommandQueue() {
     // Commands that were not executed still own their relay.
-    for (Command command; Pop(&command);) delete command.relay;
+    for (Command command; Pop(&command);) {
+      if (command.kind == Command::Kind::kPutRemoteRelay) delete command.relay;
+    }
   }
 
   Status Allocate() { return commands_.Allocate(kCommandQueueLength); }

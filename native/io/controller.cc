@@ -31,7 +31,7 @@ Status Controller::Allocate(const PlaneOptions& options) {
   }
   endpoints_.Start(options.workers, hash_key);
   for (uint32_t i = 0; i < options.workers; ++i) {
-    flows_.push_back(std::make_unique<FixedTable<FlowKey, Nothing>>());
+    flows_.push_back(std::make_unique<FlowRecords>());
     Status status = flows_.back()->Allocate(options.client_flows_max, hash_key);
     if (!status.ok()) return status;
   }
@@ -42,7 +42,7 @@ void Controller::UseFastPath(FastPath* fast_path) {
   fast_path_ = fast_path;
   Command command{};
   command.kind = Command::Kind::kShareSequences;
-  command.shared_sequences = fast_path->shared_sequences();
+  std::construct_at(&command.shared_sequences, fast_path->shared_sequences());
   PushToAll(command);
 }
 
@@ -64,7 +64,7 @@ StatusCode Controller::PutSession(uint32_t index, SessionAction action, uint32_t
   } else if (fast_path_ != nullptr) {
     fast_path_->PutSession(action, ExpiryAfter(lifetime_seconds));
   }
-  command.session_action = action;
+  std::construct_at(&command.session, action);
   command.lifetime_seconds = lifetime_seconds;
   PushToAll(command);
   return StatusCode::kOk;
@@ -113,7 +113,7 @@ StatusCode Controller::PutRemoteRelay(uint32_t relay_index, const RemoteRelaySpe
     Command command{};
     command.kind = Command::Kind::kPutRemoteRelay;
     command.index = relay_index;
-    command.relay = MakeRemoteRelay(spec, entry).release();
+    std::construct_at(&command.relay, MakeRemoteRelay(spec, entry).release());
     if (worker == 0 && fast_path_ != nullptr)
       fast_path_->PutRemoteRelay(relay_index, *command.relay);
     Push(worker, command);
@@ -159,7 +159,8 @@ StatusCode Controller::Probe(uint32_t relay_index, uint32_t number, const ProbeS
   Command command{};
   command.kind = Command::Kind::kProbe;
   command.index = relay_index;
-  command.probe_number = number;
+  Command::ProbeSend probe;
+  probe.number = number;
   uint32_t worker = 0;
   if (spec != nullptr) {
     if (!AddressFits(Side::kTrunk, spec->path)) return StatusCode::kAddress;
@@ -171,11 +172,12 @@ StatusCode Controller::Probe(uint32_t relay_index, uint32_t number, const ProbeS
       if (worker >= pool_.lane_ports()[spec->path.handle.index()].size())
         return StatusCode::kInvalid;
     }
-    command.probe_bytes = spec->bytes;
-    command.probe_from_lane = spec->worker.has_value();
-    command.probe_has_path = true;
-    command.probe_path = spec->path;
+    probe.bytes = spec->bytes;
+    probe.from_lane = spec->worker.has_value();
+    probe.has_path = true;
+    probe.path = spec->path;
   }
+  std::construct_at(&command.probe, probe);
   if (!pool_.workers()[worker]->commands().HasRoom()) return StatusCode::kQueueFull;
   Push(worker, command);
   return StatusCode::kOk;
@@ -228,12 +230,14 @@ StatusCode Controller::PushKnownClient(Command::Kind kind, uint32_t worker,
   if (!(put ? commands.HasRoom() : commands.HasRoomToRemove())) return StatusCode::kQueueFull;
   Command command{};
   command.kind = kind;
-  command.flow_key.tuple = tuple;
+  command.flow.key.tuple = tuple;
   Push(worker, command);
-  if (put) {
-    KeepEntry(command.flow_key);
-  } else {
-    ForgetEntry(command.flow_key);
+  if (EndpointRecord* const record = endpoints_.Find(tuple.handle)) {
+    if (put) {
+      record->known_clients.insert(tuple);
+    } else {
+      record->known_clients.erase(tuple);
+    }
   }
   return StatusCode::kOk;
 }

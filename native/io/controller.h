@@ -14,6 +14,7 @@
 #include "io/counters.h"
 #include "io/endpoint_records.h"
 #include "io/fast_path.h"
+#include "io/flow_records.h"
 #include "io/worker_pool.h"
 
 namespace turnpike {
@@ -127,7 +128,6 @@ class Controller {
     uint32_t generation = 0;
     std::shared_ptr<RemoteRelayShared> shared;
   };
-  struct Nothing {};
   struct AwaitedBeat {
     // Number of commands pushed when the beat was sent, and the time.
     uint64_t pushed = 0;
@@ -149,9 +149,8 @@ class Controller {
   bool HasRoomToClose(uint32_t worker) const;
   // Removes an endpoint's entries. Returns false if a queue filled up first.
   bool RemoveEntries(EndpointRecord& record);
-  // Adds or removes an entry in the record of its endpoint, if it has one.
-  void KeepEntry(const FlowKey& key);
-  void ForgetEntry(const FlowKey& key);
+  // Returns the list of the flows that an endpoint receives, or null if there is no such endpoint.
+  uint32_t* FlowsOf(TransportHandle handle);
   uint32_t DrainReports(uint8_t* buffer, uint32_t buffer_bytes);
   // Applies a report. Returns whether it is passed to JavaScript.
   bool TakeReport(const EndpointReport& report);
@@ -188,7 +187,7 @@ class Controller {
   const uint32_t client_flows_max_;
   const uint32_t trunk_mtu_bytes_;
   // The flows that each worker has or will have after the queued commands.
-  std::vector<std::unique_ptr<FixedTable<FlowKey, Nothing>>> flows_;
+  std::vector<std::unique_ptr<FlowRecords>> flows_;
   std::vector<RelayEntry> relays_;
   std::vector<AwaitedBeat> beats_;
   EndpointRecords endpoints_;

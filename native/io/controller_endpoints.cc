@@ -19,9 +19,7 @@ StatusCode Controller::OpenEndpoint(uint32_t worker, EndpointKind kind,
   *handle = record->handle;
   Command command{};
   command.kind = Command::Kind::kOpenEndpoint;
-  command.handle = record->handle;
-  command.endpoint_kind = kind;
-  command.address = address;
+  std::construct_at(&command.endpoint, Command::EndpointOpen{record->handle, kind, address});
   ++unanswered_[worker];
   Push(worker, command);
   return StatusCode::kOk;
@@ -40,7 +38,7 @@ StatusCode Controller::CloseEndpoint(TransportHandle handle) {
   record->state = State::kClosing;
   Command command{};
   command.kind = Command::Kind::kCloseEndpoint;
-  command.handle = handle;
+  std::construct_at(&command.endpoint, Command::EndpointOpen{handle, {}, {}});
   ++unanswered_[worker];
   ++closing_[worker];
   Push(worker, command);
@@ -58,21 +56,25 @@ bool Controller::HasRoomToClose(uint32_t worker) const {
 
 bool Controller::RemoveEntries(EndpointRecord& record) {
   const uint32_t worker = record.handle.worker();
-  while (!record.entries.empty()) {
-    if (!pool_.workers()[worker]->commands().HasRoomToRemove()) return false;
-    const FlowKey key = *record.entries.begin();
-    record.entries.erase(record.entries.begin());
+  const CommandQueue& commands = pool_.workers()[worker]->commands();
+  FlowRecords& flows = *flows_[worker];
+  while (record.flows != FlowRecords::kNoFlow) {
+    if (!commands.HasRoomToRemove()) return false;
+    const FlowKey key = flows.KeyOf(record.flows);
+    flows.Erase(key, &record.flows);
+    if (fast_path_ != nullptr) fast_path_->RemoveFlow(key);
+    Command command{};
+    command.kind = Command::Kind::kRemoveFlow;
+    command.flow.key = key;
+    Push(worker, command);
+  }
+  for (auto client = record.known_clients.begin(); client != record.known_clients.end();) {
+    if (!commands.HasRoomToRemove()) return false;
     Command command{};
     command.kind = Command::Kind::kRemoveKnownClient;
-    command.flow_key = key;
-    const bool is_known_client =
-        record.side == Side::kClient && key.channel == static_cast<uint16_t>(FlowChannel::kNone);
-    if (!is_known_client) {
-      command.kind = Command::Kind::kRemoveFlow;
-      flows_[worker]->Erase(key);
-      if (fast_path_ != nullptr) fast_path_->RemoveFlow(key);
-    }
+    command.flow.key.tuple = *client;
     Push(worker, command);
+    client = record.known_clients.erase(client);
   }
   return true;
 }
@@ -82,12 +84,9 @@ void Controller::RemoveFromFastPath(const EndpointRecord& record) {
   if (has_flows) fast_path_->RemoveRelayed(record.handle);
 }
 
-void Controller::KeepEntry(const FlowKey& key) {
-  if (EndpointRecord* const record = endpoints_.Find(key.tuple.handle)) record->entries.insert(key);
-}
-
-void Controller::ForgetEntry(const FlowKey& key) {
-  if (EndpointRecord* const record = endpoints_.Find(key.tuple.handle)) record->entries.erase(key);
+uint32_t* Controller::FlowsOf(TransportHandle handle) {
+  EndpointRecord* const record = endpoints_.Find(handle);
+  return record == nullptr ? nullptr : &record->flows;
 }
 
 const TransportAddress* Controller::BoundTo(Side side, TransportHandle handle) {

@@ -19,11 +19,10 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
   // Checks all tables before any is changed. Undoing a change would number entries differently from
   // the worker's table.
   for (uint32_t i = workers.first; i < workers.end; ++i) {
-    if (flows_[i]->full() && flows_[i]->Find(key) == nullptr) return StatusCode::kLimit;
+    if (flows_[i]->full() && !flows_[i]->Has(key)) return StatusCode::kLimit;
   }
   for (uint32_t i = workers.first; i < workers.end; ++i) {
-    const bool is_new = flows_[i]->Find(key) == nullptr;
-    flows_[i]->FindOrInsert(key);
+    const bool is_new = flows_[i]->Insert(key, FlowsOf(key.tuple.handle));
     if (is_new && fast_path_ != nullptr) fast_path_->ClearFlowTraffic(FlowSlot(i, key));
   }
   if (fast_path_ != nullptr) {
@@ -34,11 +33,10 @@ StatusCode Controller::PutClientFlow(uint32_t worker, const FlowKey& key, FlowAc
   }
   Command command{};
   command.kind = Command::Kind::kPutFlow;
-  command.flow_key = key;
-  command.flow_action = action;
+  command.flow.key = key;
+  command.flow.action = action;
   command.lifetime_seconds = lifetime_seconds;
   for (uint32_t i = workers.first; i < workers.end; ++i) Push(i, command);
-  KeepEntry(key);
   return StatusCode::kOk;
 }
 
@@ -102,11 +100,11 @@ StatusCode Controller::RefreshClientFlow(uint32_t worker, const FlowKey& key,
   if (!HaveRoom(workers)) return StatusCode::kQueueFull;
   Command command{};
   command.kind = Command::Kind::kRefreshFlow;
-  command.flow_key = key;
+  command.flow.key = key;
   command.lifetime_seconds = lifetime_seconds;
   bool is_there = false;
   for (uint32_t i = workers.first; i < workers.end; ++i) {
-    if (flows_[i]->Find(key) == nullptr) continue;
+    if (!flows_[i]->Has(key)) continue;
     is_there = true;
     Push(i, command);
   }
@@ -122,39 +120,38 @@ StatusCode Controller::RemoveClientFlow(uint32_t worker, const FlowKey& key) {
   if (!HaveRoomToRemove(workers)) return StatusCode::kQueueFull;
   Command command{};
   command.kind = Command::Kind::kRemoveFlow;
-  command.flow_key = key;
+  command.flow.key = key;
   bool was_there = false;
   for (uint32_t i = workers.first; i < workers.end; ++i) {
-    if (!flows_[i]->Erase(key)) continue;
+    if (!flows_[i]->Erase(key, FlowsOf(key.tuple.handle))) continue;
     was_there = true;
     Push(i, command);
   }
   if (was_there && fast_path_ != nullptr) RemoveFromFastPath(key);
-  ForgetEntry(key);
   return StatusCode::kOk;
 }
 
 void Controller::RemoveFromFastPath(const FlowKey& key) {
   for (uint32_t i = 0; i < flows_.size(); ++i) {
     // Another worker has the flow and numbers its records by the fast path's cell.
-    if (flows_[i]->Find(key) != nullptr) return fast_path_->MoveFlow(key, FlowSlot(i, key));
+    if (flows_[i]->Has(key)) return fast_path_->MoveFlow(key, FlowSlot(i, key));
   }
   fast_path_->RemoveFlow(key);
 }
 
 uint32_t Controller::FlowSlot(uint32_t worker, const FlowKey& key) {
-  return worker * client_flows_max_ + flows_[worker]->NumberOf(flows_[worker]->Find(key));
+  return worker * client_flows_max_ + *flows_[worker]->NumberOf(key);
 }
 
 bool Controller::FlowNumber(uint32_t worker, const FlowKey& key, uint32_t* number) {
   if (worker >= flows_.size()) return false;
   // This table gets the same commands in the same order as the worker's, so entries have the same
   // numbers.
-  const Nothing* flow = flows_[worker]->Find(key);
-  if (flow == nullptr) return false;
+  const std::optional<uint32_t> found = flows_[worker]->NumberOf(key);
+  if (!found) return false;
   // An allocation's traffic is read right before its entries are removed.
   if (fast_path_ != nullptr) fast_path_->CountFlow(key);
-  *number = flows_[worker]->NumberOf(flow);
+  *number = *found;
   return true;
 }
 

@@ -3,30 +3,24 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <unordered_set>
 #include <vector>
 
 #include "base/siphash.h"
 #include "io/endpoint_ids.h"
-#include "table/flow_table.h"
+#include "io/flow_records.h"
 
 namespace turnpike {
 
-// Hashes a flow key as bytes, with a secret key because peers choose its contents.
-struct FlowKeyHash {
+// Hashes a 5-tuple as bytes, with a secret key because peers choose its contents.
+struct FiveTupleHash {
   SipKey key;
 
-  size_t operator()(const FlowKey& flow) const {
+  size_t operator()(const FiveTuple& tuple) const {
     SipHash13 hash(key);
-    hash.Update(&flow, sizeof(flow));
+    hash.Update(&tuple, sizeof(tuple));
     return hash.Finish();
-  }
-};
-struct FlowKeysEqual {
-  bool operator()(const FlowKey& a, const FlowKey& b) const {
-    return std::memcmp(&a, &b, sizeof(a)) == 0;
   }
 };
 
@@ -41,7 +35,7 @@ struct EndpointRecord {
     // Waits for the worker's response to the close command.
     kClosing,
   };
-  using Entries = std::unordered_set<FlowKey, FlowKeyHash, FlowKeysEqual>;
+  using KnownClients = std::unordered_set<FiveTuple, FiveTupleHash>;
 
   State state = State::kFree;
   // The worker closed the socket after an error; the record remains until it is closed.
@@ -49,9 +43,9 @@ struct EndpointRecord {
   Side side = Side::kClient;
   TransportHandle handle;
   TransportAddress address;
-  // Keys of the flows that it receives; FlowChannel::kNone marks a known client, but on the relayed
-  // side.
-  Entries entries;
+  // The list in FlowRecords of the flows that it receives.
+  uint32_t flows = FlowRecords::kNoFlow;
+  KnownClients known_clients;
 
   bool IsOpen() const { return state == State::kOpen && !ended; }
 };
@@ -76,7 +70,7 @@ class EndpointRecords {
     record.handle = *handle;
     record.state = EndpointRecord::State::kOpening;
     record.ended = false;
-    record.entries = EndpointRecord::Entries(0, FlowKeyHash{hash_key_});
+    record.known_clients = EndpointRecord::KnownClients(0, FiveTupleHash{hash_key_});
     return &record;
   }
   // Returns the record of a handle, or null if there is none or the handle is a listener's.

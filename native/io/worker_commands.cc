@@ -38,14 +38,14 @@ void Worker::Apply(Command& command) {
       ApplyPutFlow(command);
       break;
     case Command::Kind::kRefreshFlow:
-      if (Flow* flow = tables_.flows.Find(command.flow_key)) flow->expiry = ExpiryOf(command);
+      if (Flow* flow = tables_.flows.Find(command.flow.key)) flow->expiry = ExpiryOf(command);
       early_.NoteEntry();
       break;
     case Command::Kind::kRemoveFlow:
-      if (!early_.idle() && IsSendKey(command.flow_key))
-        early_.Forget(command.flow_key.tuple, counters_);
-      if (tables_.flows.Erase(command.flow_key) && IsTrunkPeerKey(command.flow_key))
-        tables_.trunk_peers.Remove(command.flow_key.tuple.remote.ip);
+      if (!early_.idle() && IsSendKey(command.flow.key))
+        early_.Forget(command.flow.key.tuple, counters_);
+      if (tables_.flows.Erase(command.flow.key) && IsTrunkPeerKey(command.flow.key))
+        tables_.trunk_peers.Remove(command.flow.key.tuple.remote.ip);
       break;
     case Command::Kind::kPutSession:
       ApplyPutSession(command);
@@ -75,10 +75,10 @@ void Worker::Apply(Command& command) {
       break;
     case Command::Kind::kPutKnownClient:
       // A client that does not fit is served as a stranger.
-      known_clients_.FindOrInsert(command.flow_key.tuple);
+      known_clients_.FindOrInsert(command.flow.key.tuple);
       break;
     case Command::Kind::kRemoveKnownClient:
-      known_clients_.Erase(command.flow_key.tuple);
+      known_clients_.Erase(command.flow.key.tuple);
       break;
     case Command::Kind::kOpenEndpoint:
       OpenEndpoint(command);
@@ -93,45 +93,45 @@ void Worker::Apply(Command& command) {
 
 void Worker::ApplyPutFlow(const Command& command) {
   const bool is_new_trunk_peer =
-      IsTrunkPeerKey(command.flow_key) && tables_.flows.Find(command.flow_key) == nullptr;
-  if (is_new_trunk_peer) tables_.trunk_peers.Add(command.flow_key.tuple.remote.ip);
+      IsTrunkPeerKey(command.flow.key) && tables_.flows.Find(command.flow.key) == nullptr;
+  if (is_new_trunk_peer) tables_.trunk_peers.Add(command.flow.key.tuple.remote.ip);
   // Never null: the controlling thread tracks the table's size and refuses what does not fit.
-  Flow* flow = tables_.flows.FindOrInsert(command.flow_key);
-  const bool same_session = flow->action.IsSameSession(command.flow_action);
+  Flow* flow = tables_.flows.FindOrInsert(command.flow.key);
+  const bool same_session = flow->action.IsSameSession(command.flow.action);
   early_.NoteEntry();
-  if (!early_.idle() && IsSendKey(command.flow_key) &&
-      !(flow->action.tuple.handle == command.flow_action.tuple.handle)) {
+  if (!early_.idle() && IsSendKey(command.flow.key) &&
+      !(flow->action.tuple.handle == command.flow.action.tuple.handle)) {
     // Another allocation has the 5-tuple.
-    early_.Forget(command.flow_key.tuple, counters_);
+    early_.Forget(command.flow.key.tuple, counters_);
   }
   // A repeated put keeps the sequence, so that it does not look like loss to the other relay.
-  flow->Replace(command.flow_action, same_session);
+  flow->Replace(command.flow.action, same_session);
   flow->expiry = ExpiryOf(command);
 }
 
 void Worker::ApplyPutSession(const Command& command) {
   Session& session = tables_.sessions.At(command.index);
-  const bool same = session.action.generation == command.session_action.generation &&
+  const bool same = session.action.generation == command.session.generation &&
                     session.action.index == command.index;
   if (!same) {
     session = Session{};
     tables_.session_traffic[tables_.sessions.SlotOf(command.index)].Clear();
   }
-  session.action = command.session_action;
+  session.action = command.session;
   session.expiry = ExpiryOf(command);
 }
 
 void Worker::SendProbe(const Command& command) {
   // Earlier probes wrote only their heads, so the padding is zero.
   if (!probe_) probe_ = std::make_unique<uint8_t[]>(kDatagramBytesMax);
-  const FiveTuple* const path = command.probe_has_path ? &command.probe_path : nullptr;
+  const FiveTuple* const path = command.probe.has_path ? &command.probe.path : nullptr;
   Outgoing out;
   const bool made =
-      command.probe_bytes == 0
-          ? forwarder_.MakeProbe(command.index, command.probe_number, path, ReadClock(),
+      command.probe.bytes == 0
+          ? forwarder_.MakeProbe(command.index, command.probe.number, path, ReadClock(),
                                  probe_.get(), &out)
-          : forwarder_.MakePathProbe(command.index, command.probe_number, command.probe_path,
-                                     command.probe_bytes, ReadClock(), probe_.get(), &out);
+          : forwarder_.MakePathProbe(command.index, command.probe.number, command.probe.path,
+                                     command.probe.bytes, ReadClock(), probe_.get(), &out);
   if (!made) {
     counters_.Add(Verdict::kTrunkNoKey);
     return;
@@ -141,7 +141,7 @@ void Worker::SendProbe(const Command& command) {
     counters_.Add(Counter::kEndpointGone);
     return;
   }
-  const bool from_lane = command.probe_from_lane && trunk->lane != nullptr;
+  const bool from_lane = command.probe.from_lane && trunk->lane != nullptr;
   SendProbeUnfragmented(from_lane ? *trunk->lane : *trunk, out);
 }
 

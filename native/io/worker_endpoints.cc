@@ -35,19 +35,19 @@ bool IsFatal(int error_number) {
 }  // namespace
 
 void Worker::OpenEndpoint(const Command& command) {
-  const TransportHandle handle = command.handle;
+  const TransportHandle handle = command.endpoint.handle;
   EndpointReport report{};
   report.kind = PuntKind::kEndpointOpened;
   report.handle = handle.ToNumber();
   UdpSocket socket;
-  Status status = socket.OpenFirst(command.address, options_.socket_buffer_bytes);
+  Status status = socket.OpenFirst(command.endpoint.address, options_.socket_buffer_bytes);
   if (status.ok()) status = socket.ReportErrors();
   if (status.ok()) status = socket.ReportTrafficClass();
   if (status.ok()) {
     if (options_.busy_poll_us > 0) socket.PreferBusyPoll(options_.busy_poll_us);
     report.port = socket.address().port;
     auto endpoint =
-        std::make_unique<Endpoint>(handle, SideOf(command.endpoint_kind), std::move(socket));
+        std::make_unique<Endpoint>(handle, SideOf(command.endpoint.kind), std::move(socket));
     if (Watch(*endpoint)) {
       if (endpoint->side == Side::kRelayed) Publish(*endpoint);
       endpoints_[handle.id()] = std::move(endpoint);
@@ -82,7 +82,7 @@ void Worker::Withdraw(Endpoint& endpoint) {
 }
 
 void Worker::CloseEndpoint(const Command& command) {
-  const TransportHandle handle = command.handle;
+  const TransportHandle handle = command.endpoint.handle;
   if (Endpoint* const endpoint = EndpointOf(handle)) {
     // What was queued for the endpoint before its close still leaves. Datagrams that another worker
     // has not reached the barrier of are dropped.
