@@ -22,11 +22,6 @@ export type KnownClients = Pick<DataPlane, 'putKnownClient' | 'removeKnownClient
 /** Counts who holds state of a 5-tuple. */
 export type HeldClients = Pick<ProvenClients, 'hold' | 'release'>;
 
-interface HeldClient {
-  readonly origin: Origin;
-  holders: number;
-}
-
 interface ProvenClient {
   readonly origin: Origin;
   /** The source, and its network if it has one. */
@@ -48,7 +43,9 @@ export class ProvenClients {
   readonly #plane: KnownClients;
   readonly #clock: Clock;
   /** 5-tuples with legs. */
-  readonly #held = new Map<string, HeldClient>();
+  readonly #held = new Map<string, Origin>();
+  /** The legs of each of them beside the first; seldom any. */
+  readonly #further = new KeyCounter();
   /** Proven 5-tuples without a leg, in order of expiry. */
   readonly #recent = new Map<string, ProvenClient>();
   readonly #recentOfGroup = new KeyCounter();
@@ -79,12 +76,8 @@ export class ProvenClients {
 
   /** Notes that a 5-tuple has one leg more. @param key - its `tupleKey` */
   hold(origin: Origin, key: string = tupleKey(origin.tuple)): void {
-    const held = this.#held.get(key);
-    if (held !== undefined) {
-      held.holders += 1;
-      return;
-    }
-    this.#held.set(key, { origin, holders: 1 });
+    if (this.#held.has(key)) return this.#further.add(key);
+    this.#held.set(key, origin);
     const peer = this.#recent.get(key);
     if (peer !== undefined) this.#drop(key, peer);
     if (peer?.origin.worker === origin.worker) return;
@@ -97,12 +90,10 @@ export class ProvenClients {
    * @param key - its `tupleKey`
    */
   release(key: string): void {
-    const held = this.#held.get(key);
-    if (held === undefined) return;
-    held.holders -= 1;
-    if (held.holders > 0) return;
+    const origin = this.#held.get(key);
+    if (origin === undefined) return;
+    if (this.#further.of(key) > 0) return this.#further.remove(key);
     this.#held.delete(key);
-    const { origin } = held;
     if (!this.#remember(key, origin, { isTold: true })) {
       this.#plane.removeKnownClient(origin.worker, origin.tuple);
     }

@@ -232,7 +232,8 @@ export class Allocate {
     opened: readonly OpenedAddress[],
     bucket: number,
   ): Allocation {
-    const since = this.#context.clock.monotonic();
+    // A whole number takes no memory of its own.
+    const since = Math.floor(this.#context.clock.monotonic());
     const about = { origin, tupleKey, holder, since, tellsIcmpErrors, bucket };
     return new Allocation({ ...about, opened });
   }

@@ -20,7 +20,6 @@ export interface OpenedAddress {
 
 /** A relayed transport address (RFC 8656 section 2). */
 export class RelayedTransportAddress implements Timed {
-  readonly kind = 'relayed';
   readonly allocation: Allocation;
   readonly handle: TransportHandle;
   readonly ports: RelayedPorts;
@@ -34,6 +33,10 @@ export class RelayedTransportAddress implements Timed {
     this.handle = handle;
     this.ports = ports;
     this.port = port;
+  }
+
+  get kind(): 'relayed' {
+    return 'relayed';
   }
 
   get family(): AddressFamily {
@@ -52,7 +55,6 @@ export class RelayedTransportAddress implements Timed {
 
 /** Lets every port of a peer's IP address send to the client (RFC 8656 section 9). */
 export class Permission implements Timed {
-  readonly kind = 'permission';
   readonly relayed: RelayedTransportAddress;
   /** Canonical IP address of the peer. */
   readonly address: string;
@@ -66,6 +68,10 @@ export class Permission implements Timed {
     this.address = address;
   }
 
+  get kind(): 'permission' {
+    return 'permission';
+  }
+
   get share(): string {
     return this.relayed.share;
   }
@@ -73,7 +79,6 @@ export class Permission implements Timed {
 
 /** A channel between the client and one peer (RFC 8656 section 12). */
 export class Channel implements Timed {
-  readonly kind = 'channel';
   readonly relayed: RelayedTransportAddress;
   readonly number: number;
   readonly peer: TransportAddress;
@@ -88,6 +93,10 @@ export class Channel implements Timed {
     this.relayed = relayed;
     this.number = number;
     this.peer = peer;
+  }
+
+  get kind(): 'channel' {
+    return 'channel';
   }
 
   get share(): string {

@@ -1,4 +1,5 @@
 import { sameAddress, type TransportAddress } from '../address.js';
+import { wholeMs } from '../clock.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { isChannel } from '../stun/channel-data.js';
 import type { StunMessage } from '../stun/message.js';
@@ -80,7 +81,7 @@ export class ChannelBind {
     const result = isBound ? forwarding.refreshChannel(channel) : forwarding.putChannel(channel);
     if (result !== 'done') return refusalOf(result);
     channel.state = 'bound';
-    channel.expiresAt = clock.monotonic() + TURN_LIMITS.channelSeconds * 1_000;
+    channel.expiresAt = wholeMs(clock) + TURN_LIMITS.channelSeconds * 1_000;
     channels.set(number, channel);
     table.schedule(channel, channel.expiresAt);
     return undefined;

@@ -1,4 +1,5 @@
 import type { TransportAddress } from '../address.js';
+import { wholeMs } from '../clock.js';
 import { Permission, type RelayedTransportAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
 import { refusalOf } from './forwarding.js';
@@ -33,7 +34,7 @@ export class Permissions {
     const fresh = wanted.filter((each) => !isInstalled(each));
     const installed = peers[0]?.relayed.allocation.permissions.size ?? 0;
     if (installed + fresh.length > limits.permissionsMax) return 'permissions-used-up';
-    const expiresAt = clock.monotonic() + TURN_LIMITS.permissionSeconds * 1_000;
+    const expiresAt = wholeMs(clock) + TURN_LIMITS.permissionSeconds * 1_000;
     for (const [index, each] of wanted.entries()) {
       const result = this.#context.forwarding.putPermission(each);
       if (result !== 'done') {

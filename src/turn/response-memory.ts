@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, wholeMs } from '../clock.js';
 import { FairTable } from '../collections/fair-table.js';
 import { TURN_LIMITS } from './turn-limits.js';
 
@@ -58,8 +58,7 @@ export class ResponseMemory {
    * @param key - as in `find`
    */
   keep(share: string, key: string, response: Uint8Array): void {
-    // A whole number takes no memory of its own.
-    const until = Math.ceil(this.#clock.monotonic()) + TURN_LIMITS.responseKeptMs;
+    const until = wholeMs(this.#clock) + TURN_LIMITS.responseKeptMs;
     this.#kept.put(share, key, { response: latin1(response), until });
   }
 
