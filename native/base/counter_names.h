@@ -196,7 +196,7 @@ enum class Counter : uint8_t {
   kControlSendDropped,
   // Dropped datagrams: to be sent by a closed endpoint, punted from one, or steered to one.
   kEndpointGone,
-  // datagrams: passed to the worker whose endpoint they leave by, or arrive at.
+  // datagrams: passed to the worker of their endpoint, or of the entries of their client.
   kHandedOver,
   // Dropped datagrams: for an endpoint of another worker whose queue was full.
   kHandOverFull,

@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 2032769775;
+inline constexpr uint32_t kBindingContract = 1398013655;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;
@@ -127,13 +127,15 @@ enum class Heard : uint8_t {
 
 // Numbers in place of a channel number, in the keys of flows that match other datagrams than
 // ChannelData: those of peers at a relayed address, Send indications of clients to IPv4 and IPv6
-// peers, and what leaves a relayed address to a peer behind another relay. An action with the first
-// one forwards as Data indications; a session with it delivers to a relayed address.
+// peers, what leaves a relayed address to a peer behind another relay, and whatever else comes from
+// a client that has moved to another 5-tuple. An action with the first one forwards as Data
+// indications; a session with it delivers to a relayed address.
 enum class FlowChannel : uint8_t {
   kNone = 0,
   kSendToIpv4 = 1,
   kSendToIpv6 = 2,
   kToTrunk = 3,
+  kMoved = 4,
 };
 
 // Kinds of punted records.
@@ -158,6 +160,8 @@ enum class PuntKind : uint8_t {
   kEndpointEnded = 9,
   // An ICMP error for a datagram sent by an endpoint.
   kIcmpError = 10,
+  // The first data of a client from the 5-tuple that it has moved to.
+  kClientMoved = 11,
 };
 
 // Counters of a leg that the addon reads from a flow's entry.

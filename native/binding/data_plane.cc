@@ -57,6 +57,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("putAllocation", &Plane::PutAllocation),
                       Plane::InstanceMethod("putPeerFlow", &Plane::PutPeerFlow),
                       Plane::InstanceMethod("putTrunkRoute", &Plane::PutTrunkRoute),
+                      Plane::InstanceMethod("putMovedClient", &Plane::PutMovedClient),
                       Plane::InstanceMethod("refreshClientFlow", &Plane::RefreshClientFlow),
                       Plane::InstanceMethod("removeClientFlow", &Plane::RemoveClientFlow),
                       Plane::InstanceMethod("flowNumber", &Plane::FlowNumber),

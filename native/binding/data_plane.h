@@ -41,6 +41,7 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value PutAllocation(const Napi::CallbackInfo& info);
   Napi::Value PutPeerFlow(const Napi::CallbackInfo& info);
   Napi::Value PutTrunkRoute(const Napi::CallbackInfo& info);
+  Napi::Value PutMovedClient(const Napi::CallbackInfo& info);
   Napi::Value RefreshClientFlow(const Napi::CallbackInfo& info);
   Napi::Value RemoveClientFlow(const Napi::CallbackInfo& info);
   Napi::Value FlowCounter(const Napi::CallbackInfo& info);

@@ -75,6 +75,19 @@ Napi::Value DataPlaneObject::PutTrunkRoute(const Napi::CallbackInfo& info) {
                  controller_->PutClientFlow(Argument(info, 0), key, action, Argument(info, 3)));
 }
 
+Napi::Value DataPlaneObject::PutMovedClient(const Napi::CallbackInfo& info) {
+  if (!open_) return ToValue(info, StatusCode::kClosed);
+  const uint32_t to_worker = Argument(info, 1);
+  if (to_worker >= kWorkersMax) return ToValue(info, StatusCode::kInvalid);
+  FlowAction action;
+  action.kind = FlowAction::Kind::kMoved;
+  action.worker = static_cast<uint8_t>(to_worker);
+  action.move_number = Argument(info, 2);
+  action.tuple = Read<FlowCommand>(scratch_).to;
+  const FlowKey key = MovedKey(Read<FiveTuple>(scratch_));
+  return ToValue(info, controller_->PutClientFlow(Argument(info, 0), key, action));
+}
+
 Napi::Value DataPlaneObject::RefreshClientFlow(const Napi::CallbackInfo& info) {
   if (!open_) return ToValue(info, StatusCode::kClosed);
   const FlowKey key{Read<FiveTuple>(scratch_), static_cast<uint16_t>(Argument(info, 1))};

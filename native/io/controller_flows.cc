@@ -52,14 +52,17 @@ StatusCode Controller::CheckKey(const FlowKey& key, FlowAction::Kind kind) {
     if (kind != FlowAction::Kind::kTrunk) return StatusCode::kInvalid;
     return AddressFits(Side::kRelayed, key.tuple) ? StatusCode::kOk : StatusCode::kAddress;
   }
+  if (IsMovedKey(key) != (kind == FlowAction::Kind::kMoved)) return StatusCode::kInvalid;
   const bool is_send = IsSendKey(key);
   if (is_send != (kind == FlowAction::Kind::kAllocation)) return StatusCode::kInvalid;
-  if (!is_send && !IsChannel(key.channel)) return StatusCode::kInvalid;
+  const bool is_data = !is_send && !IsMovedKey(key);
+  if (is_data && !IsChannel(key.channel)) return StatusCode::kInvalid;
   return AddressFits(Side::kClient, key.tuple) ? StatusCode::kOk : StatusCode::kAddress;
 }
 
 StatusCode Controller::CheckAction(uint32_t worker, const FlowKey& key, FlowAction* action) {
-  if (!pool_.buckets().Has(action->bucket)) return StatusCode::kInvalid;
+  const bool is_moved = action->kind == FlowAction::Kind::kMoved;
+  if (!is_moved && !pool_.buckets().Has(action->bucket)) return StatusCode::kInvalid;
   switch (action->kind) {
     case FlowAction::Kind::kTrunk:
       if (action->relay_index >= relays_.size()) return StatusCode::kInvalid;
@@ -83,6 +86,9 @@ StatusCode Controller::CheckAction(uint32_t worker, const FlowKey& key, FlowActi
       // The permissions are in the worker of the endpoint.
       return is_of_family && relayed.worker() == worker ? StatusCode::kOk : StatusCode::kInvalid;
     }
+    case FlowAction::Kind::kMoved:
+      if (action->worker >= flows_.size()) return StatusCode::kInvalid;
+      return AddressFits(Side::kClient, action->tuple) ? StatusCode::kOk : StatusCode::kAddress;
     case FlowAction::Kind::kNone:
       break;
   }

@@ -27,6 +27,19 @@ inline constexpr uint32_t kAwaitedClientsMax = 64;
 // its request again (RFC 8489 section 6.2.1).
 inline constexpr uint64_t kEarlyNsMax = 500'000'000;
 
+// Returns whether an entry that is on its way could have let a datagram pass.
+constexpr bool LacksEntry(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kSendNoPermission:
+    case Verdict::kChannelUnknown:
+    case Verdict::kChannelExpired:
+    case Verdict::kPeerNoPermission:
+      return true;
+    default:
+      return false;
+  }
+}
+
 class EarlyData {
  public:
   enum class From : uint8_t { kClient, kPeer };

@@ -83,9 +83,9 @@ struct ControlDatagram {
 
 // What a worker does with a datagram that another one has handed over: sends it by the endpoint of
 // its path; delivers it from that endpoint to the peer, which is a relayed address of the plane;
-// handles it as received by that endpoint from the peer; or reports it: an IcmpError about that
-// endpoint.
-enum class HandOver : uint8_t { kSend, kDeliver, kArrive, kIcmpError };
+// handles it as received by that endpoint from the peer; reports it: an IcmpError about that
+// endpoint; or handles it as received from the client of its path.
+enum class HandOver : uint8_t { kSend, kDeliver, kArrive, kIcmpError, kFromClient };
 
 // Header of a datagram that was handed over; its bytes follow.
 struct HandedOver {
@@ -206,6 +206,8 @@ class Worker {
   // Handles a datagram whose endpoint is not this worker's: passes it to the owner, or counts it if
   // the endpoint is closed.
   void PassOn(HandOver kind, const Outgoing& outgoing);
+  // Queues a datagram for another worker, or counts it if that has no room.
+  void HandTo(uint8_t worker, const HandedOver& header, const uint8_t* data, uint32_t length);
   void WakeHandedOver();
   Progress SendHandedOver();
   Progress SendHandedOverBy(uint8_t worker);
@@ -230,6 +232,21 @@ class Worker {
   void QueueFromClient(Verdict verdict, const ClientResult& result, const Now& now);
   // Forwards a Send indication with its allocation's flow, or null. Counts it only if it leaves.
   Verdict ForwardSend(const Packet& packet, const SendIndication& send, Flow* flow, const Now& now);
+  // Forwards a client's datagram that comes alone, and counts it unless it meets no entry or is a
+  // request. Returns its verdict.
+  Verdict ForwardLoneClient(const Packet& packet, const Now& now);
+  // Handles a datagram that has met no entry of its 5-tuple, or a request, if its client has moved
+  // to that 5-tuple: passes it to the worker of the client's flows, or forwards it as the client's
+  // other 5-tuple's. Returns false if it is to be handled as any other.
+  bool ForwardMoved(const Packet& packet, Verdict verdict, const Now& now) {
+    return moved_clients_ > 0 && ForwardMovedTo(packet, verdict, now);
+  }
+  bool ForwardMovedTo(const Packet& packet, Verdict verdict, const Now& now);
+  // Forwards data as that of the 5-tuple from which its client has moved, and reports the first
+  // such datagram.
+  void ForwardAsBefore(const Packet& packet, Flow& moved, const Now& now);
+  // Handles a datagram of a moved client that another worker handed over.
+  void TakeFromClient(const Packet& packet, const Now& now);
   // Queues a datagram to a peer, over the trunk if another relay has bound the peer; delivers it if
   // the peer is a relayed address of the plane.
   void QueueToPeer(const Outgoing& outgoing, const Now& now);
@@ -279,7 +296,8 @@ class Worker {
   void PuntUnregistered(const Packet& packet, const Now& now);
   void ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from);
   void ReportUnboundIndex(uint32_t relay_index, uint32_t session_index);
-  void ReportEvent(const PuntedEvent& event);
+  // Returns whether there was room for it.
+  bool ReportEvent(const PuntedEvent& event);
   void Queue(SendSocket& through, const Outgoing& outgoing);
   void QueueData(const Outgoing& outgoing);
   void QueueBundle(const Outgoing& outgoing);
@@ -327,6 +345,8 @@ class Worker {
   // Endpoints that ended and are not reported yet.
   std::vector<TransportHandle> ended_;
   RateLimiter icmp_errors_;
+  // Number of flows of MovedKey.
+  uint32_t moved_clients_ = 0;
   // Workers, one bit each, that were handed datagrams and are not notified yet.
   uint32_t handed_over_to_ = 0;
   // Rate limiters for datagrams from unregistered ports, by their IP address.

@@ -44,8 +44,10 @@ void Worker::Apply(Command& command) {
     case Command::Kind::kRemoveFlow:
       if (!early_.idle() && IsSendKey(command.flow.key))
         early_.Forget(command.flow.key.tuple, counters_);
-      if (tables_.flows.Erase(command.flow.key) && IsTrunkPeerKey(command.flow.key))
+      if (!tables_.flows.Erase(command.flow.key)) break;
+      if (IsTrunkPeerKey(command.flow.key))
         tables_.trunk_peers.Remove(command.flow.key.tuple.remote.ip);
+      if (IsMovedKey(command.flow.key)) --moved_clients_;
       break;
     case Command::Kind::kPutSession:
       ApplyPutSession(command);
@@ -92,9 +94,12 @@ void Worker::Apply(Command& command) {
 }
 
 void Worker::ApplyPutFlow(const Command& command) {
-  const bool is_new_trunk_peer =
-      IsTrunkPeerKey(command.flow.key) && tables_.flows.Find(command.flow.key) == nullptr;
-  if (is_new_trunk_peer) tables_.trunk_peers.Add(command.flow.key.tuple.remote.ip);
+  const bool is_trunk_peer = IsTrunkPeerKey(command.flow.key);
+  const bool is_moved = IsMovedKey(command.flow.key);
+  if ((is_trunk_peer || is_moved) && tables_.flows.Find(command.flow.key) == nullptr) {
+    if (is_trunk_peer) tables_.trunk_peers.Add(command.flow.key.tuple.remote.ip);
+    if (is_moved) ++moved_clients_;
+  }
   // Never null: the controlling thread tracks the table's size and refuses what does not fit.
   Flow* flow = tables_.flows.FindOrInsert(command.flow.key);
   const bool same_session = flow->action.IsSameSession(command.flow.action);

@@ -17,19 +17,6 @@ bool AsksForEntry(uint16_t type) {
   return type == kCreatePermissionRequest || type == kChannelBindRequest;
 }
 
-// Returns whether an entry that is on its way could have let a datagram pass.
-bool LacksEntry(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kSendNoPermission:
-    case Verdict::kChannelUnknown:
-    case Verdict::kChannelExpired:
-    case Verdict::kPeerNoPermission:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 bool Worker::DropUnlessEarly(EarlyData::From from, const Packet& packet, Verdict verdict,
@@ -87,19 +74,9 @@ bool Worker::ForwardEarly(EarlyData::From from, const Packet& packet, const Now&
     if (verdict == Verdict::kPeerToClient) QueueToClient(packet, *flow);
     return true;
   }
-  ClientLookup lookup;
-  forwarder_.ClassifyClient(packet, &lookup);
-  Flow* const flow = forwarder_.FindFlow(lookup);
-  if (lookup.is_send) {
-    const Verdict verdict = ForwardSend(packet, lookup.send, flow, now);
-    if (LacksEntry(verdict)) return false;
-    if (verdict != Verdict::kClientToPeer) counters_.Add(verdict);
-    return true;
-  }
-  ClientResult result;
-  const Verdict verdict = forwarder_.ForwardClient(packet, flow, now, &result);
+  const Verdict verdict = ForwardLoneClient(packet, now);
   if (LacksEntry(verdict)) return false;
-  QueueFromClient(verdict, result, now);
+  if (verdict == Verdict::kSendNoAllocation) counters_.Add(verdict);
   return true;
 }
 

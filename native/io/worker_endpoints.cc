@@ -199,19 +199,23 @@ void Worker::PassOn(HandOver kind, const Outgoing& outgoing) {
     counters_.Add(Counter::kEndpointGone);
     return;
   }
-  const HandedOver header{*outgoing.path, kind, outgoing.relayed_number, outgoing.traffic_class};
-  const uint32_t length = static_cast<uint32_t>(sizeof(header)) + outgoing.length;
-  ByteRing& ring = (*workers_)[owner]->handed_over_by(options_.index);
-  uint8_t* const record = ring.Reserve(length);
+  HandTo(owner, {*outgoing.path, kind, outgoing.relayed_number, outgoing.traffic_class},
+         outgoing.data, outgoing.length);
+}
+
+void Worker::HandTo(uint8_t worker, const HandedOver& header, const uint8_t* data,
+                    uint32_t length) {
+  ByteRing& ring = (*workers_)[worker]->handed_over_by(options_.index);
+  uint8_t* const record = ring.Reserve(static_cast<uint32_t>(sizeof(header)) + length);
   if (record == nullptr) {
     counters_.Add(Counter::kHandOverFull);
     return;
   }
   std::memcpy(record, &header, sizeof(header));
-  std::memcpy(record + sizeof(header), outgoing.data, outgoing.length);
+  std::memcpy(record + sizeof(header), data, length);
   ring.Commit();
   counters_.Add(Counter::kHandedOver);
-  handed_over_to_ |= 1u << owner;
+  handed_over_to_ |= 1u << worker;
 }
 
 void Worker::WakeHandedOver() {
@@ -279,6 +283,12 @@ void Worker::TakeOver(const ByteRing::Record& record, const Now& now) {
       break;
     case HandOver::kIcmpError:
       TakeIcmpError(*endpoint, outgoing, now);
+      break;
+    case HandOver::kFromClient:
+      // Without headroom and tailroom: other datagrams are around it.
+      TakeFromClient({record.data + sizeof(*header), outgoing.length, &header->path, false, false,
+                      header->traffic_class},
+                     now);
       break;
   }
 }

@@ -84,7 +84,7 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     if (lookup.needed && !lookup.repeats) flow = forwarder_.FindFlow(lookup);
     if (lookup.is_send) {
       const Verdict verdict = ForwardSend(batch_[i], lookup.send, flow, now);
-      if (verdict != Verdict::kClientToPeer) {
+      if (verdict != Verdict::kClientToPeer && !ForwardMoved(batch_[i], verdict, now)) {
         DropUnlessEarly(EarlyData::From::kClient, batch_[i], verdict, now);
       }
       continue;
@@ -92,10 +92,11 @@ void Worker::ForwardClientChunk(uint32_t count, const Now& now) {
     const Verdict verdict =
         lookup.needed ? forwarder_.ForwardClient(batch_[i], flow, now, &result) : lookup.verdict;
     if (verdict == Verdict::kClientPunted) {
-      Punt(Side::kClient, batch_[i], verdict);
+      if (!ForwardMoved(batch_[i], verdict, now)) Punt(Side::kClient, batch_[i], verdict);
       continue;
     }
     if (verdict == Verdict::kChannelUnknown || verdict == Verdict::kChannelExpired) {
+      if (ForwardMoved(batch_[i], verdict, now)) continue;
       const bool dropped = DropUnlessEarly(EarlyData::From::kClient, batch_[i], verdict, now);
       if (dropped) SendClosedIndication(batch_[i], now);
       continue;
@@ -342,12 +343,13 @@ void Worker::ReportUnboundIndex(uint32_t relay_index, uint32_t session_index) {
   ReportEvent(event);
 }
 
-void Worker::ReportEvent(const PuntedEvent& event) {
+bool Worker::ReportEvent(const PuntedEvent& event) {
   if (punts_.PushEvent(event) == PuntResult::kQueued) {
     punted_ = true;
-  } else {
-    counters_.Add(Counter::kEventsDropped);
+    return true;
   }
+  counters_.Add(Counter::kEventsDropped);
+  return false;
 }
 
 void Worker::Queue(SendSocket& through, const Outgoing& outgoing) {

@@ -40,6 +40,14 @@ inline FlowKey TrunkPeerKey(const FiveTuple& peer) {
 inline bool IsTrunkPeerKey(const FlowKey& key) {
   return key.channel == static_cast<uint16_t>(FlowChannel::kToTrunk);
 }
+// The key of the flow of a client's datagrams that meet no other flow of its 5-tuple, because the
+// client has moved to it from another one.
+inline FlowKey MovedKey(const FiveTuple& client) {
+  return {client, static_cast<uint16_t>(FlowChannel::kMoved)};
+}
+inline bool IsMovedKey(const FlowKey& key) {
+  return key.channel == static_cast<uint16_t>(FlowChannel::kMoved);
+}
 // The key of the flow that is a permission: what any port of a peer's IP address sends to a relayed
 // endpoint.
 inline FlowKey PermissionKey(const IpAddress& peer, TransportHandle relayed) {
@@ -47,22 +55,30 @@ inline FlowKey PermissionKey(const IpAddress& peer, TransportHandle relayed) {
 }
 
 struct FlowAction {
-  enum class Kind : uint8_t { kNone, kTrunk, kClient, kPeer, kAllocation };
+  enum class Kind : uint8_t { kNone, kTrunk, kClient, kPeer, kAllocation, kMoved };
 
   Kind kind = Kind::kNone;
-  // kPeer, and a permission or channel of a peer: the number of the peer's IP address if it is one
-  // of this data plane's relayed addresses (RelayedAddresses), else kNone.
-  uint8_t relayed_number = 0;
+  union {
+    // kPeer, and a permission or channel of a peer: the number of the peer's IP address if it is
+    // one of this data plane's relayed addresses (RelayedAddresses), else kNone.
+    uint8_t relayed_number = 0;
+    // kMoved: the worker that has the client's flows.
+    uint8_t worker;
+  };
   // kClient: the client's channel, or FlowChannel::kNone for Data indications.
   uint16_t channel = 0;
   // A permission: the peer's ports that it holds for.
   uint16_t port_min = 0;
   uint16_t port_max = UINT16_MAX;
-  // The bucket of the user whose data it is (BandwidthBuckets), or 0. Not of kTrunk.
-  uint32_t bucket = 0;
+  union {
+    // The bucket of the user whose data it is (BandwidthBuckets), or 0. Not of kTrunk.
+    uint32_t bucket = 0;
+    // kMoved: the number that the event about it has.
+    uint32_t move_number;
+  };
   union {
     // kClient: the client. kPeer: the peer, from the relayed endpoint. kAllocation: no more than
-    // the handle of the relayed endpoint.
+    // the handle of the relayed endpoint. kMoved: the client's other 5-tuple, whose flows count.
     FiveTuple tuple = {};
     // kTrunk.
     struct {

@@ -106,8 +106,9 @@ static_assert(offsetof(PuntedDatagram, handle) == 8);
 static_assert(offsetof(PuntedDatagram, remote) == 16);
 static_assert(offsetof(PuntedDatagram, local) == 32);
 
-// A punted event. `number` is the probe's number, or the unbound session index. `heard`,
-// `remotePort`, `socket` and `remote` are set for path probes only, `rttNs` for all probes.
+// A punted event. `number` is the probe's number, the unbound session index, or the number of a
+// move. `heard`, `remotePort`, `socket` and `remote` are set for path probes only, `rttNs` for all
+// probes.
 struct PuntedEvent {
   PuntKind kind;
   Heard heard;

@@ -7,6 +7,8 @@ import type {
   AllocationFlowTraffic,
   ClientFlow,
   FiveTuple,
+  MovedClient,
+  MovedClientAction,
   PeerFlow,
   PeerFlowAction,
   TrunkRoute,
@@ -100,6 +102,23 @@ export class AllocationFlows {
 
   removeTrunkRoute(flow: PeerFlow): void {
     this.#remove('removeTrunkRoute', this.#trunkRouteKey(flow));
+  }
+
+  putMovedClient({ worker, tuple }: MovedClient, action: MovedClientAction): void {
+    const { native, check, scratch, backlog, statusOfPut } = this.#calls;
+    check.workerOfTuple(worker, tuple);
+    check.worker(action.worker);
+    check.u32('number', action.number);
+    scratch.tuple(tuple);
+    backlog.checkOrder('putMovedClient', () => entryName.flow(FlowChannel.Moved, scratch.tupleKey));
+    scratch.secondTuple(action.tuple);
+    const status = native.putMovedClient(worker, action.worker, action.number);
+    checkStatus('putMovedClient', statusOfPut(status, worker));
+  }
+
+  removeMovedClient({ worker, tuple }: MovedClient): void {
+    this.#calls.check.workerOfTuple(worker, tuple);
+    this.#remove('removeMovedClient', { worker, tuple, channel: FlowChannel.Moved });
   }
 
   setBandwidth(bucket: number, bytesPerSecond: number): void {

@@ -105,6 +105,8 @@ export interface NativePlane {
     sessionIndex: number,
     lifetimeSeconds: number,
   ): number;
+  /** The first 5-tuple is the client's, the second the one from which it has moved. */
+  putMovedClient(worker: number, toWorker: number, number: number): number;
   /** Sets the rate of a bucket; 0 takes its bound away and fills it. */
   setBandwidth(bucket: number, bytesPerSecond: number): number;
   refreshClientFlow(worker: number, channel: number, lifetimeSeconds: number): number;

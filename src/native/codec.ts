@@ -36,6 +36,7 @@ const EVENT_KINDS: ReadonlySet<number | undefined> = new Set([
   PuntKind.ProbeReply,
   PuntKind.UnboundIndex,
   PuntKind.PathProbeReply,
+  PuntKind.ClientMoved,
 ]);
 
 const REPORT_KINDS: ReadonlySet<number | undefined> = new Set([
@@ -331,6 +332,7 @@ function decodeEvent(bytes: Uint8Array, view: DataView, offset: number): DataPla
   if (kind === PuntKind.UnboundIndex) {
     return { type: 'unbound-index', relayIndex, sessionIndex: number };
   }
+  if (kind === PuntKind.ClientMoved) return { type: 'client-moved', number };
   const rttNs = Number(view.getBigUint64(offset + at.rttNs, LITTLE_ENDIAN));
   if (kind === PuntKind.ProbeReply) return { type: 'probe-reply', relayIndex, number, rttNs };
   return {

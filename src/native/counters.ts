@@ -278,7 +278,7 @@ export const IO_COUNTERS = {
   },
   handed_over: {
     unit: 'datagrams',
-    means: 'passed to the worker whose endpoint they leave by, or arrive at',
+    means: 'passed to the worker of their endpoint, or of the entries of their client',
   },
   hand_over_full: {
     unit: 'datagrams',

@@ -25,6 +25,8 @@ import type {
   DataPlaneOptions,
   FiveTuple,
   LegTraffic,
+  MovedClient,
+  MovedClientAction,
   OutgoingDatagram,
   PeerFlow,
   PeerFlowAction,
@@ -196,6 +198,14 @@ export class NativeDataPlane implements DataPlane {
 
   removeTrunkRoute(flow: PeerFlow): void {
     this.#allocations.removeTrunkRoute(flow);
+  }
+
+  putMovedClient(client: MovedClient, action: MovedClientAction): void {
+    this.#allocations.putMovedClient(client, action);
+  }
+
+  removeMovedClient(client: MovedClient): void {
+    this.#allocations.removeMovedClient(client);
   }
 
   setBandwidth(bucket: number, bytesPerSecond: number): void {

@@ -163,6 +163,23 @@ export interface TrunkRoute {
   readonly sessionIndex: number;
 }
 
+/** A client's 5-tuple that meets no other entry, since the client has moved to it. */
+export interface MovedClient {
+  /** The worker that receives the 5-tuple. */
+  readonly worker: number;
+  readonly tuple: FiveTuple;
+}
+
+/** Where the entries of a client are that has moved to another 5-tuple. */
+export interface MovedClientAction {
+  /** The worker that has them: another one passes the client's datagrams to it. */
+  readonly worker: number;
+  /** The 5-tuple of the entries: in that worker, data that meets no entry counts as its own. */
+  readonly tuple: FiveTuple;
+  /** A number that the event `client-moved` has, 0 to 4,294,967,295. */
+  readonly number: number;
+}
+
 /** How a trunk record is forwarded. */
 export interface SessionAction {
   /** The only relay that may use the index. */

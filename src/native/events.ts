@@ -30,6 +30,11 @@ export type DataPlaneEvent =
       readonly sessionIndex: number;
     }
   | {
+      /** The first data of a client from the 5-tuple that it has moved to (`putMovedClient`). */
+      readonly type: 'client-moved';
+      readonly number: number;
+    }
+  | {
       /**
        * The worker closed an endpoint because its socket failed. Its entries are removed, and it
        * receives nothing more.

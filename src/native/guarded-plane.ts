@@ -12,6 +12,8 @@ import type {
   ClientFlow,
   DataPlane,
   FiveTuple,
+  MovedClient,
+  MovedClientAction,
   OutgoingDatagram,
   PeerFlow,
   PeerFlowAction,
@@ -87,6 +89,10 @@ function guardedCalls(plane: DataPlane): Calls {
     putTrunkRoute: (flow: PeerFlow, action: TrunkRoute, lifetimeSeconds: number) =>
       plane.putTrunkRoute(peerFlowOf(flow), objectOf('action', action), lifetimeSeconds),
     removeTrunkRoute: (flow: PeerFlow) => plane.removeTrunkRoute(peerFlowOf(flow)),
+    putMovedClient: (client: MovedClient, action: MovedClientAction) =>
+      plane.putMovedClient(withTuple(client, 'client'), withTuple(action, 'action')),
+    removeMovedClient: (client: MovedClient) =>
+      plane.removeMovedClient(withTuple(client, 'client')),
     peerFlowTraffic: (flow: PeerFlow) => plane.peerFlowTraffic(peerFlowOf(flow)),
     putSession: (index: number, action: SessionAction, lifetimeSeconds?: number) =>
       plane.putSession(index, withTuple(action, 'action'), lifetimeSeconds),

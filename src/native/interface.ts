@@ -124,10 +124,17 @@ export const ENDPOINT_KIND_NUMBERS = { client: 0, relayed: 1 } as const;
 /**
  * Numbers in place of a channel number, in the keys of flows that match other datagrams than
  * ChannelData: those of peers at a relayed address, Send indications of clients to IPv4 and IPv6
- * peers, and what leaves a relayed address to a peer behind another relay. An action with the first
- * one forwards as Data indications; a session with it delivers to a relayed address.
+ * peers, what leaves a relayed address to a peer behind another relay, and whatever else comes from
+ * a client that has moved to another 5-tuple. An action with the first one forwards as Data
+ * indications; a session with it delivers to a relayed address.
  */
-export const FlowChannel = { None: 0, SendToIpv4: 1, SendToIpv6: 2, ToTrunk: 3 } as const;
+export const FlowChannel = {
+  None: 0,
+  SendToIpv4: 1,
+  SendToIpv6: 2,
+  ToTrunk: 3,
+  Moved: 4,
+} as const;
 
 /**
  * Whether the sender of a path probe or its reply receives replies to its own probes on the same
@@ -157,6 +164,8 @@ export const PuntKind = {
   EndpointEnded: 9,
   /** An ICMP error for a datagram sent by an endpoint. */
   IcmpError: 10,
+  /** The first data of a client from the 5-tuple that it has moved to. */
+  ClientMoved: 11,
 } as const;
 
 /** Counters of a leg that the addon reads from a flow's entry. */
@@ -271,8 +280,9 @@ export const PUNTED_DATAGRAM = layout({
 });
 
 /**
- * A punted event. `number` is the probe's number, or the unbound session index. `heard`,
- * `remotePort`, `socket` and `remote` are set for path probes only, `rttNs` for all probes.
+ * A punted event. `number` is the probe's number, the unbound session index, or the number of a
+ * move. `heard`, `remotePort`, `socket` and `remote` are set for path probes only, `rttNs` for all
+ * probes.
  */
 export const PUNTED_EVENT = layout({
   kind: 'PuntKind',

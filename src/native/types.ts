@@ -7,6 +7,8 @@ import type {
   ClientAction,
   ClientFlow,
   FiveTuple,
+  MovedClient,
+  MovedClientAction,
   PeerFlow,
   PeerFlowAction,
   ProbePath,
@@ -18,21 +20,7 @@ import type { DataPlaneEvent } from './events.js';
 import type { TransportHandle } from './transport-handle.js';
 import type { XdpFinding } from './xdp-finding.js';
 
-export type {
-  Allocation,
-  ClientAction,
-  ClientFlow,
-  FiveTuple,
-  Heard,
-  PeerFlow,
-  PeerFlowAction,
-  ProbePath,
-  RemoteRelayEntry,
-  SessionAction,
-  TrunkKey,
-  TrunkPath,
-  TrunkRoute,
-} from './entries.js';
+export type * from './entries.js';
 
 /** The side of a relay that a socket belongs to. */
 export type SocketSide = 'client' | 'trunk';
@@ -287,6 +275,16 @@ export interface DataPlane {
   putTrunkRoute(flow: PeerFlow, action: TrunkRoute, lifetimeSeconds: number): void;
   /** As removeClientFlow. */
   removeTrunkRoute(flow: PeerFlow): void;
+  /**
+   * Has what comes from a client's new 5-tuple and meets no entry there handled by the worker of
+   * the client's entries, as from the 5-tuple of those. The first data that they forward so is
+   * reported (`client-moved`). STUN requests are passed to that worker, and handed up with the new
+   * 5-tuple. It lasts until it is removed, and counts among the entries of `clientFlowsMax`. Errors
+   * are those of putClientFlow.
+   */
+  putMovedClient(client: MovedClient, action: MovedClientAction): void;
+  /** As removeClientFlow. */
+  removeMovedClient(client: MovedClient): void;
   /**
    * Bounds what the entries with a bucket forward together, in all workers and both directions: a
    * token bucket of payload bytes, which holds what it gains in a second, but at least 65,536

@@ -34,6 +34,7 @@ const TUPLE = { handle: listenerHandle('client', 0), remote: '127.0.0.1:4000' };
 const FLOW = { worker: 0, tuple: TUPLE, channel: 0x4000 };
 const ALLOCATION = { worker: 0, tuple: TUPLE, relayed: RELAYED, family: 4 };
 const PEER_FLOW = { relayed: RELAYED, peer: '127.0.0.1:0' };
+const MOVED = { worker: 0, tuple: { ...TUPLE, remote: '127.0.0.1:4001' } };
 const CLIENT = { type: 'client', tuple: TUPLE, channel: 0x4001 } as const;
 const RELAY = {
   ...{ sources: ['127.0.0.1:5000'], socket: 0, destination: '127.0.0.1:5000' },
@@ -50,6 +51,7 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   putAllocation: [ALLOCATION, 600],
   putPeerFlow: [PEER_FLOW, { tuple: TUPLE, channel: 0x4000, bucket: 1 }, 600],
   putTrunkRoute: [{ ...PEER_FLOW, peer: '127.0.0.1:1' }, { relayIndex: 0, sessionIndex: 1 }, 600],
+  putMovedClient: [MOVED, { worker: 1, tuple: TUPLE, number: 1 }],
   allocationTraffic: [ALLOCATION],
   channelTraffic: [FLOW],
   setBandwidth: [1, 1_000],
@@ -57,6 +59,7 @@ const CALLS: { readonly [K in keyof OpenDataPlane]?: readonly unknown[] } = {
   removeAllocation: [ALLOCATION],
   removePeerFlow: [PEER_FLOW],
   removeTrunkRoute: [PEER_FLOW],
+  removeMovedClient: [MOVED],
   putSession: [1, { relayIndex: 0, tuple: TUPLE, channel: 0x4000 }, 600],
   refreshSession: [1, 600],
   putKnownClient: [0, TUPLE],

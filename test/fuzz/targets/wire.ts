@@ -236,6 +236,7 @@ const REPORT_KINDS: readonly (number | undefined)[] = [
 const EVENT_KINDS: readonly (number | undefined)[] = [
   PuntKind.ProbeReply,
   PuntKind.UnboundIndex,
+  PuntKind.ClientMoved,
   PuntKind.PathProbeReply,
 ];
 /** Maximum data of a punted datagram. */

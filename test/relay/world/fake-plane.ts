@@ -94,6 +94,8 @@ export class FakePlane implements DataPlane {
   peerFlowTraffic(): undefined {}
   channelTraffic(): undefined {}
   setBandwidth(): void {}
+  putMovedClient(): void {}
+  removeMovedClient(): void {}
 
   putTrunkRoute(flow: PeerFlow, action: TrunkRoute, lifetimeSeconds: number): void {
     this.#checkRoom();
