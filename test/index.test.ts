@@ -121,7 +121,7 @@ const OPTIONS = {
     ...{ users: 'a:b', authSecrets: [], nonceSecret: undefined, allowPeers: [], denyPeers: [] },
     ...{ allowPrivatePeers: false, userQuota: 1, allocationsMax: 1, workers: 1 },
     ...{ alternateServers: [], onEvent: undefined, userBandwidth: 1, steering: 'off' },
-    ...{ logger: undefined, clock: undefined, random: undefined },
+    ...{ logger: undefined, clock: undefined, random: undefined, mobility: true },
   },
   plane: {
     ...{ clientAddresses: '192.0.2.1:1', trunkAddresses: [], workers: 1, clientFlowsMax: 1 },

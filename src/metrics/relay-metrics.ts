@@ -133,6 +133,7 @@ export const RELAY_METRICS = {
         'dropped',
         'trunk-dropped',
         'allocation-ended',
+        'allocation-moved',
         'authenticate-failed',
       ],
     },

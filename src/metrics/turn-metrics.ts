@@ -27,7 +27,14 @@ export const ALLOCATION_METRICS = {
       'Successful requests of authenticated clients. `retransmitted` counts responses that were ' +
       'sent again to a repeated request.',
     labels: {
-      event: ['allocated', 'refreshed', 'permissions_created', 'channels_bound', 'retransmitted'],
+      event: [
+        'allocated',
+        'refreshed',
+        'permissions_created',
+        'channels_bound',
+        'moved',
+        'retransmitted',
+      ],
     },
   },
   turnpike_turn_refusals_total: {
@@ -133,7 +140,14 @@ export const TURN_METRICS = {
     unit: 'count',
     help: 'Log lines that were left out because of their rate limit.',
     labels: {
-      event: ['authenticate-failed', 'allocation-ended', 'refused', 'not-authenticated', 'dropped'],
+      event: [
+        'authenticate-failed',
+        'allocation-ended',
+        'allocation-moved',
+        'refused',
+        'not-authenticated',
+        'dropped',
+      ],
     },
   },
   turnpike_turn_draining: {

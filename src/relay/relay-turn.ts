@@ -6,7 +6,7 @@ import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import type { DataPlane } from '../native/types.js';
 import type { RelayLoad, RelayRecord } from '../registry/types.js';
 import type { AllocationsLimit } from '../turn-server/allocations-limit.js';
-import { flowsOf, type TurnParts, turnParts } from '../turn-server/turn-parts.js';
+import { type TurnParts, tableFlowsOf, turnParts } from '../turn-server/turn-parts.js';
 import type { TurnChange, TurnService } from '../turn-server/turn-service.js';
 import type { CheckedRelayOptions } from './options.js';
 
@@ -38,8 +38,11 @@ export async function relayTurnParts(options: CheckedRelayOptions): Promise<Turn
 }
 
 /** Returns the size of each worker's table of client flows: for the legs, and for allocations. */
-export function clientFlowsMax(legsMax: number, turn: TurnParts | undefined): number {
-  const flows = legsMax + (turn === undefined ? 0 : flowsOf(turn.plan));
+export function clientFlowsMax(
+  { legsMax, mobility }: Pick<CheckedRelayOptions, 'legsMax' | 'mobility'>,
+  turn: TurnParts | undefined,
+): number {
+  const flows = legsMax + (turn === undefined ? 0 : tableFlowsOf(turn.plan, mobility));
   return Math.min(flows, DATA_PLANE_LIMITS.clientFlowsLimit);
 }
 

@@ -125,7 +125,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       trunkAddresses: trunk,
       relayedAddresses: turn?.plan.relayAddresses,
       steering: options.steering,
-      clientFlowsMax: clientFlowsMax(legsMax, turn),
+      clientFlowsMax: clientFlowsMax(options, turn),
       sessionsMax: sessionsOf(legsMax, turn !== undefined),
       remoteRelaysMax: REGISTRATION_LIMITS.relaysMax,
       closedIndicationsPerSecond: CLOSED_INDICATIONS_PER_SECOND,

@@ -44,6 +44,7 @@ export const AttributeType = {
   Fingerprint: 0x8028,
   ResponseOrigin: 0x802b,
   OtherAddress: 0x802c,
+  MobilityTicket: 0x8030,
   Liveness: 0xff01,
   RecommendedPayload: 0xff02,
   Padding: 0xff03,

@@ -4,6 +4,7 @@ export const ErrorCode = {
   BadRequest: 400,
   Unauthenticated: 401,
   Forbidden: 403,
+  MobilityForbidden: 405,
   PeerSilent: 408,
   UnknownAttribute: 420,
   AllocationMismatch: 437,
@@ -34,12 +35,13 @@ export const RefusalCause = {
 
 export type RefusalCause = (typeof RefusalCause)[keyof typeof RefusalCause];
 
-/** The reason phrases of RFC 8489, 8656 and 6062. */
+/** The reason phrases of RFC 8489, 8656, 6062 and 8016. */
 const REASONS: ReadonlyMap<number, string> = new Map([
   [ErrorCode.TryAlternate, 'Try Alternate'],
   [ErrorCode.BadRequest, 'Bad Request'],
   [ErrorCode.Unauthenticated, 'Unauthenticated'],
   [ErrorCode.Forbidden, 'Forbidden'],
+  [ErrorCode.MobilityForbidden, 'Mobility Forbidden'],
   [ErrorCode.PeerSilent, 'Peer Silent'],
   [ErrorCode.UnknownAttribute, 'Unknown Attribute'],
   [ErrorCode.AllocationMismatch, 'Allocation Mismatch'],

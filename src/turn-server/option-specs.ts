@@ -175,6 +175,13 @@ export const TURN_SPECS = {
     description: 'maximum allocations, each of which takes a port and an open file',
     defaultText: 'as many as ports and open files (ulimit -n) allow',
   },
+  mobility: {
+    kind: 'boolean',
+    default: false,
+    changes: 'at start',
+    description:
+      'clients that ask for it keep their allocation when their address changes (RFC 8016)',
+  },
   steering: { ...FORWARDING_SPECS.steering, changes: 'at start' },
   alternateServers: {
     ...FORWARDING_SPECS.addresses,
@@ -201,7 +208,7 @@ export const TURN_SPECS = {
   onEvent: {
     kind: 'function',
     changes: 'at start',
-    description: 'called when an allocation is made, refreshed or ended',
+    description: 'called when an allocation is made, refreshed, moved or ended',
   },
 } as const satisfies Settings<TurnSettings>;
 

@@ -47,6 +47,11 @@ export interface TurnSettings {
   /** Maximum allocations. Default: as many as ports and file descriptors allow. */
   readonly allocationsMax?: number | undefined;
   /**
+   * Whether clients that ask for it keep their allocation when their address changes (RFC 8016).
+   * Default false.
+   */
+  readonly mobility?: boolean | undefined;
+  /**
    * `auto`, the default: each thread receives for all relayed ports by one socket where the kernel
    * and the rights allow it (docs/turn.md). `off`: each port receives by its own socket.
    */

@@ -26,6 +26,12 @@ export const FLOWS_PER_ALLOCATION = 8;
 /** Further entries of a worker's table, so that a small server has room for a large allocation. */
 export const FLOWS_SPARE = 4_096;
 
+/**
+ * Further entries of a worker's table per allocation where clients may move: for the 5-tuple that
+ * one has, for the one that it moves to, and for an entry that is put before another is removed.
+ */
+export const MOVED_FLOWS_PER_ALLOCATION = 3;
+
 /** What TURN is made of, checked and completed from this host before a data plane is open. */
 export interface TurnParts {
   readonly plan: ServingPlan;
@@ -74,9 +80,15 @@ function checkDefaultFamily(
 }
 
 /** Returns the number of entries that allocations may take in each worker's table. */
-export function flowsOf({ allocationsMax }: ServingPlan): number {
+function flowsOf({ allocationsMax }: ServingPlan): number {
   const wanted = FLOWS_PER_ALLOCATION * allocationsMax + FLOWS_SPARE;
   return Math.min(wanted, DATA_PLANE_LIMITS.clientFlowsLimit);
+}
+
+/** Returns the size of each worker's table of flows, of allocations and of clients that move. */
+export function tableFlowsOf(plan: ServingPlan, mobility: boolean): number {
+  const further = mobility ? MOVED_FLOWS_PER_ALLOCATION * plan.allocationsMax : 0;
+  return Math.min(flowsOf(plan) + further, DATA_PLANE_LIMITS.clientFlowsLimit);
 }
 
 /** Returns the settings of the usage that the parts make. */
@@ -91,6 +103,7 @@ export function turnUsageSettings(
     policy: peers,
     limits: turnLimits(plan, settings.userQuota),
     userBandwidth: settings.userBandwidth,
+    mobility: settings.mobility,
     defaultFamily: settings.defaultFamily,
     alternateServers: settings.alternateServers,
     authenticate: settings.authenticate,

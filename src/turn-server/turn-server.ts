@@ -23,7 +23,7 @@ import { TURN_SETTINGS } from './option-specs.js';
 import type { CheckedTurnServerOptions, TurnServerOptions, TurnServerUpdate } from './options.js';
 import { SteeringLog } from './steering-log.js';
 import { TurnCore } from './turn-core.js';
-import { flowsOf, type TurnParts, turnParts, turnUsageSettings } from './turn-parts.js';
+import { type TurnParts, tableFlowsOf, turnParts, turnUsageSettings } from './turn-parts.js';
 import { turnServerBounds } from './turn-server-bounds.js';
 import { turnServerHealth } from './turn-server-health.js';
 import { TurnServerMetrics } from './turn-server-metrics.js';
@@ -81,7 +81,7 @@ export class TurnServer {
       relayedAddresses: plan.relayAddresses,
       steering: options.steering,
       workers: plan.workers,
-      clientFlowsMax: flowsOf(plan),
+      clientFlowsMax: tableFlowsOf(plan, options.mobility),
       sessionsMax: 1,
       remoteRelaysMax: 1,
       closedIndicationsPerSecond: 0,

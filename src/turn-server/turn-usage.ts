@@ -17,6 +17,7 @@ export interface TurnUsageSettings
   extends Pick<TurnOptions, 'relayedAddresses' | 'ports' | 'policy' | 'limits'> {
   readonly verifier: TurnVerifier;
   readonly userBandwidth: number;
+  readonly mobility: boolean;
   readonly defaultFamily: DefaultFamily;
   readonly alternateServers: NonNullable<TurnOptions['alternateServers']>;
   readonly authenticate: Authenticate | undefined;

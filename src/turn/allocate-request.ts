@@ -14,6 +14,8 @@ export interface AllocateWish {
   readonly port: PortWish;
   /** RESERVATION-TOKEN, a copy. It alone determines the relayed transport address. */
   readonly token: Uint8Array | undefined;
+  /** Whether its client may move (RFC 8016 section 3.1.1). */
+  readonly isMobile: boolean;
   readonly lifetimeSeconds: number;
 }
 
@@ -63,6 +65,7 @@ export function allocateWish(
     families,
     port: reserves === undefined ? 'any' : reserves ? 'pair' : 'even',
     token: token && new Uint8Array(token),
+    isMobile: message.has(AttributeType.MobilityTicket),
     lifetimeSeconds: lifetimeOf(message),
   };
 }
@@ -70,10 +73,13 @@ export function allocateWish(
 function malformation(message: StunMessage): RefusalReason | undefined {
   const { EvenPort, ReservationToken, RequestedAddressFamily, AdditionalAddressFamily } =
     AttributeType;
+  const { MobilityTicket } = AttributeType;
   const token = message.get(ReservationToken);
   const isMalformed =
     hasMalformedLifetime(message) ||
     (token !== undefined && token.length !== RESERVATION_TOKEN_BYTES) ||
+    // Its value is the server's to give (RFC 8016 section 3.1.2).
+    (message.get(MobilityTicket)?.length ?? 0) > 0 ||
     (message.has(EvenPort) && message.evenPortReserves() === undefined) ||
     (message.has(RequestedAddressFamily) &&
       message.addressFamilyNumber(RequestedAddressFamily) === undefined) ||

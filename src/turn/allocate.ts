@@ -46,6 +46,8 @@ export interface AllocateOptions {
   /** Returns whether new allocations are refused. */
   readonly isDraining: () => boolean;
   /** As in `TurnOptions`. */
+  readonly mobility: boolean;
+  /** As in `TurnOptions`. */
   readonly defaultFamily: DefaultFamily;
   /** As in `TurnOptions`. */
   readonly isHeldElsewhere: (tupleKey: string) => boolean;
@@ -110,6 +112,9 @@ export class Allocate {
     const defaultFamily = defaultFamilyOf(this.#options.defaultFamily, remote, hasFamily);
     const wish = allocateWish(message, { hasFamily, defaultFamily });
     if (typeof wish === 'string') return this.#refuse(request, wish);
+    if (wish.isMobile && !this.#options.mobility) {
+      return this.#refuse(request, 'mobility-forbidden');
+    }
     if (this.isClosed) return this.#refuse(request, 'draining');
     const reservation = wish.token && this.#context.reservations.find(wish.token, principal.user);
     if (wish.token !== undefined && reservation === undefined) {
@@ -228,13 +233,15 @@ export class Allocate {
   }
 
   #allocationOf(
-    { to: { origin }, tupleKey, holder, tellsIcmpErrors }: PendingAllocate,
+    { to: { origin }, tupleKey, holder, tellsIcmpErrors, wish }: PendingAllocate,
     opened: readonly OpenedAddress[],
     bucket: number,
   ): Allocation {
+    const { clock, moves } = this.#context;
     // A whole number takes no memory of its own.
-    const since = Math.floor(this.#context.clock.monotonic());
-    const about = { origin, tupleKey, holder, since, tellsIcmpErrors, bucket };
+    const since = Math.floor(clock.monotonic());
+    const mobility = wish.isMobile ? moves.mobility() : undefined;
+    const about = { mobility, origin, tupleKey, holder, since, tellsIcmpErrors, bucket };
     return new Allocation({ ...about, opened });
   }
 
@@ -256,15 +263,17 @@ export class Allocate {
     allocation: Allocation,
     failed: FamilyFailure | undefined,
   ): void {
-    const { table, memory, responses, stats, clock, onEvent } = this.#context;
+    const { table, memory, responses, stats, clock, moves, onEvent } = this.#context;
     const { to, wish } = pending;
     const { lifetimeSeconds } = wish;
     table.add(allocation);
     const until = clock.monotonic() + lifetimeSeconds * 1_000;
-    for (const relayed of allocation.relayed) table.schedule(relayed, until);
+    for (const relayed of allocation.relayed) table.scheduleEnd(relayed, until);
     const token = wish.port === 'pair' ? this.#reserveNext(allocation) : undefined;
     stats.requests.allocated += 1;
-    const success = { lifetimeSeconds, token, failed };
+    const { mobility } = allocation;
+    const ticket = mobility && moves.ticketOf(mobility);
+    const success = { lifetimeSeconds, token, ticket, failed };
     const response = responses.allocated(to, allocation, success);
     memory.keep(shareOf(allocation), pending.transaction, response);
     onEvent({ type: 'allocated', lifetimeSeconds, ...allocation.summary() });

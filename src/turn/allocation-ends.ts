@@ -96,7 +96,8 @@ export class AllocationEnds {
     reason: EndReason,
     summary: ReturnType<Allocation['summary']>,
   ): void {
-    const { table, stats, log, clock, onEvent, bandwidth } = this.#context;
+    const { table, stats, log, clock, onEvent, bandwidth, moves } = this.#context;
+    moves.end(allocation);
     table.delete(allocation);
     bandwidth.release(allocation.user);
     const traffic = { ...(allocation.sums ?? noTraffic()) };

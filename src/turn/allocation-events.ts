@@ -40,8 +40,15 @@ export interface EndedAllocation extends AllocationSummary {
   readonly traffic: AllocationTraffic;
 }
 
+/** An allocation whose client has moved to another 5-tuple. */
+export interface MovedAllocation extends AllocationSummary {
+  /** The client's address before. */
+  readonly from: TransportAddress;
+}
+
 /** An event of an allocation. */
 export type AllocationEvent =
   | ({ readonly type: 'allocated'; readonly lifetimeSeconds: number } & AllocationSummary)
   | ({ readonly type: 'refreshed'; readonly lifetimeSeconds: number } & AllocationSummary)
+  | ({ readonly type: 'moved' } & MovedAllocation)
   | ({ readonly type: 'ended' } & EndedAllocation);

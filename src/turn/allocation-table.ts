@@ -2,7 +2,13 @@ import type { TransportAddress } from '../address.js';
 import { TimingWheel } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
 import type { HeldClients } from '../stun-server/proven-clients.js';
-import type { Allocation, Channel, Permission, RelayedTransportAddress } from './allocation.js';
+import type {
+  Allocation,
+  Channel,
+  Permission,
+  Place,
+  RelayedTransportAddress,
+} from './allocation.js';
 import { type Holder, HolderCounts } from './holder-counts.js';
 import type { RelayedPorts } from './relayed-ports.js';
 import type { Reservation } from './reservations.js';
@@ -22,6 +28,10 @@ export type Expiring = RelayedTransportAddress | Permission | Channel | Reservat
 export class AllocationTable {
   readonly holders = new HolderCounts();
   readonly #byTuple = new Map<string, Allocation>();
+  /** By the 5-tuple that a client has moved to, until the allocation has it. */
+  readonly #moving = new Map<string, Allocation>();
+  /** Those whose clients may move. */
+  readonly #bySerial = new Map<number, Allocation>();
   readonly #byHandle = new Map<TransportHandle, RelayedTransportAddress>();
   /** By IP address and by port. */
   readonly #byPort = new Map<RelayedPorts, Map<number, RelayedTransportAddress>>();
@@ -43,9 +53,14 @@ export class AllocationTable {
     return this.#byTuple.size;
   }
 
-  /** Returns the allocation of a 5-tuple; undefined if there is none. */
+  /** Returns the allocation of a 5-tuple, or that moves there; undefined if there is none. */
   get(tupleKey: string): Allocation | undefined {
-    return this.#byTuple.get(tupleKey);
+    return this.#byTuple.get(tupleKey) ?? this.#moving.get(tupleKey);
+  }
+
+  /** Returns the allocation with a serial (`Mobility`); undefined if there is none. */
+  ofSerial(serial: number): Allocation | undefined {
+    return this.#bySerial.get(serial);
   }
 
   /** Returns the relayed transport address of an endpoint; undefined if it is another's. */
@@ -93,13 +108,40 @@ export class AllocationTable {
       if (byPort) byPort.set(relayed.port, relayed);
       else this.#byPort.set(relayed.ports, new Map([[relayed.port, relayed]]));
     }
+    const { mobility } = allocation;
+    if (mobility !== undefined) this.#bySerial.set(mobility.serial, allocation);
     this.holders.add(allocation);
     this.#clients.hold(allocation.origin, allocation.tupleKey);
+  }
+
+  /** Notes the 5-tuple that an allocation moves to. Its requests belong to the allocation. */
+  beginMove(allocation: Allocation, { origin, tupleKey }: Place): void {
+    this.#moving.set(tupleKey, allocation);
+    this.#clients.hold(origin, tupleKey);
+  }
+
+  /** Forgets the 5-tuple that an allocation was to move to. */
+  cancelMove({ tupleKey }: Place): void {
+    this.#moving.delete(tupleKey);
+    this.#clients.release(tupleKey);
+  }
+
+  /** Gives an allocation the 5-tuple that it moves to. */
+  completeMove(allocation: Allocation, { origin, tupleKey }: Place): void {
+    this.#byTuple.delete(allocation.tupleKey);
+    this.#clients.release(allocation.tupleKey);
+    this.#moving.delete(tupleKey);
+    this.#byTuple.set(tupleKey, allocation);
+    allocation.origin = origin;
+    allocation.tupleKey = tupleKey;
   }
 
   /** Removes an allocation that has no relayed transport address left. */
   delete(allocation: Allocation): void {
     if (!this.#byTuple.delete(allocation.tupleKey)) return;
+    const { mobility } = allocation;
+    if (mobility !== undefined) this.#bySerial.delete(mobility.serial);
+    if (mobility?.next !== undefined) this.cancelMove(mobility.next);
     this.holders.remove(allocation);
     this.#clients.release(allocation.tupleKey);
   }
@@ -112,6 +154,12 @@ export class AllocationTable {
     const { relayed: all } = relayed.allocation;
     const index = all.indexOf(relayed);
     if (index >= 0) all.splice(index, 1);
+  }
+
+  /** Sets the end of a relayed transport address. @param at - monotonic ms */
+  scheduleEnd(relayed: RelayedTransportAddress, at: number): void {
+    relayed.expiresAt = at;
+    this.schedule(relayed, at);
   }
 
   /** Sets the only deadline of an item. @param at - monotonic ms */

@@ -26,6 +26,8 @@ export class RelayedTransportAddress implements Timed {
   readonly port: number;
   /** Whether the data plane has its entry; so too below. */
   isStored = false;
+  /** Monotonic ms. */
+  expiresAt = 0;
   wheelBucket?: number | undefined;
 
   constructor(allocation: Allocation, { handle, ports, port }: OpenedAddress) {
@@ -134,15 +136,45 @@ export interface AllocationHolder extends Holder {
   readonly lookedUp: User<TurnPrincipal> | undefined;
 }
 
-/** An allocation (RFC 8656 section 5): what one 5-tuple has at this server. */
-export class Allocation implements AllocationHolder {
+/** A client's 5-tuple, and the worker that receives it. */
+export interface Place {
   readonly origin: Origin;
   readonly tupleKey: string;
+}
+
+/** What an allocation has whose client may move to another 5-tuple (RFC 8016). */
+export class Mobility {
+  /** Tells it apart from all other allocations that are there: an unsigned 32-bit number. */
+  readonly serial: number;
+  /** Of its newest ticket: an unsigned 32-bit number. */
+  generation: number;
+  /** The 5-tuple that the client has moved to, until data comes from there. */
+  next: Place | undefined;
+  /** The 5-tuple that it had, while entries of it are left in the data plane. */
+  left: Place | undefined;
+  /** The worker that receives its 5-tuple, where that is not the one that has its entries. */
+  receivedBy: number | undefined;
+  /** Monotonic ms of the last move. */
+  movedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(serial: number, generation: number) {
+    this.serial = serial;
+    this.generation = generation;
+  }
+}
+
+/** An allocation (RFC 8656 section 5): what one 5-tuple has at this server. */
+export class Allocation implements AllocationHolder {
+  /** The client's 5-tuple, with the worker that has its entries. */
+  origin: Origin;
+  tupleKey: string;
   readonly username: string;
   readonly user: string;
   readonly tenant: string | undefined;
   readonly key: Uint8Array;
   readonly lookedUp: User<TurnPrincipal> | undefined;
+  /** Undefined if its client has not asked for it. */
+  readonly mobility: Mobility | undefined;
   /** Monotonic ms of its creation. */
   readonly since: number;
   readonly tellsIcmpErrors: boolean;
@@ -166,6 +198,7 @@ export class Allocation implements AllocationHolder {
     readonly since: number;
     readonly tellsIcmpErrors: boolean;
     readonly bucket: number;
+    readonly mobility: Mobility | undefined;
     readonly opened: readonly OpenedAddress[];
   }) {
     this.origin = options.origin;
@@ -178,6 +211,7 @@ export class Allocation implements AllocationHolder {
     this.since = options.since;
     this.tellsIcmpErrors = options.tellsIcmpErrors;
     this.bucket = options.bucket;
+    this.mobility = options.mobility;
     // An array that is filled later would have room for 17.
     this.relayed = options.opened.map((each) => new RelayedTransportAddress(this, each));
   }

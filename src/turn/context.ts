@@ -3,6 +3,7 @@ import type { RandomBytes } from '../random.js';
 import type { AllocationEvent } from './allocation-events.js';
 import type { AllocationTable } from './allocation-table.js';
 import type { Forwarding } from './forwarding.js';
+import type { Moves } from './moves.js';
 import type { RelayedAddresses } from './relayed-addresses.js';
 import type { Reservations } from './reservations.js';
 import type { ResponseMemory } from './response-memory.js';
@@ -21,6 +22,7 @@ export interface TurnContext {
   readonly addresses: RelayedAddresses;
   readonly reservations: Reservations;
   readonly forwarding: Forwarding;
+  readonly moves: Moves;
   readonly bandwidth: UserBandwidth;
   readonly memory: ResponseMemory;
   readonly responses: Responses;

@@ -1,10 +1,12 @@
 import { isTurnpikeError } from '../errors.js';
 import type { AllocationFlowTraffic, SessionAction, TrunkRoute } from '../native/types.js';
+import type { Origin } from '../stun-server/origin.js';
 import {
   type Allocation,
   type Channel,
   noTraffic,
   type Permission,
+  type Place,
   type RelayedTransportAddress,
   type TrafficSums,
 } from './allocation.js';
@@ -65,6 +67,76 @@ export class Forwarding {
     this.#isStopping = true;
   }
 
+  /**
+   * Has what comes from the 5-tuple to which a client has moved handled as from the one that its
+   * allocation has, by the worker that has the entries.
+   */
+  putMoved({ origin, mobility }: Allocation, { origin: to }: Place): PutResult {
+    const action = { ...origin, number: mobility?.serial ?? 0 };
+    for (const worker of new Set([origin.worker, to.worker])) {
+      const result = attempt(() => this.#plane.putMovedClient({ ...to, worker }, action));
+      if (result === 'done') continue;
+      for (const each of new Set([origin.worker, to.worker])) this.#removeMovedIn(each, to);
+      return result;
+    }
+    return 'done';
+  }
+
+  /** Reverts `putMoved`. @param home - the worker that has the entries */
+  removeMoved(home: number, { origin: to }: Place): void {
+    for (const worker of new Set([home, to.worker])) this.#removeMovedIn(worker, to);
+  }
+
+  /** Ends the handling of a 5-tuple as another one, in the worker that has the entries. */
+  removeMovedAtHome({ origin }: Allocation): void {
+    this.#removeMovedIn(origin.worker, origin);
+  }
+
+  /** Ends the passing on of a 5-tuple's datagrams by the worker that receives them. */
+  removePassing({ tuple }: Origin, receivedBy: number | undefined): void {
+    if (receivedBy !== undefined) this.#removeMovedIn(receivedBy, { tuple });
+  }
+
+  #removeMovedIn(worker: number, { tuple }: Pick<Origin, 'tuple'>): void {
+    if (!this.#isStopping) this.#plane.removeMovedClient({ worker, tuple });
+  }
+
+  /**
+   * Moves the entries of an allocation to its 5-tuple from the one that it had, with the lifetimes
+   * that are left. Entries that have been moved before stay as they are.
+   * @param now - monotonic ms
+   * @returns whether all are there; if not, to be called again
+   */
+  moveEntries({ relayed, permissions, channels }: Allocation, from: Place, now: number): boolean {
+    const secondsLeft = ({ expiresAt }: { readonly expiresAt: number }) =>
+      Math.max(1, Math.ceil((expiresAt - now) / 1_000));
+    for (const each of relayed) {
+      if (this.putRelayed(each, secondsLeft(each)) !== 'done') return false;
+      this.#removeSend(each, from.origin);
+    }
+    for (const each of channels.values()) {
+      if (each.state !== 'bound') continue;
+      if (this.#putChannel(each, secondsLeft(each)) !== 'done') return false;
+      this.#removeData(each, from.origin);
+    }
+    for (const each of permissions.values()) {
+      if (this.putPermission(each, secondsLeft(each)) !== 'done') return false;
+    }
+    return true;
+  }
+
+  #removeSend(relayed: RelayedTransportAddress, at: Origin): void {
+    const entry = sendEntry(relayed, at);
+    addFromClient(sumsOf(relayed.allocation), this.#plane.allocationTraffic(entry));
+    if (!this.#isStopping) this.#plane.removeAllocation(entry);
+  }
+
+  #removeData(channel: Channel, at: Origin): void {
+    const entry = clientEntry(channel, at);
+    addFromClient(sumsOf(channel.relayed.allocation), this.#plane.channelTraffic(entry));
+    if (!this.#isStopping) this.#plane.removeClientFlow(entry);
+  }
+
   /** Puts or prolongs the entry for Send indications by a relayed transport address. */
   putRelayed(relayed: RelayedTransportAddress, lifetimeSeconds: number): PutResult {
     return this.#store(relayed, () =>
@@ -74,20 +146,22 @@ export class Forwarding {
 
   /** Removes the entry for Send indications. */
   removeRelayed(relayed: RelayedTransportAddress): void {
-    addFromClient(sumsOf(relayed.allocation), this.#plane.allocationTraffic(sendEntry(relayed)));
-    if (!this.#isStopping) this.#plane.removeAllocation(sendEntry(relayed));
+    for (const origin of originsOf(relayed.allocation)) this.#removeSend(relayed, origin);
     this.#removed(relayed);
   }
 
   /** Puts or prolongs the entry of a permission. */
-  putPermission(permission: Permission): PutResult {
+  putPermission(
+    permission: Permission,
+    lifetimeSeconds: number = TURN_LIMITS.permissionSeconds,
+  ): PutResult {
     const { origin, bucket } = permission.relayed.allocation;
     // Nobody reaches services of this host, or of another relay, by way of a relayed address.
     const ports = this.#portsOf(permission.address);
     const action = { tuple: origin.tuple, bucket, ...(ports && { ports }) };
     const flow = permissionEntry(permission);
     return this.#store(permission, () =>
-      attempt(() => this.#plane.putPeerFlow(flow, action, TURN_LIMITS.permissionSeconds)),
+      attempt(() => this.#plane.putPeerFlow(flow, action, lifetimeSeconds)),
     );
   }
 
@@ -101,13 +175,12 @@ export class Forwarding {
 
   /** Puts both entries of a new channel, or none. */
   putChannel(channel: Channel): PutResult {
-    return this.#store(channel, () => this.#putChannel(channel));
+    return this.#store(channel, () => this.#putChannel(channel, TURN_LIMITS.channelSeconds));
   }
 
-  #putChannel(channel: Channel): PutResult {
+  #putChannel(channel: Channel, channelSeconds: number): PutResult {
     const { relayed, peer } = channel;
     const { bucket } = relayed.allocation;
-    const { channelSeconds } = TURN_LIMITS;
     const action = { type: 'peer', relayed: relayed.handle, peer, bucket } as const;
     const result = attempt(() =>
       this.#plane.putClientFlow(clientEntry(channel), action, channelSeconds),
@@ -131,13 +204,11 @@ export class Forwarding {
 
   /** Removes both entries of a channel. */
   removeChannel(channel: Channel): void {
-    const sums = sumsOf(channel.relayed.allocation);
-    addFromClient(sums, this.#plane.channelTraffic(clientEntry(channel)));
-    addToClient(sums, this.#plane.peerFlowTraffic(peerEntry(channel)));
+    const { allocation } = channel.relayed;
+    addToClient(sumsOf(allocation), this.#plane.peerFlowTraffic(peerEntry(channel)));
+    for (const origin of originsOf(allocation)) this.#removeData(channel, origin);
     this.#removed(channel);
-    if (this.#isStopping) return;
-    this.#plane.removeClientFlow(clientEntry(channel));
-    this.#plane.removePeerFlow(peerEntry(channel));
+    if (!this.#isStopping) this.#plane.removePeerFlow(peerEntry(channel));
   }
 
   /** Puts or prolongs the way over the trunk to a peer. */
@@ -211,8 +282,18 @@ function entriesOf({ kind }: Stored): number {
   return kind === 'channel' ? 2 : 1;
 }
 
-function sendEntry({ allocation: { origin, bucket }, handle, ports }: RelayedTransportAddress) {
-  const { worker, tuple } = origin;
+/** Returns the 5-tuples at which an allocation may have entries. */
+function originsOf({ origin, mobility }: Allocation): readonly Origin[] {
+  const left = mobility?.left;
+  return left === undefined ? [origin] : [origin, left.origin];
+}
+
+/** @param at - by default the allocation's 5-tuple; so too below */
+function sendEntry(
+  { allocation: { origin, bucket }, handle, ports }: RelayedTransportAddress,
+  at = origin,
+) {
+  const { worker, tuple } = at;
   return { worker, tuple, relayed: handle, family: ports.family, bucket };
 }
 
@@ -220,8 +301,8 @@ function permissionEntry({ relayed, address }: Permission) {
   return { relayed: relayed.handle, peer: { address, port: 0 } };
 }
 
-function clientEntry({ relayed, number }: Channel) {
-  const { worker, tuple } = relayed.allocation.origin;
+function clientEntry({ relayed, number }: Channel, at = relayed.allocation.origin) {
+  const { worker, tuple } = at;
   return { worker, tuple, channel: number };
 }
 

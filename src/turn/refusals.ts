@@ -24,6 +24,12 @@ export const REFUSALS = {
   'peer-is-server': ErrorCode.Forbidden,
   /** An Allocate through a relayed transport address of this server: data could go in circles. */
   'client-is-relayed': ErrorCode.Forbidden,
+  /** A MOBILITY-TICKET that is none of this server's, or not the allocation's newest one. */
+  'bad-ticket': ErrorCode.BadRequest,
+  /** A MOBILITY-TICKET from the 5-tuple that the allocation has (RFC 8016 section 3.2.2). */
+  'not-moved': ErrorCode.BadRequest,
+  /** A MOBILITY-TICKET where mobility is off. */
+  'mobility-forbidden': ErrorCode.MobilityForbidden,
   'unknown-attribute': ErrorCode.UnknownAttribute,
   'no-allocation': ErrorCode.AllocationMismatch,
   /** An Allocate with a new transaction on a 5-tuple that has an allocation, or is getting one. */
@@ -48,6 +54,8 @@ export const REFUSALS = {
   'permissions-used-up': ErrorCode.InsufficientCapacity,
   'channels-used-up': ErrorCode.InsufficientCapacity,
   'data-plane-full': ErrorCode.InsufficientCapacity,
+  /** The client has just moved. Gets no response, so that the client tries again. */
+  'moves-too-often': ErrorCode.InsufficientCapacity,
   /** Gets no response, so that the client tries again. */
   'data-plane-busy': ErrorCode.InsufficientCapacity,
 } as const;

@@ -42,6 +42,8 @@ export interface AllocateSuccess {
   readonly lifetimeSeconds: number;
   /** RESERVATION-TOKEN. */
   readonly token: Uint8Array | undefined;
+  /** MOBILITY-TICKET. */
+  readonly ticket: Uint8Array | undefined;
   /** The family of a dual allocation that failed, and why. */
   readonly failed: { readonly family: AddressFamily; readonly reason: RefusalReason } | undefined;
 }
@@ -65,7 +67,7 @@ export class Responses {
   allocated(
     to: ReplyTarget,
     { relayed, origin }: Allocation,
-    { lifetimeSeconds, token, failed }: AllocateSuccess,
+    { lifetimeSeconds, token, ticket, failed }: AllocateSuccess,
   ): Uint8Array {
     const writer = this.#success(to);
     for (const { advertised } of relayed) {
@@ -75,15 +77,21 @@ export class Responses {
       .u32(AttributeType.Lifetime, lifetimeSeconds)
       .address(AttributeType.XorMappedAddress, origin.tuple.remote);
     if (token !== undefined) writer.bytes(AttributeType.ReservationToken, token);
+    if (ticket !== undefined) writer.bytes(AttributeType.MobilityTicket, ticket);
     if (failed !== undefined) {
       writer.addressErrorCode(AddressFamilyNumber[failed.family], REFUSALS[failed.reason]);
     }
     return this.#send(to, writer);
   }
 
-  /** Sends a Refresh success. @returns the message */
-  refreshed(to: ReplyTarget, lifetimeSeconds: number): Uint8Array {
+  /**
+   * Sends a Refresh success.
+   * @param ticket - MOBILITY-TICKET, if the request has moved the allocation
+   * @returns the message
+   */
+  refreshed(to: ReplyTarget, lifetimeSeconds: number, ticket?: Uint8Array): Uint8Array {
     const writer = this.#success(to).u32(AttributeType.Lifetime, lifetimeSeconds);
+    if (ticket !== undefined) writer.bytes(AttributeType.MobilityTicket, ticket);
     return this.#send(to, writer);
   }
 
@@ -94,8 +102,8 @@ export class Responses {
 
   /**
    * Counts and logs a reason for refusing a request, and sends the error response. One that meets a
-   * full queue of the data plane gets no response: the client sends it again, while clients take a
-   * 508 as final.
+   * full queue of the data plane, or moves an allocation too often, gets no response: the client
+   * sends it again, while clients take a 508 as final.
    * @returns the message, if one was sent
    */
   refused(
@@ -105,7 +113,7 @@ export class Responses {
   ): Uint8Array | undefined {
     this.#stats.refusals.add(reason);
     this.#log.refused(to.origin.tuple.remote, reason, to.username);
-    if (reason === 'data-plane-busy') return undefined;
+    if (reason === 'data-plane-busy' || reason === 'moves-too-often') return undefined;
     const writer = new MessageWriter('error', to.method, to.transactionId);
     writer.errorCode(REFUSALS[reason]);
     if (unknownAttributes.length > 0) {

@@ -23,6 +23,8 @@ export const TURN_LIMITS = {
   portRestMs: 60_000,
   /** Maximum ports that are tried for one relayed transport address if others have bound them. */
   portTries: 8,
+  /** Minimum time between two moves of an allocation to another 5-tuple. */
+  moveIntervalMs: 400,
   /** Entries that are ended in one go, before other work has its turn. */
   endedAtOnce: 100,
 } as const;

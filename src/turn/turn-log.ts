@@ -4,11 +4,14 @@ import type { Clock } from '../clock.js';
 import { LineBudgets } from '../logging/line-budgets.js';
 import type { ChallengeReason, ClientDrop, ServerLog } from '../stun-server/server-context.js';
 import type { LookupFailure, LookupLog } from '../stun-server/user-lookups.js';
-import type { EndedAllocation } from './allocation-events.js';
+import type { EndedAllocation, MovedAllocation } from './allocation-events.js';
 import { REFUSALS, type RefusalReason } from './refusals.js';
 
 /** Maximum lines per second about ended allocations; omitted ones are counted. */
 const ALLOCATION_LINES_PER_SECOND = 20;
+
+/** Maximum lines per second about moved allocations; omitted ones are counted. */
+const MOVED_LINES_PER_SECOND = 20;
 
 /** Maximum lines per second of each kind of refusals and drops; omitted ones are counted. */
 export const TURN_REFUSAL_LINES_PER_SECOND = 200;
@@ -20,6 +23,7 @@ const AUTHENTICATE_LINES_PER_SECOND = 1;
 const KINDS = {
   'authenticate-failed': { level: 'warn', perSecond: AUTHENTICATE_LINES_PER_SECOND },
   'allocation-ended': { level: 'info', perSecond: ALLOCATION_LINES_PER_SECOND },
+  'allocation-moved': { level: 'info', perSecond: MOVED_LINES_PER_SECOND },
   refused: { level: 'debug', perSecond: TURN_REFUSAL_LINES_PER_SECOND },
   'not-authenticated': { level: 'debug', perSecond: TURN_REFUSAL_LINES_PER_SECOND },
   dropped: { level: 'debug', perSecond: TURN_REFUSAL_LINES_PER_SECOND },
@@ -27,8 +31,8 @@ const KINDS = {
 
 /**
  * Logs allocations and requests: at level warn each failed look-up of a user, at level info the
- * end of each allocation, at level debug each refusal and drop. Each kind is limited in rate, and
- * omitted lines are counted.
+ * end and each move of an allocation, at level debug each refusal and drop. Each kind is limited in
+ * rate, and omitted lines are counted.
  */
 export class TurnLog implements ServerLog, LookupLog {
   readonly #logger: Logger;
@@ -63,6 +67,21 @@ export class TurnLog implements ServerLog, LookupLog {
         packetsOverBandwidth: traffic.packetsOverBandwidth,
       },
       `an allocation has ended: ${reason.replaceAll('-', ' ')}`,
+    );
+  }
+
+  /** Logs that the client of an allocation has moved. */
+  moved({ username, client, from, relayed }: MovedAllocation): void {
+    if (!this.#budgets.take('allocation-moved')) return;
+    this.#logger.info(
+      {
+        event: 'allocation-moved',
+        username,
+        client: formatAddress(client),
+        from: formatAddress(from),
+        relayed: relayed.map(formatAddress).join(' '),
+      },
+      "an allocation's client has moved to another address",
     );
   }
 

@@ -28,6 +28,8 @@ export type TurnPlane = Pick<
   | 'removePeerFlow'
   | 'peerFlowTraffic'
   | 'setBandwidth'
+  | 'putMovedClient'
+  | 'removeMovedClient'
   | 'putTrunkRoute'
   | 'removeTrunkRoute'
   | 'putSession'
@@ -114,6 +116,8 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly userBandwidth?: number;
   /** The family that requests get which name none; default IPv4, as RFC 8656 section 7.2 says. */
   readonly defaultFamily?: DefaultFamily;
+  /** Whether clients may move an allocation to another 5-tuple (RFC 8016); default false. */
+  readonly mobility?: boolean;
   /** Returns whether new allocations are refused; default never. */
   readonly isDraining?: () => boolean;
   /** Servers that clients are sent to while new allocations are refused; default none. */

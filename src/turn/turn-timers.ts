@@ -14,7 +14,8 @@ export class TurnTimers {
 
   /** Does what is due, within bounds. @returns whether work is left */
   tick(): boolean {
-    const { table, clock, memory, log, trunk } = this.#context;
+    const { table, clock, memory, log, moves, trunk } = this.#context;
+    moves.tick();
     for (const item of table.due(clock.monotonic())) {
       // Its allocation may have ended just before, with all that it had.
       if (isThere(item)) this.#expire(item);

@@ -21,6 +21,8 @@ import type { TurnContext } from './context.js';
 import { CreatePermission } from './create-permission.js';
 import { DataIndications } from './data-indication.js';
 import { Forwarding } from './forwarding.js';
+import { MobileRefresh, ticketOf } from './mobile-refresh.js';
+import { Moves } from './moves.js';
 import { isInRange, peerPorts } from './peer-checks.js';
 import { Permissions } from './permissions.js';
 import { Refresh } from './refresh.js';
@@ -53,12 +55,14 @@ export class Turn implements Usage, SignsOfLife {
   readonly #indications: DataIndications;
   readonly #allocate: Allocate;
   readonly #alternates: AlternateServers;
+  readonly #mobileRefresh: MobileRefresh;
   /** The methods of requests about an allocation. */
   readonly #methods: MethodTable<AllocationRequest>;
 
   constructor(options: TurnOptions) {
     const context = contextOf(options);
     const permissions = new Permissions(context);
+    const { mobility = false, isHeldElsewhere = () => false } = options;
     this.#context = context;
     this.#authenticator = new Authenticator(options.server, options, (request) =>
       this.#handle(request),
@@ -68,14 +72,16 @@ export class Turn implements Usage, SignsOfLife {
     this.#timers = new TurnTimers(context, this.#ends);
     this.#indications = new DataIndications(context, options.plane);
     this.#allocate = new Allocate(context, {
+      mobility,
       defaultFamily: options.defaultFamily ?? 'ipv4',
       isDraining: options.isDraining ?? (() => false),
-      isHeldElsewhere: options.isHeldElsewhere ?? (() => false),
+      isHeldElsewhere,
       contain: options.contain ?? ((action) => action()),
       tellsIcmpErrors: options.tellsIcmpErrors ?? expectsIcmpErrors,
     });
     this.#alternates = new AlternateServers(options.server, options.alternateServers ?? []);
     const refresh = new Refresh(context, this.#ends);
+    this.#mobileRefresh = new MobileRefresh(context, refresh, { mobility, isHeldElsewhere });
     const createPermission = new CreatePermission(context, permissions);
     const channelBind = new ChannelBind(context, permissions);
     const { Lifetime, RequestedAddressFamily, XorPeerAddress, ChannelNumber } = AttributeType;
@@ -141,27 +147,35 @@ export class Turn implements Usage, SignsOfLife {
     const { message, origin } = received;
     // A new allocation needs the user as it is now; one that exists keeps whom it was made for.
     const isNew = message.method === Method.Allocate;
-    const allocation = isNew ? undefined : this.#context.table.get(tupleKey(origin.tuple));
+    const allocation = isNew ? undefined : this.#allocationOf(message, tupleKey(origin.tuple));
     const request = this.#authenticator.authenticate(received, allocation?.lookedUp);
     if (request !== undefined) this.#handle(request);
   }
 
   /** Handles an authenticated request. */
   #handle(request: ClientRequest): void {
-    const { memory, responses, stats, table } = this.#context;
+    const { memory, responses, stats } = this.#context;
     const kept = memory.find(transactionKey(request));
     if (kept !== undefined) {
       this.#authenticator.accept(request);
       stats.requests.retransmitted += 1;
       return responses.again(request, kept);
     }
-    const allocation = table.get(request.tupleKey);
+    const allocation = this.#allocationOf(request.message, request.tupleKey);
     if (this.#isExpired(request, allocation)) {
       const { Unauthenticated: code } = ErrorCode;
       return this.#authenticator.challenge(request, { code, reason: 'expired' });
     }
     this.#authenticator.accept(request);
     this.#dispatch(request, allocation);
+  }
+
+  /** Returns the allocation that a message is about: that of its ticket, else of its 5-tuple. */
+  #allocationOf(message: StunMessage, tupleKey: string): Allocation | undefined {
+    const { moves, table } = this.#context;
+    const ticket = message.method === Method.Refresh ? ticketOf({ message }) : undefined;
+    if (ticket === undefined) return table.get(tupleKey);
+    return moves.holderOf(ticket)?.allocation;
   }
 
   /**
@@ -197,10 +211,14 @@ export class Turn implements Usage, SignsOfLife {
     const { unknownAttributes: unknown } = request;
     if (unknown.length > 0) return this.#refuse(request, 'unknown-attribute', unknown);
     if (request.method === Method.Allocate) return this.#allocate.handle(request);
+    const ticket = request.method === Method.Refresh ? ticketOf(request) : undefined;
+    if (ticket !== undefined) return this.#mobileRefresh.handle(request, ticket);
     if (allocation === undefined) return this.#refuse(request, 'no-allocation');
     if (allocation.username !== request.principal.username) {
       return this.#refuse(request, 'allocation-of-another-user');
     }
+    // It has received the response to its move.
+    if (request.tupleKey !== allocation.tupleKey) this.#context.moves.arrive(allocation);
     this.#methods.get(request.method)?.handle({ request, allocation });
   }
 
@@ -212,11 +230,13 @@ export class Turn implements Usage, SignsOfLife {
   heard(): void {}
 
   /**
-   * Handles an event of the data plane: tells the client an ICMP error (RFC 8656 section 11.5), and
-   * ends what used a relayed endpoint that has failed. Ignores other events.
+   * Handles an event of the data plane: tells the client an ICMP error (RFC 8656 section 11.5),
+   * gives an allocation the 5-tuple that its client has moved to, and ends what used a relayed
+   * endpoint that has failed. Ignores other events.
    */
   event(event: DataPlaneEvent): void {
     if (event.type === 'icmp-error') return this.#indications.tell(event);
+    if (event.type === 'client-moved') return this.#context.moves.heard(event.number);
     if (event.type !== 'endpoint-closed') return;
     const relayed = this.#context.table.ofHandle(event.handle);
     if (relayed !== undefined) this.#ends.endRelayed(relayed, 'socket-failed');
@@ -348,7 +368,7 @@ function contextOf(options: TurnOptions): TurnContext {
   const forwarding = new Forwarding(plane, portsOf, limits);
   const limitsNow = () => context.limits;
   const means = { addresses, table, forwarding, portsOf, limits: limitsNow, clock, random };
-  const context: TurnContext = {
+  const shared = {
     clock,
     random,
     table,
@@ -365,5 +385,6 @@ function contextOf(options: TurnOptions): TurnContext {
     policy,
     limits,
   };
+  const context: TurnContext = Object.assign(shared, { moves: new Moves(shared) });
   return context;
 }

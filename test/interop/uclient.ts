@@ -9,6 +9,8 @@ export const UCLIENT_WAYS: Readonly<Record<string, readonly string[]>> = {
   ChannelData: ['-y'],
   'Send indications': ['-s', '-y'],
   'DONT-FRAGMENT': ['-g', '-y'],
+  'Mobility (RFC 8016)': ['-M', '-y'],
+  'Mobility (Send indications)': ['-M', '-s', '-y'],
   'IPv6 (ChannelData)': ['-x', '-y'],
   'IPv6 (Send indications)': ['-x', '-s', '-y'],
 };

@@ -36,6 +36,7 @@ function servingRelay(realm = 'turnpike') {
       ports: { min: 50_000, max: 50_999 },
       policy: { check: () => 'allowed' },
       limits: { allocationsMax: 9, userQuota: 9, permissionsMax: 9, channelsMax: 9 },
+      mobility: false,
       userBandwidth: 0,
       defaultFamily: 'ipv4',
       alternateServers: [],

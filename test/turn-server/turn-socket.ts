@@ -108,9 +108,12 @@ export class TurnSocket extends UdpSocket {
     this.#authenticator = new ClientAuthenticator(user);
   }
 
-  /** Opens a client of a server on loopback. */
-  static async open(server: TransportAddress, user: TurnUser): Promise<TurnSocket> {
-    const ip = familyOf(server) === 4 ? '127.0.0.1' : '::1';
+  /** Opens a client of a server on loopback, at a free port of `ip`. */
+  static async open(
+    server: TransportAddress,
+    user: TurnUser,
+    ip = familyOf(server) === 4 ? '127.0.0.1' : '::1',
+  ): Promise<TurnSocket> {
     return new TurnSocket(await UdpSocket.bound(ip), server, user);
   }
 

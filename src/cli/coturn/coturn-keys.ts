@@ -60,6 +60,7 @@ const TAKEN: Keys = {
     values: 'allocation-default-address-family',
   }),
   ...keys('taken', '`--default-family client`', { flags: 'keep-address-family' }),
+  ...keys('taken', '`--mobility`', { flags: 'mobility' }),
   ...keys('taken', '`--workers`, at most 16; 0 is 1', { values: 'relay-threads' }),
   ...keys('taken', '`--http`, port 9641 of all addresses; metrics have other names', {
     flags: 'prometheus',
@@ -179,7 +180,6 @@ const WARNED: Keys = {
     values: 'permission-lifetime',
     usual: '300',
   }),
-  ...keys('warned', 'mobility (RFC 8016) is not served', { flags: 'mobility' }),
   ...keys('warned', 'a peer always needs a permission', { flags: 'server-relay' }),
   ...keys(
     'warned',

@@ -73,6 +73,7 @@ function takeRest(reading: CoturnReading): void {
   if (userQuota !== undefined) reading.give('userQuota', userQuota, reading.all('user-quota'));
   takeBandwidth(reading, userQuota ?? 0);
   takeDefaultFamily(reading);
+  if (reading.has('mobility')) reading.give('mobility', true, reading.all('mobility'));
   const total = reading.integer('total-quota') ?? 0;
   if (total > 0) reading.give('allocations', total, reading.all('total-quota'));
   const threads = reading.integer('relay-threads');

@@ -27,6 +27,7 @@ export const TURN_TABLE = {
   userQuota: setting(TURN_SPECS, 'userQuota'),
   userBandwidth: setting(TURN_SPECS, 'userBandwidth'),
   allocations: setting(TURN_SPECS, 'allocationsMax'),
+  mobility: setting(TURN_SPECS, 'mobility'),
   steering: setting(TURN_SPECS, 'steering'),
   alternateServer: setting(TURN_SPECS, 'alternateServers'),
   drainSeconds: option(

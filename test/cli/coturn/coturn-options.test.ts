@@ -123,6 +123,7 @@ t.test('a SIP gateway behind NAT, with devices and a database', async (t) => {
     user: ['pbx:p@ss:w0rd=1', 'webphone:"quoted"'],
     realm: 'pbx.example.org',
     userQuota: 50,
+    mobility: true,
     userBandwidth: 6_400_000,
     allocations: 100,
   });
@@ -130,7 +131,6 @@ t.test('a SIP gateway behind NAT, with devices and a database', async (t) => {
     /\(max-bps\): taken as --user-bandwidth 6400000/,
     /listening-device \(line 2\), relay-device \(line 3\): sockets are bound to the addresses/,
     /userdb \(line 14\): users, secrets and denied peers of this/,
-    /mobility \(line 24\)/,
     /proc-user \(line 25\)/,
     /^coturn serves TCP too/,
   ]);
@@ -230,7 +230,6 @@ t.test('warnings name the setting and its line', async (t) => {
     ['server-relay', /a peer always needs a permission/],
     ['alternate-server=192.0.2.1', /clients are sent on only where this server is full/],
     ['proc-user=turnserver', /it keeps the user that starts it/],
-    ['mobility', /RFC 8016/],
     ['allow-loopback-peers', /clients reach the services of this host/],
     ['prometheus-path=/stats', /without labels of users/],
     ['user-quota=12; per user', /\(user-quota\): of the value only 12 counts/],

@@ -33,6 +33,7 @@ export function servingRelay(
       defaultFamily: 'ipv4',
       authenticate: undefined,
       authenticateTimeoutMs: 5_000,
+      mobility: false,
       userBandwidth: 0,
       alternateServers: [],
       onEvent: undefined,

@@ -7,6 +7,8 @@ import type {
   AllocationFlowTraffic,
   ClientAction,
   ClientFlow,
+  MovedClient,
+  MovedClientAction,
   OutgoingDatagram,
   PeerFlow,
   PeerFlowAction,
@@ -22,7 +24,7 @@ interface Put<Action> {
   readonly seconds: number | undefined;
 }
 
-type PutMethod = 'allocation' | 'client' | 'peer' | 'trunk' | 'session';
+type PutMethod = 'allocation' | 'moved' | 'client' | 'peer' | 'trunk' | 'session';
 
 /** A data plane that records its entries. It opens and closes endpoints when it is told to. */
 export class FakeTurnPlane implements TurnPlane {
@@ -31,6 +33,8 @@ export class FakeTurnPlane implements TurnPlane {
   readonly clientFlows = new Map<string, Put<ClientAction>>();
   readonly peerFlows = new Map<string, Put<PeerFlowAction>>();
   readonly trunkPeers = new Map<string, Put<TrunkRoute>>();
+  /** By `movedKey`. */
+  readonly moved = new Map<string, MovedClientAction>();
   readonly sessions = new Map<number, Put<SessionAction>>();
   /** Every endpoint that was asked for, in order. */
   readonly asked: EndpointSpec[] = [];
@@ -97,12 +101,26 @@ export class FakeTurnPlane implements TurnPlane {
     this.allocations.set(`${action.relayed}`, { action, seconds });
   }
 
-  removeAllocation({ relayed }: Allocation): void {
-    this.allocations.delete(`${relayed}`);
+  removeAllocation(allocation: Allocation): void {
+    if (this.#hasAllocation(allocation)) this.allocations.delete(`${allocation.relayed}`);
   }
 
-  allocationTraffic({ relayed }: Allocation): AllocationFlowTraffic | undefined {
-    return this.allocations.has(`${relayed}`) ? this.#traffic(`${relayed}`) : undefined;
+  allocationTraffic(allocation: Allocation): AllocationFlowTraffic | undefined {
+    return this.#hasAllocation(allocation) ? this.#traffic(`${allocation.relayed}`) : undefined;
+  }
+
+  #hasAllocation({ relayed, tuple }: Allocation): boolean {
+    const known = this.allocations.get(`${relayed}`);
+    return known !== undefined && tupleKey(known.action.tuple) === tupleKey(tuple);
+  }
+
+  putMovedClient(client: MovedClient, action: MovedClientAction): void {
+    this.#fail('moved');
+    this.moved.set(movedKey(client), action);
+  }
+
+  removeMovedClient(client: MovedClient): void {
+    this.moved.delete(movedKey(client));
   }
 
   putClientFlow(flow: ClientFlow, action: ClientAction, seconds?: number): void {
@@ -187,6 +205,11 @@ export function bindError(errno: string, { address }: Pick<EndpointSpec, 'addres
 /** Returns the key of `clientFlows` and `packets`. */
 export function clientKey({ worker, tuple, channel }: ClientFlow): string {
   return `${worker} ${tupleKey(tuple)} ${channel}`;
+}
+
+/** Returns the key of `moved`. */
+export function movedKey({ worker, tuple }: MovedClient): string {
+  return `${worker} ${tupleKey(tuple)}`;
 }
 
 /** Returns the key of `peerFlows` and `packets`. */

@@ -1,7 +1,14 @@
 export { FakeHook } from './fake-hook.js';
-export { bindError, clientKey, FakeTurnPlane, peerKey } from './fake-turn-plane.js';
+export { bindError, clientKey, FakeTurnPlane, movedKey, peerKey } from './fake-turn-plane.js';
 export { ALLOCATE, allocatedByHook, hookScene } from './hook-scene.js';
-export { type Answer, type Content, family, relayedOf, TurnClient } from './turn-client.js';
+export {
+  type Answer,
+  type Content,
+  family,
+  type RequestOptions,
+  relayedOf,
+  TurnClient,
+} from './turn-client.js';
 export {
   DENIED,
   PASSWORD,
