@@ -66,7 +66,7 @@ export class Arena {
     const plans = RELAYS.map((id) => ({ id, region: id }));
     const world = await World.within(this.lab, plans);
     this.#world = world;
-    const options = ['--user', 'alice:secret'];
+    const options = ['--user', 'alice:secret', '--mobility'];
     options.push(...LAB_RANGES.flatMap((range) => ['--allow-peer', range]));
     for (const id of RELAYS) world.relayOptions.set(id, options);
     await world.start();
