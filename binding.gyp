@@ -5,7 +5,7 @@
       "sources": [
         "<!@(node -p \"const s = require('./native/sources.json'); [...s.core, ...s.binding].join(' ')\")"
       ],
-      "include_dirs": ["native", "native/xdp/skeleton"],
+      "include_dirs": ["native", "native/base/skeleton"],
       "dependencies": [
         "<!(node -p \"require('node-addon-api').targets\"):node_addon_api"
       ],
