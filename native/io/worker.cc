@@ -126,27 +126,10 @@ void Worker::Stop() {
 void Worker::Run() {
   // Pauses are shorter than the default timer slack.
   prctl(PR_SET_TIMERSLACK, 1);
+  Progress progress = Progress::kMore;
   while (!stop_.load(std::memory_order_relaxed)) {
-    const Progress commands = ApplyCommands();
-    const Progress sends = SendControl();
-    const Progress handed_over = SendHandedOver();
-    if (!ended_.empty()) ReportEnded();
-    // Before anything is received, so that nothing overtakes early data.
-    if (!early_.empty()) [[unlikely]]
-      ServeEarlyData(ReadClock());
-    NotifyIfDue();
-    const bool more =
-        commands == Progress::kMore || sends == Progress::kMore || handed_over == Progress::kMore;
-    const bool held = sends == Progress::kHeld || !ended_.empty();
-    Wait(more ? 0 : held ? kBarrierPollMs : EarlyDataDueMs(), held);
-    // A datagram that arrived after a command was queued meets the command's effect, also if the
-    // datagram woke this thread before the command did. What was held for want of an entry goes
-    // first here, too.
-    if (!commands_.Empty()) {
-      ApplyCommands();
-      if (!early_.empty()) [[unlikely]]
-        ServeEarlyData(ReadClock());
-    }
+    Wait(progress);
+    progress = ServeQueues();
     for (size_t left = std::min<size_t>(readable_.size(), kReceivesPerTurn); left > 0; --left) {
       Receive(readable_.TakeFirst());
     }
@@ -154,6 +137,19 @@ void Worker::Run() {
     NotifyIfDue();
   }
   Finish();
+}
+
+Worker::Progress Worker::ServeQueues() {
+  const Progress commands = ApplyCommands();
+  const Progress sends = SendControl();
+  const Progress handed_over = SendHandedOver();
+  if (!ended_.empty()) ReportEnded();
+  if (!early_.empty()) [[unlikely]]
+    ServeEarlyData(ReadClock());
+  NotifyIfDue();
+  const bool more =
+      commands == Progress::kMore || sends == Progress::kMore || handed_over == Progress::kMore;
+  return more ? Progress::kMore : sends;
 }
 
 void Worker::NotifyIfDue() {
@@ -177,7 +173,10 @@ void Worker::Finish() {
   }
 }
 
-void Worker::Wait(int timeout_ms, bool held) {
+void Worker::Wait(Progress progress) {
+  const bool held = progress == Progress::kHeld || !ended_.empty();
+  int timeout_ms = held ? kBarrierPollMs : EarlyDataDueMs();
+  if (progress == Progress::kMore) timeout_ms = 0;
   if (readable_.size() > 0) {
     if (++turns_since_poll_ < kTurnsBetweenPolls) return;
     timeout_ms = 0;

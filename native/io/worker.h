@@ -216,9 +216,16 @@ class Worker {
   void NotifyIfDue();
   Progress SendControl();
   bool Reached(const std::array<uint64_t, kWorkersMax>& barrier) const;
-  // Waits until a socket may be readable: polls, pauses or sleeps.
+  // Does what waits in the queues of other threads, then serves early data: after each wait, before
+  // anything is received. So a datagram that arrived after a command was queued meets the command's
+  // effect, also if the datagram woke this thread before the command did, and overtakes nothing
+  // that was held for want of the command's entry. Returns kMore if work is left, kHeld if control
+  // datagrams wait for other workers.
+  Progress ServeQueues();
+  // Waits until a socket may be readable: polls, pauses or sleeps, as the progress of the queues
+  // allows.
+  void Wait(Progress progress);
   // `held` tells that control datagrams that wait need not wake it before.
-  void Wait(int timeout_ms, bool held);
   void Sleep(int timeout_ms, bool held);
   void Pause(uint64_t pause_ns);
   // Polls for up to `busy_poll_us` before a sleep. Returns whether a socket became readable.
