@@ -263,12 +263,15 @@ export class Allocate {
     allocation: Allocation,
     failed: FamilyFailure | undefined,
   ): void {
-    const { table, memory, responses, stats, clock, moves, onEvent } = this.#context;
+    const { table, trunk, memory, responses, stats, clock, moves, onEvent } = this.#context;
     const { to, wish } = pending;
     const { lifetimeSeconds } = wish;
     table.add(allocation);
     const until = clock.monotonic() + lifetimeSeconds * 1_000;
-    for (const relayed of allocation.relayed) table.scheduleEnd(relayed, until);
+    for (const relayed of allocation.relayed) {
+      table.scheduleEnd(relayed, until);
+      trunk?.beginRelayed(relayed);
+    }
     const token = wish.port === 'pair' ? this.#reserveNext(allocation) : undefined;
     stats.requests.allocated += 1;
     const { mobility } = allocation;

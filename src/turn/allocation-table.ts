@@ -1,4 +1,3 @@
-import type { TransportAddress } from '../address.js';
 import { TimingWheel } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
 import type { HeldClients } from '../stun-server/proven-clients.js';
@@ -10,7 +9,6 @@ import type {
   RelayedTransportAddress,
 } from './allocation.js';
 import { type Holder, HolderCounts } from './holder-counts.js';
-import type { RelayedPorts } from './relayed-ports.js';
 import type { Reservation } from './reservations.js';
 import { TURN_LIMITS } from './turn-limits.js';
 
@@ -33,8 +31,6 @@ export class AllocationTable {
   /** Those whose clients may move. */
   readonly #bySerial = new Map<number, Allocation>();
   readonly #byHandle = new Map<TransportHandle, RelayedTransportAddress>();
-  /** By IP address and by port. */
-  readonly #byPort = new Map<RelayedPorts, Map<number, RelayedTransportAddress>>();
   /** The transaction (`transactionKey`) of each 5-tuple's Allocate that is in progress. */
   readonly #opening = new Map<string, string>();
   readonly #clients: HeldClients;
@@ -68,15 +64,6 @@ export class AllocationTable {
     return this.#byHandle.get(handle);
   }
 
-  /** Returns the relayed transport address that others see as an address. */
-  ofAdvertised({ address, port }: TransportAddress): RelayedTransportAddress | undefined {
-    for (const [ports, byPort] of this.#byPort) {
-      const relayed = ports.advertised === address ? byPort.get(port) : undefined;
-      if (relayed !== undefined) return relayed;
-    }
-    return undefined;
-  }
-
   /** Returns a copy of the list of all allocations. */
   all(): Allocation[] {
     return [...this.#byTuple.values()];
@@ -102,12 +89,7 @@ export class AllocationTable {
   /** Adds an allocation with its relayed transport addresses. */
   add(allocation: Allocation): void {
     this.#byTuple.set(allocation.tupleKey, allocation);
-    for (const relayed of allocation.relayed) {
-      this.#byHandle.set(relayed.handle, relayed);
-      const byPort = this.#byPort.get(relayed.ports);
-      if (byPort) byPort.set(relayed.port, relayed);
-      else this.#byPort.set(relayed.ports, new Map([[relayed.port, relayed]]));
-    }
+    for (const relayed of allocation.relayed) this.#byHandle.set(relayed.handle, relayed);
     const { mobility } = allocation;
     if (mobility !== undefined) this.#bySerial.set(mobility.serial, allocation);
     this.holders.add(allocation);
@@ -150,7 +132,6 @@ export class AllocationTable {
   deleteRelayed(relayed: RelayedTransportAddress): void {
     this.#wheel.clear(relayed);
     this.#byHandle.delete(relayed.handle);
-    this.#byPort.get(relayed.ports)?.delete(relayed.port);
     const { relayed: all } = relayed.allocation;
     const index = all.indexOf(relayed);
     if (index >= 0) all.splice(index, 1);

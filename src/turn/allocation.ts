@@ -8,6 +8,7 @@ import type { Origin } from '../stun-server/origin.js';
 import type { AllocationSummary } from './allocation-events.js';
 import { type Holder, shareOf } from './holder-counts.js';
 import type { RelayedPorts } from './relayed-ports.js';
+import type { PortRange } from './turn-options.js';
 
 /** An open relayed transport address that belongs to no allocation yet. */
 export interface OpenedAddress {
@@ -60,6 +61,8 @@ export class Permission implements Timed {
   readonly relayed: RelayedTransportAddress;
   /** Canonical IP address of the peer. */
   readonly address: string;
+  /** The only ports of the peer that its entry holds for; undefined for all. */
+  ports: PortRange | undefined;
   /** Monotonic ms. */
   expiresAt = 0;
   isStored = false;

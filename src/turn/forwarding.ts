@@ -150,19 +150,18 @@ export class Forwarding {
     this.#removed(relayed);
   }
 
-  /** Puts or prolongs the entry of a permission. */
-  putPermission(
-    permission: Permission,
-    lifetimeSeconds: number = TURN_LIMITS.permissionSeconds,
-  ): PutResult {
+  /** Puts or prolongs the entry of a permission, for the ports that its peer may have now. */
+  putPermission(permission: Permission, lifetimeSeconds: number): PutResult {
     const { origin, bucket } = permission.relayed.allocation;
     // Nobody reaches services of this host, or of another relay, by way of a relayed address.
     const ports = this.#portsOf(permission.address);
     const action = { tuple: origin.tuple, bucket, ...(ports && { ports }) };
     const flow = permissionEntry(permission);
-    return this.#store(permission, () =>
+    const result = this.#store(permission, () =>
       attempt(() => this.#plane.putPeerFlow(flow, action, lifetimeSeconds)),
     );
+    if (result === 'done') permission.ports = ports;
+    return result;
   }
 
   /** Removes the entry of a permission. */

@@ -34,9 +34,10 @@ export class Permissions {
     const fresh = wanted.filter((each) => !isInstalled(each));
     const installed = peers[0]?.relayed.allocation.permissions.size ?? 0;
     if (installed + fresh.length > limits.permissionsMax) return 'permissions-used-up';
-    const expiresAt = wholeMs(clock) + TURN_LIMITS.permissionSeconds * 1_000;
+    const { permissionSeconds } = TURN_LIMITS;
+    const expiresAt = wholeMs(clock) + permissionSeconds * 1_000;
     for (const [index, each] of wanted.entries()) {
-      const result = this.#context.forwarding.putPermission(each);
+      const result = this.#context.forwarding.putPermission(each, permissionSeconds);
       if (result !== 'done') {
         this.#revert(wanted.slice(0, index));
         return refusalOf(result);

@@ -2,6 +2,7 @@ import type { TransportAddress } from '../address.js';
 import type { BindMessage } from '../trunk/bind-message.js';
 import type { ControlOrder } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import { AdvertisedAddresses } from './advertised-addresses.js';
 import type { RelayedTransportAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
 import { type TrunkMeans, TrunkPeers } from './trunk-peers.js';
@@ -12,17 +13,18 @@ import type { PeerTrunk } from './turn-options.js';
 export interface TurnTrunkMeans
   extends Omit<TrunkMeans, 'trunk'>,
     Pick<SessionRules, 'portsOf'>,
-    Pick<TurnContext, 'addresses' | 'table'> {}
+    Pick<TurnContext, 'addresses'> {}
 
 /**
  * What clients of two relays send to each other's relayed transport addresses over the trunk
  * (PROTOCOL.md section 3), in both directions.
  */
 export class TurnTrunk {
+  readonly #advertised = new AdvertisedAddresses();
   readonly #peers: TrunkPeers;
   readonly #sessions: TrunkSessions;
 
-  constructor({ addresses, table, portsOf, ...given }: TurnTrunkMeans, trunk: PeerTrunk) {
+  constructor({ addresses, portsOf, ...given }: TurnTrunkMeans, trunk: PeerTrunk) {
     const others: PeerTrunk = {
       indexes: trunk.indexes,
       send: (...message) => trunk.send(...message),
@@ -31,7 +33,7 @@ export class TurnTrunk {
     };
     const means = { ...given, trunk: others };
     this.#peers = new TrunkPeers(means);
-    const relayedAt = (address: TransportAddress) => table.ofAdvertised(address);
+    const relayedAt = (address: TransportAddress) => this.#advertised.find(address);
     this.#sessions = new TrunkSessions(means, { relayedAt, portsOf });
   }
 
@@ -80,8 +82,14 @@ export class TurnTrunk {
     return this.#sessions.isBound(sessionIndex);
   }
 
+  /** Lets other relays bind to a relayed transport address, which is now an allocation's. */
+  beginRelayed(relayed: RelayedTransportAddress): void {
+    this.#advertised.add(relayed);
+  }
+
   /** Ends what a relayed transport address has, which ends. */
   endRelayed(relayed: RelayedTransportAddress): void {
+    this.#advertised.delete(relayed);
     this.#peers.endRelayed(relayed);
     this.#sessions.endRelayed(relayed);
   }

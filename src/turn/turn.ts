@@ -23,8 +23,9 @@ import { DataIndications } from './data-indication.js';
 import { Forwarding } from './forwarding.js';
 import { MobileRefresh, ticketOf } from './mobile-refresh.js';
 import { Moves } from './moves.js';
-import { isInRange, peerPorts } from './peer-checks.js';
+import { peerPorts } from './peer-checks.js';
 import { Permissions } from './permissions.js';
+import { PolicyChange } from './policy-change.js';
 import { Refresh } from './refresh.js';
 import type { RefusalReason } from './refusals.js';
 import { RelayedAddresses } from './relayed-addresses.js';
@@ -51,6 +52,7 @@ export class Turn implements Usage, SignsOfLife {
   /** The users that are looked up elsewhere; undefined where none are. */
   readonly lookups: UserLookups<TurnPrincipal> | undefined;
   readonly #ends: AllocationEnds;
+  readonly #policyChange: PolicyChange;
   readonly #timers: TurnTimers;
   readonly #indications: DataIndications;
   readonly #allocate: Allocate;
@@ -69,6 +71,7 @@ export class Turn implements Usage, SignsOfLife {
     );
     this.lookups = options.lookups;
     this.#ends = new AllocationEnds(context);
+    this.#policyChange = new PolicyChange(context, this.#ends);
     this.#timers = new TurnTimers(context, this.#ends);
     this.#indications = new DataIndications(context, options.plane);
     this.#allocate = new Allocate(context, {
@@ -248,6 +251,7 @@ export class Turn implements Usage, SignsOfLife {
    */
   tick(): boolean {
     this.lookups?.tick();
+    this.#policyChange.tick();
     return this.#timers.tick();
   }
 
@@ -268,31 +272,13 @@ export class Turn implements Usage, SignsOfLife {
   }
 
   /**
-   * Replaces the peer policy, and ends permissions and channels of peers that it denies.
-   * Permissions of addresses of which it allows only some ports hold for those from now on.
+   * Replaces the peer policy, and ends permissions and channels of peers that it denies
+   * (`PolicyChange`). Permissions of addresses of which it allows only some ports hold for those
+   * from now on.
    */
   setPolicy(policy: PeerRules): void {
-    const { table, addresses } = this.#context;
     this.#context.policy = policy;
-    const { forwarding } = this.#context;
-    const isDenied = (address: string) =>
-      !addresses.isOwn(address) && policy.check(address) === 'denied';
-    const isOutside = ({ address, port }: TransportAddress) => {
-      const ports = peerPorts(this.#context, address);
-      return ports !== undefined && !isInRange(port, ports);
-    };
-    for (const { permissions, channels } of table.all()) {
-      for (const permission of permissions.values()) {
-        if (isDenied(permission.address)) this.#ends.endPermission(permission);
-        else if (policy.portsOf?.(permission.address)) forwarding.putPermission(permission);
-      }
-      for (const channel of channels.values()) {
-        if (channel.state !== 'bound') continue;
-        if (isDenied(channel.peer.address) || isOutside(channel.peer)) {
-          this.#ends.endChannel(channel);
-        }
-      }
-    }
+    this.#policyChange.apply();
   }
 
   /**
@@ -367,7 +353,7 @@ function contextOf(options: TurnOptions): TurnContext {
   const portsOf = (address: string) => peerPorts(context, address);
   const forwarding = new Forwarding(plane, portsOf, limits);
   const limitsNow = () => context.limits;
-  const means = { addresses, table, forwarding, portsOf, limits: limitsNow, clock, random };
+  const means = { addresses, forwarding, portsOf, limits: limitsNow, clock, random };
   const shared = {
     clock,
     random,
