@@ -46,7 +46,7 @@ export class StaticUsers implements CredentialSource {
       const credential = userOf(source, text);
       const { username } = credential.principal;
       const earlier = places.get(username);
-      if (earlier !== undefined) throw fault(source, `the name is that of ${earlier}`);
+      if (earlier !== undefined) throw fault(source, `${earlier} has a user of the same name`);
       if (users.size >= STATIC_USERS_MAX)
         throw fault(source, `more than ${STATIC_USERS_MAX} users`);
       users.set(username, credential);

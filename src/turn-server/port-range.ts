@@ -22,11 +22,10 @@ export function parsePortRange(text: string): PortRange {
     min > max
   ) {
     const expected = `two ports from ${RELAYED_PORT_MIN} to ${PORT_MAX}, the smaller one first`;
-    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `relay ports ${text}: expected ${expected}`);
+    throw wrong(text, `expected ${expected}`);
   }
   if (min + (min % 2) >= max) {
-    const what = 'there is no even port with the next one in it, which clients ask for';
-    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', `relay ports ${text}: ${what}`);
+    throw wrong(text, 'there is no even port with the next one in it, which clients ask for');
   }
   return { min, max };
 }
@@ -34,4 +33,9 @@ export function parsePortRange(text: string): PortRange {
 /** Returns the number of ports in a range. */
 export function portCount({ min, max }: PortRange): number {
   return max - min + 1;
+}
+
+function wrong(text: string, why: string): TurnpikeError {
+  const message = `relay ports ${text} (\`relayPorts\`, --relay-ports): ${why}`;
+  return new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
 }

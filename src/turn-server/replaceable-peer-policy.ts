@@ -1,5 +1,7 @@
+import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import type { PeerRules, PortRange, RelayedAddress } from '../turn/index.js';
 import { PeerPolicy } from '../turn/peer-policy.js';
+import { parsePeerRange } from '../turn/peer-ranges.js';
 import { ownAddresses } from './own-addresses.js';
 import type { ServingPlan } from './serving-plan.js';
 
@@ -19,7 +21,7 @@ export class ReplaceablePeerPolicy implements PeerRules {
   #lists: PeerLists;
   #policy: PeerPolicy;
 
-  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG as `PeerPolicy` */
+  /** @throws TurnpikeError ERR_TURNPIKE_CONFIG as `PeerPolicy`, with the list of a wrong entry */
   constructor(
     { allowPeers, denyPeers, allowPrivatePeers }: PeerLists,
     { relayAddresses, ports }: Pick<ServingPlan, 'relayAddresses' | 'ports'>,
@@ -69,7 +71,20 @@ export class ReplaceablePeerPolicy implements PeerRules {
   }
 
   #policyOf({ allowPeers: allow, denyPeers: deny, allowPrivatePeers }: PeerLists): PeerPolicy {
+    checkList('`allowPeers` (--allow-peer)', allow);
+    checkList('`denyPeers` (--deny-peer)', deny);
     const own = ownAddresses(this.#relayAddresses);
     return new PeerPolicy({ allow, deny, allowPrivate: allowPrivatePeers, own });
+  }
+}
+
+function checkList(name: string, entries: readonly string[]): void {
+  for (const entry of entries) {
+    try {
+      parsePeerRange(entry);
+    } catch (error) {
+      if (!isTurnpikeError(error)) throw error;
+      throw new TurnpikeError(error.code, `${name}: ${error.message}`, { cause: error });
+    }
   }
 }

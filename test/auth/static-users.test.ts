@@ -55,7 +55,7 @@ t.test(
       [`dave:0x${KEY}${KEY}`, /32 hex digits/],
       [`dave:0x${KEY.replace('0', 'g')}`, /32 hex digits/],
       [`${'d'.repeat(509)}:secret`, /longer than 508 bytes/],
-      ['alice:other', /the name is that of --users-file users line 2/],
+      ['alice:other', /--users-file users line 2 has a user of the same name/],
     ];
     for (const [line, why] of cases) {
       const text = `# first\nalice:secret\n${line}\nbob:secret\n`;
@@ -72,9 +72,9 @@ t.test(
 
 t.test('one name may not come from two sources, nor in two spellings', async (t) => {
   const both = { ...given('alice:1'), ...file('alice:2') };
-  t.throws(() => StaticUsers.parse(both), { message: /line 1: the name is that of --user$/ });
+  t.throws(() => StaticUsers.parse(both), { message: /line 1: --user has a user/ });
   const spellings = given('jo\u0308rg:1', 'j\u00f6rg:2');
-  t.throws(() => StaticUsers.parse(spellings), { message: /the name is that of --user$/ });
+  t.throws(() => StaticUsers.parse(spellings), { message: /--user has a user of the same name$/ });
 });
 
 t.test('the number of users is bounded', async (t) => {

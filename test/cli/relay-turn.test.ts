@@ -74,6 +74,9 @@ t.test('without a source of credentials no TURN is served', async (t) => {
   t.strictSame(await answer(t, at, named('alice')), [401, 'turnpike']);
   t.strictSame(await answer(t, at, tenantUser()), [401, 'turnpike']);
   t.notMatch(relay.logText, /TURN server at/);
+  const { options } = await relay.logged({ event: 'turn-not-served' });
+  t.ok((options as string[]).includes('--realm'), 'options that do nothing are named');
+  t.notOk((options as string[]).includes('--deny-peer'), 'and no others');
   relay.child.kill('SIGTERM');
   t.match(await relay.ended, { exitCode: 0, signal: null });
 });

@@ -49,10 +49,13 @@ t.test('wrong credentials end with 2, and their text is not shown', async (t) =>
   const folder = t.testdir({ empty: '\n', comment: '# alice:secret\n', users: 'a:b\nnocolon\n' });
   const table: [string[], RegExp][] = [
     [['--user', 'topsecret'], /--user: expected NAME:PASSWORD/],
-    [['--user', 'a:topsecret', '--user', 'a:topsecret'], /--user: the name is that of --user/],
+    [
+      ['--user', 'a:topsecret', '--user', 'a:topsecret'],
+      /--user: --user has a user of the same name/,
+    ],
     [['--users-file', join(folder, 'users')], /--users-file .*users line 2: .*no colon/],
     [['--users-file', join(folder, 'empty')], /--users-file .*it is empty/],
-    [['--users-file', join(folder, 'comment')], /would relay for everybody/],
+    [['--users-file', join(folder, 'comment')], /--users-file: there is no credential in it/],
     [['--users-file', join(folder, 'absent')], /--users-file .*absent/],
     [['--auth-secret-file', join(folder, 'absent')], /--auth-secret-file .*absent/],
   ];
@@ -61,6 +64,22 @@ t.test('wrong credentials end with 2, and their text is not shown', async (t) =>
     t.equal(exitCode, 2, flags.join(' '));
     t.match(stderr, message);
     t.notMatch(stderr, /topsecret|nocolon/);
+  }
+});
+
+t.test('wrong peers and relay ports are named with their option', async (t) => {
+  const table: [string[], RegExp][] = [
+    [['--allow-peer', '10.0.0.0/33'], /--allow-peer\): .*10\.0\.0\.0\/33.*length of a prefix/],
+    [['--deny-peer', '10.0.0.9-10.0.0.1'], /--deny-peer\): .*first address is behind its last/],
+    [['--relay-ports', '60000-50000'], /60000-50000 .*--relay-ports\): .*the smaller one first/],
+    [['--relay-ports', '60001-60002'], /60001-60002 .*--relay-ports\): .*no even port/],
+  ];
+  for (const [flags, message] of table) {
+    const { exitCode, stderr } = await turnpike([
+      ...['turn', '--listen', '127.0.0.1:0', '--user', 'a:b', ...flags],
+    ]);
+    t.equal(exitCode, 2, flags.join(' '));
+    t.match(stderr, message);
   }
 });
 

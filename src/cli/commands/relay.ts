@@ -1,5 +1,4 @@
 import { formatAddress } from '../../address.js';
-import { TurnpikeError } from '../../errors.js';
 import { type RelaySecrets, readRelaySecretFile, readSecretFile } from '../../files/secret-file.js';
 import type { Relay, RelayUpdate } from '../../relay/index.js';
 import { RELAY_BASE_SPECS } from '../../relay/option-specs.js';
@@ -91,7 +90,7 @@ async function openRelay(context: RelayContext): Promise<Server> {
   const settings = { ...settingsOf(RELAY_OPTIONS, options), ...forwarding, ...secrets };
   const texts = await CredentialTexts.read(context);
   const { users, authSecrets } = texts.all;
-  checkCredentials(context, texts.all);
+  if (!options.turn) texts.checkFiles('TURN is not served');
   const relay = await Relay.open({ ...settings, users, authSecrets, logger });
   const { id } = options;
   const listen = relay.serviceAddresses.map(formatAddress);
@@ -120,27 +119,19 @@ async function openRelay(context: RelayContext): Promise<Server> {
   };
 }
 
-/** A file without any line would serve nobody, and say nothing of it. */
-function checkCredentials(
-  { options: { usersFile, authSecretFile, turn }, sourceOf }: RelayContext,
-  { users, authSecrets }: CredentialTexts['all'],
-): void {
-  if (turn || users.length + authSecrets.length > 0) return;
-  const file = usersFile === undefined ? 'authSecretFile' : 'usersFile';
-  if (usersFile === undefined && authSecretFile === undefined) return;
-  const message = `${sourceOf(file)}: there is no credential in it, so that TURN is not served`;
-  throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
-}
-
 /** Returns what a relay that serves TURN says, reads again and waits for. */
 async function servedTurn(
-  { options, logger }: RelayContext,
+  context: RelayContext,
   relay: Relay,
   texts: CredentialTexts,
 ): Promise<Pick<Server, 'notes' | 'files' | 'drain'>> {
+  const { options, logger } = context;
   const files = texts.files(relay);
   const { turn } = relay;
-  if (turn === undefined) return { files };
+  if (turn === undefined) {
+    warnOfIdleOptions(context);
+    return { files };
+  }
   const { relayAddressCheck } = await import('../turn/relay-address-check.js');
   const { startLines } = await import('../turn/start-lines.js');
   const { urls, relayAddresses } = turn;
@@ -153,6 +144,20 @@ async function servedTurn(
     notes: [[`TURN server at ${urls.join(', ')}`, { urls, relayAddresses }], ...lines],
     drain: { ms: options.drainSeconds * 1_000, run: (ms) => relay.drain(ms / 1_000) },
   };
+}
+
+/** Warns of given options of TURN, which do nothing where no credentials are given. */
+function warnOfIdleOptions({ sourceOf, logger }: RelayContext): void {
+  const names = Object.keys(TURN_TABLE) as (keyof typeof TURN_TABLE)[];
+  // An option that is not given has no source but its name.
+  const options = names.map((name) => [name, sourceOf(name)]).filter(([name, is]) => name !== is);
+  if (options.length === 0) return;
+  const given = options.map(([, source]) => source);
+  logger.warn(
+    { event: 'turn-not-served', options: given },
+    `TURN is not served, so these options do nothing: ${given.join(', ')}; give --turn, --user, ` +
+      '--users-file, --auth-secret or --auth-secret-file',
+  );
 }
 
 /** Checks the advertised addresses before anything is opened. */

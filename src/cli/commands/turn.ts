@@ -93,6 +93,7 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
   const { relayAddressCheck } = await import('../turn/relay-address-check.js');
   const { startLines } = await import('../turn/start-lines.js');
   const texts = await CredentialTexts.read(context);
+  texts.checkFiles('nobody could use the server');
   const { users, authSecrets } = texts.all;
   const credentials = { users, authSecrets };
   const settings = { ...settingsOf(TURN_OPTIONS, options), ...credentials, xdp: xdpOf(context) };

@@ -1,6 +1,7 @@
 import { RestSecrets } from '../../auth/rest-secrets.js';
 import { type CredentialText, credentialLines, StaticUsers } from '../../auth/static-users.js';
 import { systemClock } from '../../clock.js';
+import { TurnpikeError } from '../../errors.js';
 import { readSmallFile } from '../../files/small-file.js';
 import type { OneOrMore } from '../../options/option-spec.js';
 import type { CommandContext } from '../command.js';
@@ -101,6 +102,20 @@ export class CredentialTexts {
       users: [...this.#given.user, ...this.#usersInFile],
       authSecrets: [...this.#given.authSecret, ...this.#secretsInFile],
     };
+  }
+
+  /**
+   * Checks that the files that options name have a credential, or that options give one.
+   * @param so - what follows from none, for the message
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG with what names the file
+   */
+  checkFiles(so: string): void {
+    const { options, sourceOf } = this.#context;
+    const { users, authSecrets } = this.all;
+    const named = ([USERS_FILE, SECRET_FILE] as const).find((file) => options[file.option]);
+    if (named === undefined || users.length + authSecrets.length > 0) return;
+    const message = `${sourceOf(named.option)}: there is no credential in it, so that ${so}`;
+    throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
   }
 
   /**
