@@ -40,6 +40,7 @@ Status Controller::Allocate(const PlaneOptions& options) {
 
 void Controller::UseFastPath(FastPath* fast_path) {
   fast_path_ = fast_path;
+  pool_.buckets().Share(fast_path->shared_buckets());
   Command command{};
   command.kind = Command::Kind::kShareSequences;
   std::construct_at(&command.shared_sequences, fast_path->shared_sequences());

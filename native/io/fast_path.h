@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "table/bandwidth_buckets.h"
 #include "table/flow_table.h"
 #include "table/remote_relays.h"
 #include "table/session_table.h"
@@ -24,8 +25,10 @@ class FastPath {
   virtual void AddRelayed(TransportHandle relayed, const TransportAddress& bound) = 0;
   // Removes a relayed endpoint with all flows that come from its peers or lead to it.
   virtual void RemoveRelayed(TransportHandle relayed) = 0;
-  // Tells whether any bandwidth bucket has a rate. While one has, flows with a bucket are left to
-  // the workers, which alone take from buckets.
+  // Returns the bandwidth buckets that it takes from, which live as long as the workers run. Flows
+  // with any other are left to the workers.
+  virtual BandwidthBuckets::Shared shared_buckets() = 0;
+  // Tells whether any bandwidth bucket has a rate. While none has, it reads no bucket.
   virtual void SetAnyBounded(bool any) = 0;
 
   // As in Controller. None of these fails, because the workers have the entry too, and what the

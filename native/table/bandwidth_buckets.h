@@ -1,6 +1,6 @@
 // Token buckets that bound the bytes of users. All allocations of a user share one, whichever
-// workers forward them, and both directions count. The controlling thread sets rates, every worker
-// takes bytes, without a lock.
+// workers forward them, and both directions count. The controlling thread sets rates; every worker,
+// and a fast path from those that it shares, takes bytes, without a lock.
 #pragma once
 
 #include <algorithm>
@@ -24,10 +24,26 @@ inline constexpr uint32_t kTakeTriesMax = 64;
 // gained back. 0 is a full bucket.
 class BandwidthBuckets {
  public:
+  // In a cache line of its own, so that users do not slow each other. A fast path has the same
+  // layout (struct tp_bucket). All zero is a bucket without a rate.
+  struct alignas(64) Cell {
+    std::atomic<uint64_t> due_ns;
+    std::atomic<uint64_t> bytes_per_second;
+  };
+  // The memory of the buckets below `count`.
+  struct Shared {
+    Cell* cells = nullptr;
+    uint32_t count = 0;
+  };
+
   Status Allocate(uint32_t buckets_max) {
     buckets_max_ = buckets_max;
     return cells_.Allocate(size_t{buckets_max} + 1);
   }
+
+  // Uses memory that a fast path takes from too, and that outlives the workers. Call before any
+  // bucket gets a rate or a flow.
+  void Share(const Shared& shared) { shared_ = shared; }
 
   // Whether any bucket has a rate.
   bool any_bounded() const { return bounded_.load(std::memory_order_relaxed) > 0; }
@@ -39,7 +55,7 @@ class BandwidthBuckets {
   // before fills the bucket: what was taken at a low rate would hold a higher one up for as long as
   // it takes to gain it back at the low one. Controlling thread only.
   void SetRate(uint32_t bucket, uint64_t bytes_per_second) {
-    Cell& cell = cells_[bucket];
+    Cell& cell = CellOf(bucket);
     const uint64_t before = cell.bytes_per_second.load(std::memory_order_relaxed);
     const bool was_bounded = before > 0;
     const bool bounded = bytes_per_second > 0;
@@ -53,7 +69,7 @@ class BandwidthBuckets {
   // thread. The cost is rounded up, so that no more than the rate passes.
   bool Take(uint32_t bucket, uint32_t bytes, uint64_t now_ns) {
     if (bucket == 0 || !any_bounded()) return true;
-    Cell& cell = cells_[bucket];
+    Cell& cell = CellOf(bucket);
     const uint64_t rate = cell.bytes_per_second.load(std::memory_order_relaxed);
     if (rate == 0) return true;
     const uint64_t cost_ns = NsOf(bytes, rate);
@@ -70,17 +86,16 @@ class BandwidthBuckets {
   }
 
  private:
-  // In a cache line of its own, so that users do not slow each other.
-  struct alignas(64) Cell {
-    std::atomic<uint64_t> due_ns;
-    std::atomic<uint64_t> bytes_per_second;
-  };
+  Cell& CellOf(uint32_t bucket) {
+    return bucket < shared_.count ? shared_.cells[bucket] : cells_[bucket];
+  }
 
   static uint64_t NsOf(uint64_t bytes, uint64_t bytes_per_second) {
     return (bytes * kNsPerSecond + bytes_per_second - 1) / bytes_per_second;
   }
 
   MappedArray<Cell> cells_;
+  Shared shared_;
   uint32_t buckets_max_ = 0;
   // Number of buckets with a rate: without any, no bucket is looked at.
   std::atomic<uint32_t> bounded_{0};

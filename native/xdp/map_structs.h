@@ -100,9 +100,19 @@ struct tp_flow {
   __be16 channel;
   /* Number of the socket that receives its datagrams when the fast path does not. */
   __u16 socket;
-  /* Whether its bytes count against a bandwidth bucket, which only the workers take from. */
-  __u32 in_bucket;
+  /* The bandwidth bucket that its bytes are taken from, or 0. */
+  __u32 bucket;
   struct tp_path path;
+};
+
+/* Smallest size of a bandwidth bucket in bytes: kBurstBytesMin. */
+#define TP_BURST_BYTES_MIN 65536
+
+/* A bandwidth bucket, which the workers take from too: BandwidthBuckets::Cell. */
+struct tp_bucket {
+  __u64 due_ns;
+  __u64 bytes_per_second;
+  __u64 rest[6];
 };
 
 struct tp_session {
@@ -188,7 +198,7 @@ struct tp_config {
   __u32 second;
   /* Bit n is set for socket number n: what it receives or sends is left to the stack. */
   __u64 left_out;
-  /* Whether any bandwidth bucket has a rate: flows with a bucket are then left to the stack. */
+  /* Whether any bandwidth bucket has a rate; if not, no bucket is read. */
   __u32 any_bounded;
   __u32 zero;
 };

@@ -71,6 +71,7 @@ struct tp_view {
   /* Copies of the fields of tp_config, read once per datagram. */
   __u64 left_out;
   __u32 second;
+  __u32 any_bounded;
 };
 
 TP_INLINE void tp_map_ipv4(struct tp_address* address, __be32 ipv4) {

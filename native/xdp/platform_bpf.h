@@ -111,6 +111,15 @@ struct {
   __type(value, __u64);
 } tp_sessions_carried SEC(".maps");
 
+/* Bandwidth buckets by their numbers; the first one is not used. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct tp_bucket);
+} tp_buckets SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
@@ -153,6 +162,10 @@ TP_INLINE __u32 tp_cpu_number(struct tp_context* context) {
   (void)context;
   return bpf_get_smp_processor_id();
 }
+TP_INLINE __u64 tp_monotonic_ns(struct tp_context* context) {
+  (void)context;
+  return bpf_ktime_get_ns();
+}
 
 #define TP_LOOKUP(name, type, key_type, map)                                        \
   TP_INLINE type* tp_find_##name(struct tp_context* context, const key_type* key) { \
@@ -168,6 +181,7 @@ TP_LOOKUP(flow_cell, __u32, __u32, tp_flow_cells)
 TP_LOOKUP(session_cell, __u32, __u32, tp_session_cells)
 TP_LOOKUP(flow_carried, __u64, __u32, tp_flows_carried)
 TP_LOOKUP(session_carried, __u64, __u32, tp_sessions_carried)
+TP_LOOKUP(bucket, struct tp_bucket, __u32, tp_buckets)
 TP_LOOKUP(settings, struct tp_config, __u32, tp_settings)
 TP_LOOKUP(cpu, struct tp_cpu, __u32, tp_cpus)
 TP_LOOKUP(traffic, struct tp_traffic, __u32, tp_traffics)

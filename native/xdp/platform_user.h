@@ -23,6 +23,7 @@ struct tp_world {
   __u32* (*session_cell)(void* self, __u32 index);
   __u64* (*flow_carried)(void* self, __u32 index);
   __u64* (*session_carried)(void* self, __u32 index);
+  struct tp_bucket* (*bucket)(void* self, __u32 index);
   struct tp_config* settings;
   struct tp_cpu* cpu;
 };
@@ -35,6 +36,7 @@ struct tp_context {
   __u8* data_end;
   __u32 ingress;
   __u32 cpu_number;
+  __u64 monotonic_ns;
   /* Device index of the last redirect. */
   __u32 egress;
 };
@@ -43,6 +45,7 @@ TP_INLINE __u8* tp_data(struct tp_context* context) { return context->data; }
 TP_INLINE __u8* tp_data_end(struct tp_context* context) { return context->data_end; }
 TP_INLINE __u32 tp_ingress(struct tp_context* context) { return context->ingress; }
 TP_INLINE __u32 tp_cpu_number(struct tp_context* context) { return context->cpu_number; }
+TP_INLINE __u64 tp_monotonic_ns(struct tp_context* context) { return context->monotonic_ns; }
 
 TP_INLINE int tp_adjust_head(struct tp_context* context, int bytes) {
   if (context->room - context->data > bytes || context->data_end - context->data < bytes) return -1;
@@ -88,6 +91,7 @@ TP_LOOKUP(flow_cell, __u32)
 TP_LOOKUP(session_cell, __u32)
 TP_LOOKUP(flow_carried, __u64)
 TP_LOOKUP(session_carried, __u64)
+TP_LOOKUP(bucket, struct tp_bucket)
 #undef TP_LOOKUP
 
 TP_INLINE void tp_lock(struct tp_window* window) {

@@ -20,6 +20,7 @@ extern "C" {
   X(session_cells)    \
   X(flows_carried)    \
   X(sessions_carried) \
+  X(buckets)          \
   X(settings)         \
   X(cpus)             \
   X(traffics)

@@ -2,10 +2,12 @@
 /* The fast path: takes a frame, returns an XDP verdict, and rewrites the frame if it is forwarded.
  *
  * Every check precedes the first write and the first count, so a frame that is passed to the stack
- * is unchanged and uncounted. Exceptions are counted drops (wrong tag, replay). */
+ * is unchanged and uncounted. Exceptions are counted drops (wrong tag, replay). Bandwidth is taken
+ * last: the workers take it for a frame that is passed to the stack. */
 #ifndef TURNPIKE_XDP_REWRITE_H_
 #define TURNPIKE_XDP_REWRITE_H_
 
+#include "xdp/bandwidth.h"
 #include "xdp/replay_window.h"
 #include "xdp/session_sequence.h"
 #include "xdp/tag.h"
@@ -42,6 +44,7 @@ TP_INLINE int tp_relay_to_client(struct tp_context* context, struct tp_view* vie
   out.head[0] = tp_channel_head(flow->channel, payload);
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
   if (carried == 0 || !tp_can_transmit(context, view, &out)) return XDP_PASS;
+  if (!tp_take_bandwidth(context, view, &flow->bucket, payload)) return XDP_PASS;
   tp_carry(carried, payload);
   tp_count(cpu, &out, view, TP_COUNT_CLIENT_TO_CLIENT, TP_COUNT_CLIENT_RX_BYTES,
            TP_COUNT_CLIENT_TX_BYTES);
@@ -68,6 +71,8 @@ TP_INLINE int tp_relay_to_peer(struct tp_context* context, struct tp_view* view,
   tp_keep_ip_fields(view, &out);
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
   if (carried == 0 || !tp_can_transmit(context, view, &out)) return XDP_PASS;
+  if (!tp_take_bandwidth(context, view, &flow->bucket, out.udp_length - TP_UDP_BYTES))
+    return XDP_PASS;
   tp_carry(carried, out.udp_length - TP_UDP_BYTES);
   tp_count(cpu, &out, view, TP_COUNT_CLIENT_TO_PEER, TP_COUNT_CLIENT_RX_BYTES,
            TP_COUNT_RELAYED_TX_BYTES);
@@ -85,6 +90,7 @@ TP_INLINE int tp_relay_from_peer(struct tp_context* context, struct tp_view* vie
   tp_keep_ip_fields(view, &out);
   __u64* carried = tp_find_flow_carried(context, &flow->cell);
   if (carried == 0 || !tp_can_transmit(context, view, &out)) return XDP_PASS;
+  if (!tp_take_bandwidth(context, view, &flow->bucket, view->payload)) return XDP_PASS;
   tp_carry(carried, view->payload);
   tp_count(cpu, &out, view, TP_COUNT_PEER_TO_CLIENT, TP_COUNT_RELAYED_RX_BYTES,
            TP_COUNT_CLIENT_TX_BYTES);
@@ -246,8 +252,8 @@ TP_INLINE int tp_relay(struct tp_context* context) {
   if (flow == 0 || cpu == 0 || settings == 0) return XDP_PASS;
   view.left_out = *(const volatile __u64*)&settings->left_out;
   view.second = *(const volatile __u32*)&settings->second;
+  view.any_bounded = *(const volatile __u32*)&settings->any_bounded;
   if (tp_is_left_out(&view, flow->socket) || tp_has_expired(&view, flow->expires)) return XDP_PASS;
-  if (flow->in_bucket && *(const volatile __u32*)&settings->any_bounded) return XDP_PASS;
   switch (flow->kind) {
     case TP_TO_TRUNK:
       return tp_relay_to_trunk(context, &view, flow, cpu);

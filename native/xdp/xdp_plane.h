@@ -63,6 +63,7 @@ class XdpPlane : public FastPath {
   SharedSequences shared_sequences() override { return tables_.shared_sequences(); }
   void AddRelayed(TransportHandle relayed, const TransportAddress& bound) override;
   void RemoveRelayed(TransportHandle relayed) override;
+  BandwidthBuckets::Shared shared_buckets() override { return tables_.shared_buckets(); }
   void SetAnyBounded(bool any) override { tables_.SetAnyBounded(any); }
   uint32_t PutFlow(const FlowKey& key, const FlowAction& action, uint32_t slot,
                    Expiry expiry) override;

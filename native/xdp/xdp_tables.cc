@@ -20,6 +20,10 @@ constexpr uint32_t kWindowsForEachRelay = 64;
 constexpr uint32_t kWindowsMax = 65'536;
 
 static_assert(TP_SESSION_STARTED == SharedSequences::kStarted);
+static_assert(TP_BURST_BYTES_MIN == kBurstBytesMin);
+static_assert(sizeof(tp_bucket) == sizeof(BandwidthBuckets::Cell));
+static_assert(offsetof(tp_bucket, bytes_per_second) == sizeof(std::atomic<uint64_t>));
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
 uint32_t Destinations(const XdpSizes& sizes) {
   return 1 + sizes.client_flows_max + sizes.sessions_max + sizes.remote_relays_max;
@@ -47,6 +51,8 @@ tp_sizes XdpTables::MapSizes(const XdpSizes& sizes) {
   maps.session_cells = SessionTable::Slots(sizes.sessions_max);
   maps.flows_carried = maps.flow_cells;
   maps.sessions_carried = maps.session_cells;
+  // A channel has two flows and one user; the lowest numbers are used first.
+  maps.buckets = std::min(sizes.client_flows_max / 2, kBandwidthBucketsMax) + 1;
   maps.traffics = sizes.remote_relays_max;
   return maps;
 }
@@ -75,6 +81,8 @@ Status XdpTables::Open(const tp_program& program, const XdpSizes& sizes, XdpAddr
   if (status.ok()) status = session_cells_.Map(program.session_cells, maps.session_cells);
   if (status.ok()) status = flows_carried_.Map(program.flows_carried, maps.flows_carried);
   if (status.ok()) status = sessions_carried_.Map(program.sessions_carried, maps.sessions_carried);
+  if (status.ok()) status = buckets_.Map(program.buckets, maps.buckets);
+  buckets_count_ = maps.buckets;
   if (status.ok()) {
     status = next_hops_.Open(program.destinations, maps.destinations, program.hops, maps.hops);
   }

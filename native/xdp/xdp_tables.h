@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "table/bandwidth_buckets.h"
 #include "table/flow_table.h"
 #include "table/leg_traffic.h"
 #include "table/remote_relays.h"
@@ -64,6 +65,10 @@ class XdpTables {
   // The cells of flows and sessions.
   SharedSequences shared_sequences() {
     return SharedSequences{flow_cells_.memory(), session_cells_.memory()};
+  }
+
+  BandwidthBuckets::Shared shared_buckets() {
+    return {reinterpret_cast<BandwidthBuckets::Cell*>(buckets_.memory()), buckets_count_};
   }
 
   // As in FastPath. A relayed endpoint of another IP address is not added.
@@ -216,6 +221,8 @@ class XdpTables {
   BpfArray<uint32_t> session_cells_;
   BpfArray<uint64_t> flows_carried_;
   BpfArray<uint64_t> sessions_carried_;
+  BpfArray<tp_bucket> buckets_;
+  uint32_t buckets_count_ = 0;
   std::vector<Cell> cells_;
   // By slot: the index of the session that was put there last.
   std::vector<uint32_t> session_indexes_;

@@ -60,7 +60,9 @@ uint32_t XdpTables::PutFlow(const FlowKey& key, const FlowAction& action, uint32
     return PutTrunkFlow(key, action, slot, expiry);
   }
   Relayed* const relayed = RelayedOf(key, action);
-  if (relayed != nullptr || (is_client && action.kind == FlowAction::Kind::kClient)) {
+  const bool to_client = is_client && action.kind == FlowAction::Kind::kClient;
+  // The workers alone take from a bucket that the program does not have.
+  if ((relayed != nullptr || to_client) && action.bucket < buckets_count_) {
     return PutPathFlow(key, action, slot, expiry, relayed);
   }
   // It may have replaced a flow that the program has.
@@ -105,7 +107,7 @@ uint32_t XdpTables::PutPathFlow(const FlowKey& key, const FlowAction& action, ui
               : action.kind == FlowAction::Kind::kPeer ? TP_TO_PEER
                                                        : TP_FROM_PEER;
   if (flow.kind != TP_TO_PEER) flow.channel = TP_BE16(action.channel);
-  flow.in_bucket = action.bucket != 0;
+  flow.bucket = action.bucket;
   flow.socket = SocketOf(key.tuple.handle);
   flow.expires = expiry.second();
   const TransportHandle of = flow.kind == TP_TO_PEER ? action.tuple.handle : key.tuple.handle;

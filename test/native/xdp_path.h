@@ -7,6 +7,7 @@
 #include <string>
 
 #include "support.h"
+#include "table/bandwidth_buckets.h"
 #include "xdp/rewrite.h"
 #include "xdp/shared_addresses.h"
 #include "xdp_frames.h"
@@ -73,6 +74,8 @@ class XdpPath {
   virtual void LeaveOut(uint64_t sockets) = 0;
   // Sets whether any bandwidth bucket has a rate.
   virtual void SetAnyBounded(bool any) = 0;
+  // The bandwidth buckets that the program takes from.
+  virtual BandwidthBuckets::Shared SharedBuckets() = 0;
   // Sets the monotonic time in seconds.
   virtual void SetSecond(uint32_t second) = 0;
   // Runs one frame. Sets `lane` to the lane of the resulting trunk datagram.
@@ -108,6 +111,9 @@ class UserPath : public XdpPath {
     world_.session_cell = [](void* self, __u32 i) { return &Of(self).session_cells_[i]; };
     world_.flow_carried = [](void* self, __u32 i) { return &Of(self).flows_carried_[i]; };
     world_.session_carried = [](void* self, __u32 i) { return &Of(self).sessions_carried_[i]; };
+    world_.bucket = [](void* self, __u32 i) {
+      return i < kBuckets ? reinterpret_cast<tp_bucket*>(&Of(self).buckets_[i]) : nullptr;
+    };
     world_.settings = &settings_;
     world_.cpu = &cpu_;
   }
@@ -127,7 +133,10 @@ class UserPath : public XdpPath {
   void SetNextSequence(uint64_t sequence) override { cpu_.next_sequence = sequence; }
   void LeaveOut(uint64_t sockets) override { settings_.left_out = sockets; }
   void SetAnyBounded(bool any) override { settings_.any_bounded = any; }
+  BandwidthBuckets::Shared SharedBuckets() override { return {buckets_, kBuckets}; }
   void SetSecond(uint32_t second) override { settings_.second = second; }
+  // Sets the time at which buckets are taken from.
+  void SetMonotonic(uint64_t ns) { monotonic_ns_ = ns; }
   uint64_t Count(tp_counter counter) override { return cpu_.counts[counter]; }
   tp_traffic Traffic(uint32_t relay_index) override { return traffic_[relay_index]; }
 
@@ -144,6 +153,7 @@ class UserPath : public XdpPath {
     context.data_end = memory.data() + memory.size();
     context.ingress = kIngress;
     context.cpu_number = cpu_number_;
+    context.monotonic_ns = monotonic_ns_;
     const int action = tp_relay(&context);
     return Passage{action, Bytes(context.data, context.data_end)};
   }
@@ -160,7 +170,11 @@ class UserPath : public XdpPath {
     return found == map.end() ? nullptr : &found->second;
   }
 
+  static constexpr uint32_t kBuckets = 4;
+
   const uint32_t cpu_number_;
+  uint64_t monotonic_ns_ = 0;
+  BandwidthBuckets::Cell buckets_[kBuckets]{};
   tp_world world_{};
   tp_config settings_{};
   tp_cpu cpu_{};

@@ -32,7 +32,9 @@ class ProgramPath : public XdpPath {
     sizes.flows = sizes.sessions = sizes.relays = sizes.windows = sizes.traffics = 64;
     sizes.destinations = sizes.hops = sizes.flow_cells = sizes.session_cells = 64;
     sizes.flows_carried = sizes.sessions_carried = 64;
+    sizes.buckets = kBuckets;
     error_ = -tp_program_load(&sizes, &program_, &step_);
+    if (error_ == 0) error_ = buckets_.Map(program_.buckets, kBuckets).error_number;
   }
   ~ProgramPath() override {
     if (error_ == 0) tp_program_close(&program_);
@@ -75,6 +77,9 @@ class ProgramPath : public XdpPath {
     settings_.any_bounded = any;
     Put(program_.settings, &kZero, &settings_);
   }
+  BandwidthBuckets::Shared SharedBuckets() override {
+    return {reinterpret_cast<BandwidthBuckets::Cell*>(buckets_.memory()), kBuckets};
+  }
   void SetSecond(uint32_t second) override {
     settings_.second = second;
     Put(program_.settings, &kZero, &settings_);
@@ -111,6 +116,7 @@ class ProgramPath : public XdpPath {
 
  private:
   static constexpr uint32_t kZero = 0;
+  static constexpr uint32_t kBuckets = 4;
 
   static void Put(int map, const void* key, const void* value) {
     const int error = UpdateBpfMap(map, key, value);
@@ -124,6 +130,7 @@ class ProgramPath : public XdpPath {
 
   tp_program program_{};
   tp_config settings_{};
+  BpfArray<tp_bucket> buckets_;
   const char* step_ = "";
   int error_ = 0;
   uint32_t cpu_ = 0;

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <thread>
 
+#include "xdp/coarse_clock.h"
 #include "xdp/xdp_counters.h"
 #include "xdp_corpus.h"
 #include "xdp_scene.h"
@@ -166,6 +167,40 @@ TEST(XdpProgram, PacketsOfExpiredEntriesArePassedUp) {
     scene.Expire(0);
     run(false);
   }
+}
+
+TEST(XdpProgram, TakesBytesOfABucketBesideAWorker) {
+  constexpr uint32_t kBytes = 1'000;
+  ProgramPath program;
+  ASSERT_LOADED(program);
+  XdpScene scene(program);
+  scene.PutChannel();
+  BandwidthBuckets buckets;
+  ASSERT_TRUE(buckets.Allocate(XdpScene::kBucket).ok());
+  buckets.Share(program.SharedBuckets());
+  program.SetAnyBounded(true);
+  const Bytes frames[] = {scene.FromClientToPeer(Bytes(kBytes)), scene.FromPeer(Bytes(kBytes))};
+  const auto sends = [&](int i) { return program.Run(frames[i % 2]).action == XDP_TX; };
+  // At these rates the bucket gains no datagram while the test runs.
+  for (const uint64_t rate : {1, 2, 3}) {
+    buckets.SetRate(XdpScene::kBucket, rate);
+    uint64_t by_worker = 0;
+    std::thread worker([&] {
+      for (int i = 0; i < 20; ++i) {
+        by_worker += buckets.Take(XdpScene::kBucket, kBytes, CoarseMonotonicNs());
+      }
+    });
+    uint64_t by_program = 0;
+    for (int i = 0; i < 20; ++i) by_program += sends(i);
+    worker.join();
+    // Whatever another takes at the same time, no more than the bucket holds passes.
+    for (int i = 0; i < 100; ++i) by_program += sends(i);
+    EXPECT_EQ(by_program + by_worker, kBurstBytesMin / kBytes);
+    EXPECT_TRUE(by_program >= 45);
+    EXPECT_FALSE(buckets.Take(XdpScene::kBucket, kBytes, CoarseMonotonicNs()));
+  }
+  buckets.SetRate(XdpScene::kBucket, 0);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(sends(i));
 }
 
 TEST(XdpProgram, RedirectsToAnotherInterface) {

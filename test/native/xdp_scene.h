@@ -14,6 +14,8 @@ struct XdpScene {
   static constexpr uint16_t kToday = 325;
   static constexpr uint32_t kRelayIndex = 2;
   static constexpr uint16_t kTurnChannel = 0x7001;
+  // The bandwidth bucket of the flows of PutChannel.
+  static constexpr uint32_t kBucket = 1;
 
   explicit XdpScene(XdpPath& with) : path(with) {
     path.SetToday(kToday);
@@ -52,7 +54,7 @@ struct XdpScene {
   void PutChannel() {
     tp_flow flow{};
     flow.kind = TP_TO_PEER;
-    flow.in_bucket = 1;
+    flow.bucket = kBucket;
     flow.path = ToPath(relayed, peer);
     flow.path.socket = TP_RELAYED_FIRST;
     PutFlow(MakeKey(client, service, kTurnChannel), flow);

@@ -145,16 +145,64 @@ TEST(XdpTurn, ARelayedAddressThatIsLeftOutIsPassedUpBothWays) {
   EXPECT_EQ(path.Run(scene.FromPeer(kData)).action, static_cast<int>(XDP_TX));
 }
 
-TEST(XdpTurn, FlowsWithABucketArePassedUpWhileAnyHasARate) {
+// The buckets of a path, with a rate for those of its channel.
+struct Bounded {
+  Bounded(XdpPath& path, uint64_t bytes_per_second) {
+    if (!buckets.Allocate(3).ok()) std::abort();
+    buckets.Share(path.SharedBuckets());
+    buckets.SetRate(XdpScene::kBucket, bytes_per_second);
+    path.SetAnyBounded(buckets.any_bounded());
+  }
+
+  BandwidthBuckets buckets;
+};
+
+TEST(XdpTurn, BothWaysTakeFromOneBucketWithTheWorkersAndGainItsRate) {
+  constexpr uint64_t kStartNs = 5'000 * kNsPerSecond;
+  constexpr uint32_t kRate = 100'000;
+  constexpr uint32_t kBytes = 1'000;
+  ForEachMix([](UserPath& path, const XdpScene& scene) {
+    Bounded bounded(path, kRate);
+    path.SetMonotonic(kStartNs);
+    const auto sends = [&](const Bytes& frame) {
+      const Passage passage = path.Run(frame);
+      if (passage.action == XDP_PASS) EXPECT_TRUE(passage.frame == frame);
+      return passage.action == XDP_TX;
+    };
+    const Bytes frames[] = {scene.FromClientToPeer(Bytes(kBytes), 3),
+                            scene.FromPeer(Bytes(kBytes))};
+    // A bucket holds what it gains in a second. The padding is not payload.
+    uint32_t sent = 0;
+    while (sent < 90 && sends(frames[sent % 2])) ++sent;
+    EXPECT_EQ(sent, 90u);
+    for (int i = 0; i < 9; ++i) {
+      EXPECT_TRUE(bounded.buckets.Take(XdpScene::kBucket, kBytes, kStartNs));
+    }
+    EXPECT_TRUE(sends(frames[0]));
+    const uint64_t counted = path.Count(TP_COUNT_CLIENT_TO_PEER);
+    for (const Bytes& frame : frames) EXPECT_FALSE(sends(frame));
+    EXPECT_FALSE(bounded.buckets.Take(XdpScene::kBucket, kBytes, kStartNs));
+    EXPECT_EQ(path.Count(TP_COUNT_CLIENT_TO_PEER), counted);
+    // What does not leave takes nothing.
+    path.SetMonotonic(kStartNs + 2 * kNsPerSecond * kBytes / kRate);
+    EXPECT_FALSE(sends(scene.FromPeer(Bytes(1'600))));
+    for (const Bytes& frame : frames) EXPECT_TRUE(sends(frame));
+    EXPECT_FALSE(sends(frames[0]));
+    bounded.buckets.SetRate(XdpScene::kBucket, 0);
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(sends(frames[i % 2]));
+  });
+}
+
+TEST(XdpTurn, ABoundOfOneUserDoesNotHoldAnother) {
   UserPath path;
   XdpScene scene(path);
   scene.PutChannel();
+  Bounded bounded(path, 0);
+  bounded.buckets.SetRate(XdpScene::kBucket + 1, 1);
   path.SetAnyBounded(true);
-  ExpectPassed(path, scene.FromClientToPeer(kData));
-  ExpectPassed(path, scene.FromPeer(kData));
-  EXPECT_EQ(path.Run(scene.FromClient(kData)).action, static_cast<int>(XDP_TX));
-  path.SetAnyBounded(false);
-  EXPECT_EQ(path.Run(scene.FromClientToPeer(kData)).action, static_cast<int>(XDP_TX));
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(path.Run(scene.FromPeer(Bytes(1'000))).action, static_cast<int>(XDP_TX));
+  }
 }
 
 }  // namespace
