@@ -6,6 +6,15 @@ import type { CredentialSource, TurnCredential, TurnSecret } from './turn-princi
 /** Maximum users that are given beforehand. */
 export const STATIC_USERS_MAX = 65_536;
 
+/** `NAME:0xKEY` and a line end: the longest line of a user with a key. */
+const KEY_LINE_BYTES = USERNAME_BYTES_MAX + ':0x'.length + 32 + '\r\n'.length;
+
+/**
+ * Maximum length of a file with users: STATIC_USERS_MAX lines, each with the longest name and a
+ * key. Shorter ones leave room for comments and long passwords.
+ */
+export const USERS_FILE_BYTES_MAX = STATIC_USERS_MAX * KEY_LINE_BYTES;
+
 /** Text of a credential and where it is, for messages. */
 export interface CredentialText {
   /** What gives it, such as `--user` or `--users-file /etc/users`. */

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.js';
+import { FIRST_READ_MS } from '../files/small-file.js';
 import { packageVersion } from '../version.js';
 import { type CommandDefinition, type CommandIo, isReloaded } from './command.js';
 import { COMMANDS } from './commands/index.js';
@@ -116,6 +117,10 @@ ${exitCodeHelp()}
 `;
 }
 
+/** Said where the configuration takes longer than this to read, in ms. */
+const SLOW_CONFIG_MS = 1_000;
+const SLOW_CONFIG = `waiting for its configuration file, ${FIRST_READ_MS / 1_000} s at most`;
+
 /** Prints usage errors as text, as commander does; logs everything later. */
 async function runCommand(
   io: CommandIo,
@@ -128,15 +133,18 @@ async function runCommand(
   const { openLog } = await import('./log.js');
   const { path, options, rules = [], otherFile } = command;
   const input = { path, options, rules, flags, env: io.env, otherFile };
+  const name = ['turnpike', ...path].join(' ');
+  const slow = setTimeout(() => io.stderr.write(`${name}: ${SLOW_CONFIG}\n`), SLOW_CONFIG_MS);
   let config: ResolvedConfig;
   try {
     config = await resolveConfig(input);
   } catch (error) {
-    const name = ['turnpike', ...path].join(' ');
     const [first = '', ...rest] = messageOf(error).split('\n');
     const lines = [`${first} [${codeOf(error)}]`, ...rest, `see ${name} --help`];
     io.stderr.write(lines.map((line) => `${name}: ${line}\n`).join(''));
     return exitCodeOf(error);
+  } finally {
+    clearTimeout(slow);
   }
   const log = await openLog(String(config.values.logLevel), io.stderr);
   const { logger, terminal } = log;
@@ -168,6 +176,8 @@ async function runCommand(
     const taken = await outputTaken(io.stdout, trap.stop);
     return taken ? exitCode : (SIGNAL_EXIT[trap.stop.reason] ?? EXIT.failed);
   } catch (error) {
+    // A wait for a file that a signal cut short.
+    if (trap.stop.aborted && error === trap.stop.reason) return SIGNAL_EXIT[trap.stop.reason] ?? 1;
     logFailure(logger, error);
     return exitCodeOf(error);
   } finally {

@@ -5,7 +5,7 @@ import { type OptionTable, option } from './config/option.js';
 import { EXIT } from './exit-codes.js';
 import type { Reloaded, ReloadedFile } from './reload/reload.js';
 import { RELOAD_WATCH_MS } from './reload/watched-file.js';
-import { aborted } from './signals.js';
+import { aborted, untilStopped } from './signals.js';
 
 /** The process ends with code 1 if its server takes longer than this to close. */
 export const SERVER_STOP_MS = 4_500;
@@ -38,18 +38,26 @@ export interface Server extends Pick<Reloaded, 'words'> {
 type ServerContext = CommandContext<typeof SERVER_OPTIONS>;
 
 /**
- * Runs a server until its command is told to stop, and closes it.
+ * Runs a server until its command is told to stop, and closes it. If that is before the server is
+ * open, which may take long, it does not wait for it.
+ * @param opening - the server, once it is open
  * @returns the exit code
- * @throws what `server.failed` rejects with; TurnpikeError ERR_TURNPIKE_BIND where `--http` cannot
- *   be bound
+ * @throws what `opening` and `server.failed` reject with; TurnpikeError ERR_TURNPIKE_BIND where
+ *   `--http` cannot be bound
  */
-export async function runServer(context: ServerContext, server: Server): Promise<number> {
-  try {
-    await serve(context, server);
-  } finally {
-    await closeInTime(context, server);
-  }
+export async function runServer(context: ServerContext, opening: Promise<Server>): Promise<number> {
   const { logger, stop } = context;
+  const server = await untilStopped(stop, opening).catch((error: unknown) => {
+    if (!stop.aborted) throw error;
+    opening.then(({ service }) => service.close()).catch(() => {});
+  });
+  if (server !== undefined) {
+    try {
+      await serve(context, server);
+    } finally {
+      await closeInTime(context, server);
+    }
+  }
   logger.info({ event: 'stopped', signal: stop.reason }, 'stopped');
   return EXIT.ok;
 }

@@ -127,6 +127,18 @@ function ignoredBy(pid: string): bigint {
   }
 }
 
+/**
+ * Awaits a promise until the signal is aborted.
+ * @throws what the promise rejects with; the signal's reason once it is aborted
+ */
+export async function untilStopped<T>(stop: AbortSignal, promise: Promise<T>): Promise<T> {
+  const stopped = aborted(stop).then(() => {
+    throw stop.reason;
+  });
+  promise.catch(() => {});
+  return Promise.race([promise, stopped]);
+}
+
 /** Resolves when the signal is aborted. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

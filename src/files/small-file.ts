@@ -4,7 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileFault } from '../errno-advice.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../errors.js';
 
-/** Maximum length of a file that an option names: a secret, key, certificate or configuration. */
+/**
+ * Maximum length of a file that an option names: a secret, key, certificate or configuration. Files
+ * of users have a bound of their own (`USERS_FILE_BYTES_MAX`).
+ */
 export const SMALL_FILE_BYTES_MAX = 262_144;
 
 /** Timeout of the first read of a file. It is long, because a person may type into a pipe. */
@@ -22,9 +25,14 @@ export interface SmallFile {
   readonly code: TurnpikeErrorCode;
   /** Whether an empty file is allowed. */
   readonly mayBeEmpty?: boolean;
+  /** Maximum length; default SMALL_FILE_BYTES_MAX. */
+  readonly bytesMax?: number;
   /** Whether it was read before. A pipe is refused then, and the timeout is short. */
   readonly again?: boolean;
 }
+
+/** Bytes that are read at a time. */
+const READ_BYTES = 65_536;
 
 /** Interval of polling a pipe, ms. */
 const PIPE_POLL_MS = 10;
@@ -35,13 +43,13 @@ const hanging = new Set<string>();
 /**
  * Reads a UTF-8 text file. Times out if the file's disk or server does not respond, or if nothing
  * is written to a pipe.
- * @returns the text without a byte order mark, at most SMALL_FILE_BYTES_MAX bytes
+ * @returns the text without a byte order mark, at most `bytesMax` bytes
  * @throws TurnpikeError with `code` of the file, and `errno` of a system error: the file is absent,
  *   a directory, empty, too large or not readable, the read timed out (ETIMEDOUT), or a pipe would
  *   be read again (ESPIPE)
  */
 export async function readSmallFile(file: SmallFile): Promise<string> {
-  const { path, source, code, mayBeEmpty = false } = file;
+  const { path, source, code, mayBeEmpty = false, bytesMax = SMALL_FILE_BYTES_MAX } = file;
   const where = `${source} ${path}`;
   let bytes: Buffer;
   try {
@@ -53,9 +61,9 @@ export async function readSmallFile(file: SmallFile): Promise<string> {
       ...(errno === undefined ? {} : { errno }),
     });
   }
-  if (bytes.length > SMALL_FILE_BYTES_MAX) {
-    const most = SMALL_FILE_BYTES_MAX;
-    throw new TurnpikeError(code, `${where}: it is larger than ${most} bytes: is it this file?`);
+  if (bytes.length > bytesMax) {
+    const most = `${where}: it is larger than ${bytesMax} bytes`;
+    throw new TurnpikeError(code, `${most}: is it this file?`);
   }
   const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
   if (!mayBeEmpty && text.trim() === '') throw new TurnpikeError(code, `${where}: it is empty`);
@@ -92,17 +100,18 @@ async function inTime(
  * Reads a file. It is opened without blocking, so that a pipe without a writer holds no thread and
  * does not delay the exit.
  */
-async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffer> {
+async function contentOf(file: SmallFile, end: number): Promise<Buffer> {
+  const { path, again, bytesMax = SMALL_FILE_BYTES_MAX } = file;
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
-  const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  const opened = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   try {
-    const isPipe = (await file.stat()).isFIFO();
+    const isPipe = (await opened.stat()).isFIFO();
     if (isPipe && again) throw fault('ESPIPE');
-    const mayBegin = isPipe && (await hasName(file));
+    const mayBegin = isPipe && (await hasName(opened));
     const chunks: Buffer[] = [];
     let length = 0;
-    while (length <= SMALL_FILE_BYTES_MAX) {
-      const chunk = await readSome(file);
+    while (length <= bytesMax) {
+      const chunk = await readSome(opened);
       // A named pipe may get its first writer later; an anonymous one had its writers from the
       // start.
       const waits = chunk === undefined || (mayBegin && chunk.length === 0 && length === 0);
@@ -114,7 +123,7 @@ async function contentOf({ path, again }: SmallFile, end: number): Promise<Buffe
     }
     return Buffer.concat(chunks);
   } finally {
-    await file.close();
+    await opened.close();
   }
 }
 
@@ -126,7 +135,7 @@ async function hasName(pipe: FileHandle): Promise<boolean> {
 
 /** Reads the next bytes. @returns undefined if a pipe has none yet, empty at the end */
 async function readSome(file: FileHandle): Promise<Buffer | undefined> {
-  const buffer = Buffer.allocUnsafe(SMALL_FILE_BYTES_MAX / 4);
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
   try {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
     return buffer.subarray(0, bytesRead);

@@ -8,7 +8,7 @@ import { type OptionTable, setting, settingFile, settingsOf } from '../config/op
 import { sayReload } from '../reload/say-reload.js';
 import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
 import { WatchedTlsFiles } from '../reload/watched-tls-files.js';
-import { readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
+import { awaitRead, readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
 
 const DIRECTORY_OPTIONS = {
@@ -64,7 +64,7 @@ export const directoryCommand = defineCommand({
     'Without TLS the API key and the credentials of peers cross the network in the clear: keep ' +
       'the listener on loopback behind a TLS proxy, or give --tls-cert and --tls-key.',
   ],
-  run: async (context) => runServer(context, await openDirectory(context)),
+  run: async (context) => runServer(context, openDirectory(context)),
 });
 
 async function openDirectory(context: DirectoryContext): Promise<Server> {
@@ -72,7 +72,8 @@ async function openDirectory(context: DirectoryContext): Promise<Server> {
   const { Directory } = await import('../../directory/index.js');
   const key = await readSecret(context, 'apiKeyFile', readApiKey);
   const paths = tlsPathsOf(options);
-  const tls = paths && (await readTlsPair(paths));
+  const tlsFiles = `${context.sourceOf('tlsCert')} and ${context.sourceOf('tlsKey')}`;
+  const tls = paths && (await awaitRead(context, tlsFiles, readTlsPair(paths)));
   if (paths !== undefined) await warnIfReadable(paths.key, logger);
   const directory = await Directory.open({
     ...settingsOf(DIRECTORY_OPTIONS, options),

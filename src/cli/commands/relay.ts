@@ -77,7 +77,7 @@ export const relayCommand = defineCommand({
     'Options from --user to --drain-seconds mean what they mean for `turnpike turn`, and count ' +
       'only where TURN is served: docs/turn.md has more.',
   ],
-  run: async (context) => runServer(context, await openRelay(context)),
+  run: async (context) => runServer(context, openRelay(context)),
 });
 
 async function openRelay(context: RelayContext): Promise<Server> {

@@ -83,7 +83,7 @@ export const turnCommand = defineCommand({
       'it at once. A user or peer that a reload removes loses its allocations or permissions. ' +
       'docs/turn.md has more.',
   ],
-  run: async (context) => runServer(context, await openTurnServer(context)),
+  run: async (context) => runServer(context, openTurnServer(context)),
 });
 
 async function openTurnServer(context: TurnContext): Promise<Server> {

@@ -1,8 +1,12 @@
-import { readSmallFile } from '../../files/small-file.js';
+import { USERS_FILE_BYTES_MAX } from '../../auth/static-users.js';
+import { readSmallFile, SMALL_FILE_BYTES_MAX } from '../../files/small-file.js';
 import { addressByDefaultRoute, hasIpv6 } from '../../turn-server/local-addresses.js';
 import type { OtherFileContext, OtherOptions } from '../config/other-file.js';
 import { parseCoturnFile } from './coturn-file.js';
 import { coturnOptions } from './coturn-options.js';
+
+/** Maximum length of a `turnserver.conf`: it may have a line `user=` for every user. */
+export const COTURN_CONFIG_BYTES_MAX = SMALL_FILE_BYTES_MAX + USERS_FILE_BYTES_MAX;
 
 /**
  * Reads a `turnserver.conf` for `turnpike turn`.
@@ -14,7 +18,7 @@ export async function readCoturnConfig(
 ): Promise<OtherOptions> {
   const text = await readSmallFile({
     ...{ path, source: '--coturn-config', code: 'ERR_TURNPIKE_CONFIG' },
-    ...{ mayBeEmpty: true, again },
+    ...{ mayBeEmpty: true, again, bytesMax: COTURN_CONFIG_BYTES_MAX },
   });
   const [ipv6, route4, route6] = await Promise.all([
     hasIpv6(),

@@ -37,6 +37,8 @@ export class WatchedFile<Paths, Value> {
   readonly #options: WatchedFileOptions<Paths, Value>;
   #paths: Paths;
   #inUse: string;
+  /** The last value that was read, and its digest. */
+  #last: { readonly value: Value; readonly digest: string };
   /** The last change or fault, and when it was first seen. */
   #seen: { readonly digest: string; readonly sinceMs: number } | undefined;
   #faultSaid: string | undefined;
@@ -45,6 +47,7 @@ export class WatchedFile<Paths, Value> {
   constructor(paths: Paths, value: Value, options: WatchedFileOptions<Paths, Value>) {
     this.#paths = paths;
     this.#inUse = digestOf(value);
+    this.#last = { value, digest: this.#inUse };
     this.#options = options;
   }
 
@@ -60,7 +63,7 @@ export class WatchedFile<Paths, Value> {
       // A reload has changed the paths during this read.
       if (asked === undefined && paths !== this.#paths) return;
       this.#paths = paths;
-      const digest = digestOf(value);
+      const digest = this.#digestOf(value);
       if (digest === this.#inUse) {
         this.#seen = undefined;
         if (asked !== undefined) sayReload(logger, item, 'unchanged', stays());
@@ -74,6 +77,12 @@ export class WatchedFile<Paths, Value> {
     } catch (error) {
       if (asked !== undefined || !givesOnce(error)) this.#note(error, asked !== undefined);
     }
+  }
+
+  /** Returns the digest of a value, which is computed once where `read` returns the same one. */
+  #digestOf(value: Value): string {
+    if (value !== this.#last.value) this.#last = { value, digest: digestOf(value) };
+    return this.#last.digest;
   }
 
   /** Returns whether the change or fault is `ms` old: a new file may be incomplete. */

@@ -1,17 +1,23 @@
 import { RestSecrets } from '../../auth/rest-secrets.js';
-import { type CredentialText, credentialLines, StaticUsers } from '../../auth/static-users.js';
+import {
+  type CredentialText,
+  credentialLines,
+  StaticUsers,
+  USERS_FILE_BYTES_MAX,
+} from '../../auth/static-users.js';
 import { systemClock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
-import { readSmallFile } from '../../files/small-file.js';
+import { readSmallFile, SMALL_FILE_BYTES_MAX } from '../../files/small-file.js';
 import type { OneOrMore } from '../../options/option-spec.js';
 import type { CommandContext } from '../command.js';
 import type { OptionTable } from '../config/option.js';
+import { ReadIfChanged } from '../reload/read-if-changed.js';
 import type { ReloadedFile } from '../reload/reload.js';
 import { sayReload } from '../reload/say-reload.js';
 import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
-import { warnIfReadable } from '../secret-files.js';
+import { awaitRead, warnIfReadable } from '../secret-files.js';
 
-type Context = Pick<CommandContext<OptionTable>, 'logger'> & {
+type Context = Pick<CommandContext<OptionTable>, 'logger' | 'stop'> & {
   readonly sourceOf: (name: Exclude<keyof Context['options'], 'coturnConfig'>) => string;
   readonly options: {
     readonly user: readonly string[];
@@ -39,6 +45,7 @@ interface CredentialFile {
   readonly item: string;
   /** The name of its content in the log. */
   readonly content: string;
+  readonly bytesMax: number;
   readonly check: (file: CredentialText) => void;
 }
 
@@ -46,6 +53,7 @@ const USERS_FILE: CredentialFile = {
   option: 'usersFile',
   item: 'users-file',
   content: 'users',
+  bytesMax: USERS_FILE_BYTES_MAX,
   check: (file) => void StaticUsers.parse({ files: [file] }),
 };
 
@@ -53,6 +61,7 @@ const SECRET_FILE: CredentialFile = {
   option: 'authSecretFile',
   item: 'auth-secret-file',
   content: 'shared secrets',
+  bytesMax: SMALL_FILE_BYTES_MAX,
   check: (file) => void RestSecrets.parse({ files: [file] }),
 };
 
@@ -157,7 +166,8 @@ export class CredentialTexts {
     const path = options[file.option];
     if (path === undefined) return [];
     await warnIfReadable(path, logger);
-    return readLines(file, { path, source: sourceOf(file.option) });
+    const source = sourceOf(file.option);
+    return awaitRead(this.#context, `${source} ${path}`, readLines(file, { path, source }));
   }
 
   #watched(
@@ -168,12 +178,15 @@ export class CredentialTexts {
     const { options, logger } = this.#context;
     const path = options[file.option];
     const { item, content } = file;
+    const again = new ReadIfChanged((from) =>
+      readLines(file, { path: from, source: `--${item}`, again: true }),
+    );
     const watched =
       path === undefined
         ? undefined
         : new WatchedFile(path, lines, {
             item,
-            read: (from) => readLines(file, { path: from, source: `--${item}`, again: true }),
+            read: (from) => again.read(from),
             take,
             stays: () => `the ${content} of ${path} stay`,
             changed: () => `the ${content} of ${path} have changed: from now on the new ones count`,
@@ -198,10 +211,10 @@ export class CredentialTexts {
 }
 
 async function readLines(
-  { check }: CredentialFile,
+  { check, bytesMax }: CredentialFile,
   file: { readonly path: string; readonly source: string; readonly again?: boolean },
 ): Promise<readonly string[]> {
-  const text = await readSmallFile({ ...file, code: 'ERR_TURNPIKE_SECRET' });
+  const text = await readSmallFile({ ...file, bytesMax, code: 'ERR_TURNPIKE_SECRET' });
   const named = { source: `${file.source} ${file.path}`, text };
   check(named);
   return credentialLines(named).map((line) => line.text);
