@@ -4,6 +4,7 @@ import type { Endpoint } from '../../src/native/endpoints.js';
 import type { Allocation, FiveTuple } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { Method } from '../../src/stun/methods.js';
+import { checkSteering } from '../steering.js';
 import { dataOf, sendIndication } from './indications.js';
 import { RELAY_V4, RELAYING, Remote, TestPlane, until, V4, V6 } from './planes.js';
 
@@ -28,6 +29,7 @@ function allocationOf({ worker, tuple, relayed, family }: Scene): Allocation {
 async function openScene(t: Test, family: TransportAddress = V4): Promise<Scene> {
   const plane = new TestPlane({ ...RELAYING, clientAddresses: [family] });
   t.teardown(() => plane.plane.close());
+  checkSteering(t, plane.plane.steering);
   const [client, peer] = [await Remote.open(family), await Remote.open(family)];
   for (const remote of [client, peer]) t.teardown(() => remote.close());
   const { tuple, worker } = await plane.meet(client);

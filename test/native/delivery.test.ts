@@ -5,7 +5,7 @@ import type { FiveTuple } from '../../src/native/types.js';
 import { encodeChannelData } from '../../src/stun/channel-data.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
-import { STEERING } from '../steering.js';
+import { checkSteering, STEERING } from '../steering.js';
 import { dataOf, sendIndication } from './indications.js';
 import { Remote, TestPlane, until, V4 } from './planes.js';
 
@@ -29,6 +29,7 @@ async function openPlane(t: Test, advertised?: string): Promise<TestPlane> {
     steering: STEERING,
   });
   t.teardown(() => plane.plane.close());
+  checkSteering(t, plane.plane.steering);
   return plane;
 }
 

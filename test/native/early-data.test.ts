@@ -5,6 +5,7 @@ import { AttributeType } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
+import { checkSteering } from '../steering.js';
 import { RELAY_V4, RELAYING, Remote, TestPlane, until } from './planes.js';
 
 const SECONDS = 600;
@@ -36,6 +37,7 @@ class Scene {
   static async open(t: Test): Promise<Scene> {
     const plane = new TestPlane(RELAYING);
     t.teardown(() => plane.plane.close());
+    checkSteering(t, plane.plane.steering);
     const [client, peer] = [await Remote.open(), await Remote.open()];
     for (const remote of [client, peer]) t.teardown(() => remote.close());
     const { tuple, worker } = await plane.meet(client);

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import type { TransportAddress } from '../../src/address.js';
 import { TurnServer } from '../../src/index.js';
-import { STEERING } from '../steering.js';
+import { checkServerSteering, STEERING } from '../steering.js';
 import { until } from '../until.js';
 import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
 
@@ -28,6 +28,7 @@ async function openScene(t: Test) {
     steering: STEERING,
   });
   t.teardown(() => server.close());
+  await checkServerSteering(t, server);
   const [at] = server.listen;
   if (at === undefined) throw new Error('the server listens nowhere');
   const client = await TurnSocket.open(at, { username: 'alice', password: 'secret' });

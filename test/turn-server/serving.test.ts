@@ -11,7 +11,7 @@ import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import { RELAY_ADDRESSES_MAX } from '../../src/turn-server/option-specs.js';
-import { STEERING } from '../steering.js';
+import { checkServerSteering, STEERING } from '../steering.js';
 import { until } from '../until.js';
 import { type Content, RELAY_PORTS, TurnSocket, type TurnUser, UdpSocket } from './turn-socket.js';
 
@@ -34,6 +34,7 @@ async function serverOf(t: Test, options: Partial<TurnServerOptions> = {}): Prom
     ...options,
   });
   t.teardown(() => server.close());
+  await checkServerSteering(t, server);
   return server;
 }
 

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { TurnServer } from '../../src/index.js';
 import { MarkedSocket } from '../marked-socket.js';
-import { STEERING } from '../steering.js';
+import { checkServerSteering, STEERING } from '../steering.js';
 import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
 
 const CHANNEL = 0x4001;
@@ -25,6 +25,7 @@ async function openServer(t: Test): Promise<TurnServer> {
     steering: STEERING,
   });
   t.teardown(() => server.close());
+  await checkServerSteering(t, server);
   return server;
 }
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { type AllocationEvent, TurnServer } from '../../src/index.js';
-import { STEERING } from '../steering.js';
+import { checkServerSteering, STEERING } from '../steering.js';
 import { until } from '../until.js';
 import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
 
@@ -36,6 +36,7 @@ async function openServer(t: Test, userBandwidth: number) {
     },
   });
   t.teardown(() => server.close());
+  await checkServerSteering(t, server);
   const dropped = () => Number(server.counters().over_bandwidth);
   return { server, dropped, ended };
 }

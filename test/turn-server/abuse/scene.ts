@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import { TurnServer, type TurnServerOptions } from '../../../src/index.js';
-import { STEERING } from '../../steering.js';
+import { checkServerSteering, STEERING } from '../../steering.js';
 import { TurnSocket, type TurnUser, UdpSocket } from '../turn-socket.js';
 
 /**
@@ -28,6 +28,7 @@ export async function serverOf(
     ...options,
   });
   t.teardown(() => server.close());
+  await checkServerSteering(t, server);
   return server;
 }
 
