@@ -152,23 +152,57 @@ function externalOf(reading: CoturnReading, entry: CoturnEntry): External[] {
   return isWhole ? [{ ip, inner: behind, entry }] : [];
 }
 
-/** Returns the addresses to relay from; none if this host is to choose them alone. */
+interface Relaying {
+  readonly ip: string;
+  /** The setting that has it; undefined for one that this host has found. */
+  readonly entry?: CoturnEntry;
+}
+
+/**
+ * Returns the addresses to relay from; none if this host is to choose them alone. A wildcard of
+ * `relay-ip` is any address of its family: the one to use is found as without `relay-ip`.
+ */
 function relayIps(
   reading: CoturnReading,
   externals: readonly External[],
-  { byDefaultRoute }: HostFacts,
-): { readonly ip: string; readonly entry?: CoturnEntry }[] {
+  facts: HostFacts,
+): Relaying[] {
   const given = ips(reading, 'relay-ip');
-  if (given.length > 0) return given;
+  const found = (families: readonly AddressFamily[]) =>
+    foundIps(families, { listening: ownListening(reading), externals, facts });
+  if (given.length > 0) {
+    return given.flatMap(({ ip, entry }) => {
+      if (!isWildcardIp(ip)) return [{ ip, entry }];
+      const those = found([familyOfIp(ip)]).map((each) => ({ ip: each.ip, entry }));
+      if (those.length === 0) reading.refuse(entry, 'this host has no address by a default route');
+      return those;
+    });
+  }
   const listening = ownListening(reading);
   if (listening.length > 0) return listening;
-  if (externals.length === 0) return [];
+  return externals.length === 0 ? [] : found([4, 6]);
+}
+
+/** Returns the addresses of each family: those listened on, else those behind, else by a route. */
+function foundIps(
+  families: readonly AddressFamily[],
+  {
+    listening,
+    externals,
+    facts,
+  }: {
+    readonly listening: readonly Given[];
+    readonly externals: readonly External[];
+    readonly facts: HostFacts;
+  },
+): Relaying[] {
   const inner = externals.flatMap(({ inner: ip, entry }) => (ip ? [{ ip, entry }] : []));
-  const families = ([4, 6] as const).filter((each) =>
-    inner.every(({ ip }) => familyOfIp(ip) !== each),
-  );
-  const routes = families.flatMap((each) => byDefaultRoute[each] ?? []);
-  return [...inner, ...routes.map((ip) => ({ ip }))];
+  return families.flatMap((family) => {
+    const of = (all: readonly Given[]) => all.filter(({ ip }) => familyOfIp(ip) === family);
+    const route = facts.byDefaultRoute[family];
+    const sources: readonly Relaying[][] = [of(listening), of(inner), route ? [{ ip: route }] : []];
+    return sources.find((each) => each.length > 0) ?? [];
+  });
 }
 
 /** Returns the addresses that it listens on and relays from if no other is given. */
@@ -177,7 +211,11 @@ function ownListening(reading: CoturnReading): Given[] {
 }
 
 function isOwnIp(address: string): boolean {
-  return !isWildcard({ address, port: 0 }) && !isLoopback({ address, port: 0 });
+  return !isWildcardIp(address) && !isLoopback({ address, port: 0 });
+}
+
+function isWildcardIp(address: string): boolean {
+  return isWildcard({ address, port: 0 });
 }
 
 function ips(reading: CoturnReading, key: string): Given[] {

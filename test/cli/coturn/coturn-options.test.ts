@@ -274,10 +274,19 @@ t.test('relay addresses follow relay-ip, then listening-ip, then the default rou
       'relay-ip=10.0.0.8\nrelay-ip=10.0.0.9\nexternal-ip=192.0.2.8/10.0.0.8\nexternal-ip=192.0.2.9',
       ['10.0.0.8/192.0.2.8', '10.0.0.9/192.0.2.9'],
     ],
+    ['relay-ip=0.0.0.0', ['10.0.0.5']],
+    ['relay-ip=::', ['2001:db8::5']],
+    ['listening-ip=0.0.0.0\nrelay-ip=0.0.0.0\nexternal-ip=192.0.2.1', ['10.0.0.5/192.0.2.1']],
+    ['listening-ip=10.0.0.7\nrelay-ip=0.0.0.0', ['10.0.0.7']],
+    ['relay-ip=0.0.0.0\nexternal-ip=192.0.2.1/10.0.0.9', ['10.0.0.9/192.0.2.1']],
+    ['relay-ip=0.0.0.0\nrelay-ip=2001:db8::8', ['10.0.0.5', '2001:db8::8']],
   ];
   for (const [text, wanted] of table) t.strictSame(read(text).values.relayAddress, wanted, text);
   const alone: HostFacts = { hasIpv6: false, byDefaultRoute: { 4: '10.0.0.5' } };
   t.strictSame(read('listening-port=3479', [], alone).values.listen, ['0.0.0.0:3479']);
+  t.match(read('relay-ip=::', [], alone).problems, [
+    /:1 \(relay-ip\): this host has no address by/,
+  ]);
   t.strictSame(read('external-ip=192.0.2.1', [], alone).values.relayAddress, [
     '10.0.0.5/192.0.2.1',
   ]);
