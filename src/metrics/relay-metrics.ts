@@ -1,6 +1,5 @@
+import { forwardingMetrics } from './forwarding-metrics.js';
 import { type Metrics, RELAY_IDS, WAIT_SECONDS, WORK_SECONDS } from './metric.js';
-
-const COUNTER_NAMES = { bound: 'names of counters: data-plane.md' } as const;
 
 /** Metrics of a relay. */
 export const RELAY_METRICS = {
@@ -226,6 +225,45 @@ export const RELAY_METRICS = {
       ],
     },
   },
+  turnpike_relay_trunk_bind_refusals_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Requests of other relays to bind a peer of a TURN client here that this relay refused, by ' +
+      'STUN code and reason. A few of `not-permitted` and `no-allocation` are usual: the clients ' +
+      'of the two relays do not permit each other at the same time.',
+    labels: {
+      code: { bound: 'STUN error codes' },
+      reason: [
+        'no-turn',
+        'no-allocation',
+        'repeated',
+        'address-not-own',
+        'not-permitted',
+        'no-room',
+      ],
+    },
+  },
+  turnpike_relay_trunk_bind_failures_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Requests of this relay to bind a peer of a TURN client at another relay that were ' +
+      'refused, by STUN code, or failed otherwise, and bindings that the other relay ended ' +
+      '(`closed`). Data to the peer goes as bare UDP then, until a later request succeeds.',
+    labels: {
+      reason: [
+        'refused_403',
+        'refused_437',
+        'refused_438',
+        'refused_508',
+        'refused_otherwise',
+        'unanswered',
+        'not_stored',
+        'closed',
+      ],
+    },
+  },
   turnpike_relay_service_checks_total: {
     kind: 'counter',
     unit: 'count',
@@ -259,62 +297,5 @@ export const RELAY_METRICS = {
     unit: 'count',
     help: 'Messages and timers whose handling failed by an internal error. Please report any.',
   },
-  turnpike_relay_workers: {
-    kind: 'gauge',
-    unit: 'count',
-    help: 'Forwarding threads.',
-  },
-  turnpike_relay_xdp_mode: {
-    kind: 'gauge',
-    unit: 'boolean',
-    help: '1 for the mode of XDP, 0 for the others.',
-    labels: { mode: ['off', 'native', 'generic'] },
-  },
-  turnpike_relay_xdp_devices: {
-    kind: 'gauge',
-    unit: 'count',
-    help: 'Network devices to which the XDP program is attached.',
-  },
-  turnpike_relay_xdp_left_out: {
-    kind: 'gauge',
-    unit: 'count',
-    help: 'Sockets and devices that XDP leaves out, by the kind of finding.',
-    labels: { reason: { bound: 'kinds of findings: xdp.md' } },
-  },
-  turnpike_relay_data_plane_datagrams_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Counters of the data plane in datagrams, except drops.',
-    labels: { name: COUNTER_NAMES },
-  },
-  turnpike_relay_data_plane_records_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Counters of the data plane in records, except drops. A record is a payload of a peer.',
-    labels: { name: COUNTER_NAMES },
-  },
-  turnpike_relay_data_plane_bytes_total: {
-    kind: 'counter',
-    unit: 'bytes',
-    help: 'Counters of the data plane in bytes of UDP payload.',
-    labels: { name: COUNTER_NAMES },
-  },
-  turnpike_relay_data_plane_operations_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Counters of the data plane in system calls, commands and events.',
-    labels: { name: COUNTER_NAMES },
-  },
-  turnpike_relay_data_plane_dropped_datagrams_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Datagrams that the data plane or the kernel dropped. The sum is all of them.',
-    labels: { reason: COUNTER_NAMES },
-  },
-  turnpike_relay_data_plane_dropped_records_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Records that the data plane dropped. The sum is all of them.',
-    labels: { reason: COUNTER_NAMES },
-  },
+  ...forwardingMetrics('relay'),
 } as const satisfies Metrics;

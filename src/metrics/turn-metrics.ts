@@ -1,6 +1,5 @@
+import { forwardingMetrics } from './forwarding-metrics.js';
 import { type Metrics, WORK_SECONDS } from './metric.js';
-
-const COUNTER_NAMES = { bound: 'names of counters: data-plane.md' } as const;
 
 /** Metrics of allocations and their users: of a TURN server, and of a relay that serves TURN. */
 export const ALLOCATION_METRICS = {
@@ -166,33 +165,5 @@ export const TURN_METRICS = {
     unit: 'count',
     help: 'Messages and timers whose handling failed by an internal error. Please report any.',
   },
-  turnpike_turn_workers: {
-    kind: 'gauge',
-    unit: 'count',
-    help: 'Forwarding threads.',
-  },
-  turnpike_turn_data_plane_datagrams_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Counters of the data plane in datagrams, except drops.',
-    labels: { name: COUNTER_NAMES },
-  },
-  turnpike_turn_data_plane_bytes_total: {
-    kind: 'counter',
-    unit: 'bytes',
-    help: 'Counters of the data plane in bytes of UDP payload.',
-    labels: { name: COUNTER_NAMES },
-  },
-  turnpike_turn_data_plane_operations_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Counters of the data plane in system calls, commands and events.',
-    labels: { name: COUNTER_NAMES },
-  },
-  turnpike_turn_data_plane_dropped_datagrams_total: {
-    kind: 'counter',
-    unit: 'count',
-    help: 'Datagrams that the data plane or the kernel dropped. The sum is all of them.',
-    labels: { reason: COUNTER_NAMES },
-  },
+  ...forwardingMetrics('turn'),
 } as const satisfies Metrics;

@@ -1,35 +1,22 @@
 import type { BoundWatch } from '../logging/bound-watch.js';
-import type { NameOf } from '../metrics/metric.js';
 import { MetricRegistry } from '../metrics/metric-registry.js';
 import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import { ALLOCATION_METRICS } from '../metrics/turn-metrics.js';
-import { counterRows } from '../native/counter-rows.js';
-import type { CounterUnit } from '../native/counters.js';
+import { showDataPlane } from '../native/data-plane-metrics.js';
 import type { DataPlane } from '../native/types.js';
-import { subjectsOf, XDP_FINDING_KINDS } from '../native/xdp-finding.js';
 import { REFUSALS } from '../overlay/refusals.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
+import { BIND_REFUSALS } from '../turn/index.js';
 import { showAllocations } from '../turn-server/allocation-metrics.js';
 import type { RegistrationClient } from './registration-client.js';
 import type { RelayCore } from './relay-core.js';
 
 const { state: REGISTRATION_STATES } = RELAY_METRICS.turnpike_relay_registration_state.labels;
-const { mode: XDP_MODES } = RELAY_METRICS.turnpike_relay_xdp_mode.labels;
+const { reason: BIND_REFUSAL_REASONS } =
+  RELAY_METRICS.turnpike_relay_trunk_bind_refusals_total.labels;
 
 type OmittedEvent =
   (typeof RELAY_METRICS.turnpike_relay_log_lines_omitted_total.labels.event)[number];
-
-/** A family for each unit: the numbers of a family can be added up where they are drops. */
-const FAMILIES = {
-  datagrams: 'turnpike_relay_data_plane_datagrams_total',
-  records: 'turnpike_relay_data_plane_records_total',
-  bytes: 'turnpike_relay_data_plane_bytes_total',
-  operations: 'turnpike_relay_data_plane_operations_total',
-} as const satisfies Record<CounterUnit, NameOf<typeof RELAY_METRICS, 'counter'>>;
-const DROPS = {
-  datagrams: 'turnpike_relay_data_plane_dropped_datagrams_total',
-  records: 'turnpike_relay_data_plane_dropped_records_total',
-} as const satisfies Partial<Record<CounterUnit, NameOf<typeof RELAY_METRICS, 'counter'>>>;
 
 /**
  * What a relay measures, as `RELAY_METRICS` declares it and, where it serves TURN,
@@ -46,9 +33,9 @@ export class RelayMetrics {
     this.#showClients(core);
     this.#showDirectory();
     this.#showTrunk(core);
+    this.#showBinds(core);
     this.#showChecks(core);
-    this.#showDataPlane(plane);
-    this.#showXdp(plane);
+    showDataPlane(this.#registry, 'relay', plane);
     this.#registry.value('turnpike_relay_draining', () => Number(core.draining));
     this.#registry.value('turnpike_relay_faults_total', () => core.faults);
   }
@@ -160,36 +147,20 @@ export class RelayMetrics {
     registry.add(trunk.relays.probeRttSeconds);
   }
 
+  #showBinds({ binds: { refusals, failures } }: RelayCore): void {
+    this.#registry.byLabels('turnpike_relay_trunk_bind_refusals_total', () =>
+      BIND_REFUSAL_REASONS.map((reason) => [
+        { code: String(BIND_REFUSALS[reason]), reason },
+        refusals[reason],
+      ]),
+    );
+    this.#registry.byLabel('turnpike_relay_trunk_bind_failures_total', () => failures);
+  }
+
   #showChecks({ serviceChecker, claimResponder }: RelayCore): void {
     const registry = this.#registry;
     registry.byLabel('turnpike_relay_service_checks_total', () => serviceChecker.counts);
     registry.byLabel('turnpike_relay_claim_challenges_total', () => claimResponder.counts);
     registry.add(serviceChecker.answerSeconds);
-  }
-
-  #showDataPlane(plane: DataPlane): void {
-    for (const [unit, name] of Object.entries(FAMILIES)) {
-      this.#registry.byLabel(name, counterRows(plane, unit as CounterUnit, false));
-    }
-    for (const [unit, name] of Object.entries(DROPS)) {
-      this.#registry.byLabel(name, counterRows(plane, unit as CounterUnit, true));
-    }
-    this.#registry.value('turnpike_relay_workers', () => plane.workers);
-  }
-
-  #showXdp(plane: DataPlane): void {
-    this.#registry.value('turnpike_relay_xdp_devices', () => plane.xdp.attached.length);
-    this.#registry.byLabel('turnpike_relay_xdp_mode', () => {
-      const { mode } = plane.xdp;
-      return XDP_MODES.map((each) => [each, Number(each === mode)]);
-    });
-    this.#registry.byLabel('turnpike_relay_xdp_left_out', () => {
-      const { leftOut } = plane.xdp;
-      return XDP_FINDING_KINDS.map((kind) => {
-        // Two rules may leave out one socket.
-        const names = leftOut.filter((each) => each.kind === kind).flatMap(subjectsOf);
-        return [kind, new Set(names).size] as const;
-      });
-    });
   }
 }

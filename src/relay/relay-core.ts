@@ -16,7 +16,6 @@ import { OverlayLog } from '../overlay/overlay-log.js';
 import type { RandomBytes } from '../random.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord } from '../registry/types.js';
-import { ErrorCode } from '../stun/error-codes.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import type { StunServer } from '../stun-server/stun-server.js';
@@ -26,7 +25,7 @@ import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
-import { type Turn, TurnLog } from '../turn/index.js';
+import { BIND_REFUSALS, BindStats, type Turn, TurnLog } from '../turn/index.js';
 import { type TurnUsageSettings, turnUsage } from '../turn-server/turn-usage.js';
 import { ClaimChecker } from './claim-checker.js';
 import { ClaimResponder } from './claim-responder.js';
@@ -81,6 +80,8 @@ export class RelayCore {
    * Number of internal errors in messages and timers; a value other than 0 deserves a bug report.
    */
   faults = 0;
+  /** Counts of requests to bind a peer behind another relay. */
+  readonly binds = new BindStats();
   /** Number of relays in registries beyond the bound. */
   relaysLeftOut = 0;
   /** Whether new legs are refused with 300, and new allocations, because the relay is to stop. */
@@ -184,6 +185,7 @@ export class RelayCore {
         },
         send: (...message) => trunk.send(...message),
         indexes: allocationIndexes(legsMax),
+        stats: this.binds,
       },
       guarded: (action) => this.#guarded(action),
       clock,
@@ -226,7 +228,8 @@ export class RelayCore {
     if (turnTrunk) turnTrunk.receive(remote, control, order);
     else if (control.type === 'bind') {
       const { transactionId } = control;
-      const code = ErrorCode.AllocationMismatch;
+      const code = BIND_REFUSALS['no-turn'];
+      this.binds.refusals['no-turn'] += 1;
       this.context.trunk.send(remote, { type: 'bind-refused', transactionId, code });
     }
     return undefined;

@@ -1,7 +1,7 @@
 import type { BoundWatch } from '../logging/bound-watch.js';
 import { MetricRegistry } from '../metrics/metric-registry.js';
 import { TURN_METRICS } from '../metrics/turn-metrics.js';
-import { counterRows } from '../native/counter-rows.js';
+import { type MeasuredPlane, showDataPlane } from '../native/data-plane-metrics.js';
 import type { DataPlane } from '../native/types.js';
 import { showAllocations } from './allocation-metrics.js';
 import type { TurnCore } from './turn-core.js';
@@ -9,7 +9,7 @@ import type { TurnCore } from './turn-core.js';
 /** What is measured of a TURN server. */
 export interface MeasuredTurnServer {
   readonly core: TurnCore;
-  readonly plane: Pick<DataPlane, 'counters' | 'workers' | 'steering'>;
+  readonly plane: MeasuredPlane & Pick<DataPlane, 'steering'>;
   readonly bounds: BoundWatch;
 }
 
@@ -24,7 +24,7 @@ export class TurnServerMetrics {
     const { core, plane, bounds } = measured;
     showAllocations(this.#registry, core.turn, plane);
     this.#showClients(core);
-    this.#showDataPlane(measured);
+    showDataPlane(this.#registry, 'turn', plane);
     this.#registry.value('turnpike_turn_draining', () => Number(core.draining));
     this.#registry.value('turnpike_turn_faults_total', () => core.faults);
     this.#registry.byLabel('turnpike_turn_bounds_met_total', () => bounds.counts());
@@ -50,23 +50,5 @@ export class TurnServerMetrics {
     registry.value('turnpike_turn_client_challenges_total', () => client.challenges);
     registry.byLabel('turnpike_turn_authentication_failures_total', () => authentication.entries());
     registry.byLabel('turnpike_turn_log_lines_omitted_total', () => log.omitted);
-  }
-
-  #showDataPlane({ plane }: MeasuredTurnServer): void {
-    const registry = this.#registry;
-    registry.value('turnpike_turn_workers', () => plane.workers);
-    registry.byLabel(
-      'turnpike_turn_data_plane_datagrams_total',
-      counterRows(plane, 'datagrams', false),
-    );
-    registry.byLabel('turnpike_turn_data_plane_bytes_total', counterRows(plane, 'bytes', false));
-    registry.byLabel(
-      'turnpike_turn_data_plane_operations_total',
-      counterRows(plane, 'operations', false),
-    );
-    registry.byLabel(
-      'turnpike_turn_data_plane_dropped_datagrams_total',
-      counterRows(plane, 'datagrams', true),
-    );
   }
 }

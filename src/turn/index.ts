@@ -1,3 +1,4 @@
+export { BIND_REFUSALS, BindStats } from './bind-stats.js';
 export { TRUNK_SESSIONS_MAX } from './trunk-sessions.js';
 export { Turn } from './turn.js';
 export { TurnLog } from './turn-log.js';

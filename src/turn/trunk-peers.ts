@@ -7,6 +7,7 @@ import type { BindAccepted, BindRefused } from '../trunk/bind-message.js';
 import { transactionKey } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { RelayedTransportAddress } from './allocation.js';
+import { type BindFailure, failureOf } from './bind-stats.js';
 import type { Forwarding } from './forwarding.js';
 import type { PeerTrunk, TurnLimits } from './turn-options.js';
 
@@ -118,16 +119,16 @@ export class TrunkPeers {
     const isPut =
       lifetimeSeconds > 0 &&
       this.#means.forwarding.putTrunkRoute(peer, action, lifetimeSeconds) === 'done';
-    if (!isPut) return this.#failed(peer);
+    if (!isPut) return this.#failed(peer, 'not_stored');
     if (peer.sessionIndex === undefined) this.#bind(peer, sessionIndex);
     peer.failures = 0;
     this.#schedule(peer, Math.max(renewalMsMin, lifetimeSeconds * 500));
   }
 
   /** Takes another relay's refusal: data goes to the peer as bare UDP. */
-  refused(remote: RemoteRelay, { transactionId }: BindRefused): void {
+  refused(remote: RemoteRelay, { transactionId, code }: BindRefused): void {
     const peer = this.#takeAsking(remote, transactionId);
-    if (peer !== undefined) this.#failed(peer);
+    if (peer !== undefined) this.#failed(peer, failureOf(code));
   }
 
   /** Takes another relay's word that it has ended a binding. */
@@ -135,7 +136,7 @@ export class TrunkPeers {
     const peer = this.#byIndex.get(remote)?.get(sessionIndex);
     if (peer === undefined) return;
     this.#forgetTransaction(peer);
-    this.#failed(peer);
+    this.#failed(peer, 'closed');
   }
 
   /**
@@ -167,7 +168,7 @@ export class TrunkPeers {
     }
     if (peer.transmissions >= TRUNK_PEER_LIMITS.transmissionsMax) {
       this.#forgetTransaction(peer);
-      return this.#failed(peer);
+      return this.#failed(peer, 'unanswered');
     }
     this.#ask(peer);
   }
@@ -192,7 +193,8 @@ export class TrunkPeers {
   }
 
   /** Goes back to bare UDP, and asks again later. */
-  #failed(peer: TrunkPeer): void {
+  #failed(peer: TrunkPeer, failure: BindFailure): void {
+    this.#means.trunk.stats.failures[failure] += 1;
     this.#unbind(peer);
     const { restMs, restMsMax } = TRUNK_PEER_LIMITS;
     this.#schedule(peer, Math.min(restMs * 2 ** peer.failures, restMsMax));

@@ -1,10 +1,10 @@
 import { formatAddress, type TransportAddress } from '../address.js';
 import { type Timed, TimingWheel } from '../collections/timing-wheel.js';
 import type { Incarnation } from '../registry/incarnation.js';
-import { ErrorCode } from '../stun/error-codes.js';
 import type { BindRequest } from '../trunk/bind-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { RelayedTransportAddress } from './allocation.js';
+import { BIND_REFUSALS, type BindRefusal } from './bind-stats.js';
 import type { TrunkMeans } from './trunk-peers.js';
 import { TURN_LIMITS } from './turn-limits.js';
 import type { PortRange } from './turn-options.js';
@@ -82,8 +82,10 @@ export class TrunkSessions {
     const { transactionId, from, to } = request;
     const relayed = this.#rules.relayedAt(to);
     const session = this.#sessionFor(remote, request, relayed, repeated);
-    if (typeof session === 'number') {
-      trunk.send(remote, { type: 'bind-refused', transactionId, code: session }, 0);
+    if (typeof session === 'string') {
+      trunk.stats.refusals[session] += 1;
+      const code = BIND_REFUSALS[session];
+      trunk.send(remote, { type: 'bind-refused', transactionId, code }, 0);
     } else {
       const lifetimeSeconds = TRUNK_SESSION_SECONDS;
       const { index: sessionIndex } = session;
@@ -93,21 +95,21 @@ export class TrunkSessions {
     return relayed && this.#speaksFor(remote, from) && permits(relayed, from) ? relayed : undefined;
   }
 
-  /** Returns the session that a request is for, or the code of its refusal. */
+  /** Returns the session that a request is for, or the reason of its refusal. */
   #sessionFor(
     remote: RemoteRelay,
     { from, to }: BindRequest,
     relayed: RelayedTransportAddress | undefined,
     repeated: boolean,
-  ): TrunkSession | number {
-    if (relayed === undefined) return ErrorCode.AllocationMismatch;
-    if (!this.#speaksFor(remote, from)) return ErrorCode.Forbidden;
-    if (!permits(relayed, from)) return ErrorCode.Forbidden;
+  ): TrunkSession | BindRefusal {
+    if (relayed === undefined) return 'no-allocation';
+    if (!this.#speaksFor(remote, from)) return 'address-not-own';
+    if (!permits(relayed, from)) return 'not-permitted';
     const key = `${remote.id} ${formatAddress(from)} ${formatAddress(to)}`;
     let known = this.#byKey.get(key);
     const isOfAnother =
       known !== undefined && (known.remote !== remote || known.incarnation !== remote.incarnation);
-    if (repeated) return known && !isOfAnother ? known : ErrorCode.AllocationMismatch;
+    if (repeated) return known && !isOfAnother ? known : 'repeated';
     if (known !== undefined && (isOfAnother || known.relayed !== relayed)) {
       this.#end(known);
       known = undefined;
@@ -135,8 +137,8 @@ export class TrunkSessions {
     return { key, remote, incarnation: remote.incarnation, relayed, index };
   }
 
-  #put(session: TrunkSession | undefined, from: TransportAddress): TrunkSession | number {
-    if (session === undefined) return ErrorCode.InsufficientCapacity;
+  #put(session: TrunkSession | undefined, from: TransportAddress): TrunkSession | BindRefusal {
+    if (session === undefined) return 'no-room';
     const { forwarding, clock } = this.#means;
     const { relayed, index, remote } = session;
     const tuple = { handle: relayed.handle, remote: from };
@@ -144,7 +146,7 @@ export class TrunkSessions {
     const lifetimeSeconds = TRUNK_SESSION_SECONDS + ENTRY_GRACE_SECONDS;
     if (!forwarding.putTrunkSession(index, action, lifetimeSeconds)) {
       if (!this.#byIndex.has(index)) this.#means.trunk.indexes.free(index, clock.monotonic());
-      return ErrorCode.InsufficientCapacity;
+      return 'no-room';
     }
     this.#byKey.set(session.key, session);
     this.#byIndex.set(index, session);

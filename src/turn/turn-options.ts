@@ -9,6 +9,7 @@ import type { ControlMessage } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import type { SessionIndexPool } from '../trunk/session-index-pool.js';
 import type { AllocationEvent } from './allocation-events.js';
+import type { BindStats } from './bind-stats.js';
 import type { TurnLog } from './turn-log.js';
 
 /** The methods of the data plane that allocations use. */
@@ -44,6 +45,8 @@ export interface PeerTrunk {
   send(remote: RemoteRelay, control: ControlMessage, before: number): number;
   /** The session indexes for what other relays' clients send here. */
   readonly indexes: SessionIndexPool;
+  /** Counts refused and failed requests to bind. */
+  readonly stats: BindStats;
 }
 
 /** An IP address of this server whose ports are relayed transport addresses. */

@@ -27,6 +27,7 @@ export class TurnTrunk {
   constructor({ addresses, portsOf, ...given }: TurnTrunkMeans, trunk: PeerTrunk) {
     const others: PeerTrunk = {
       indexes: trunk.indexes,
+      stats: trunk.stats,
       send: (...message) => trunk.send(...message),
       // What goes to an address of this server is delivered by the data plane's table.
       relayAt: (address) => (addresses.isOwn(address) ? undefined : trunk.relayAt(address)),

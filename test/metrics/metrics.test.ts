@@ -8,6 +8,7 @@ import type { Metrics } from '../../src/metrics/metric.js';
 import { COUNTERS } from '../../src/native/counters.js';
 import { XDP_FINDING_KINDS } from '../../src/native/xdp-finding.js';
 import { REFUSALS } from '../../src/overlay/refusals.js';
+import { BIND_REFUSALS } from '../../src/turn/bind-stats.js';
 import { REFUSALS as TURN_REFUSALS } from '../../src/turn/refusals.js';
 import { METRICS_BY_HEADING } from '../house/metrics-page.js';
 import { ROOT } from '../house/source-files.js';
@@ -196,6 +197,8 @@ t.test(
       /records_total\{name="(client_to_trunk|client_to_client|trunk_to_client)"\} 20$/m;
     t.match(relay, carried, 'the 20 records that were sent');
     t.match(turn, /^turnpike_turn_allocations 1$/m);
+    t.match(turn, 'turnpike_turn_xdp_mode{mode="off"} 1');
+    t.match(turn, 'turnpike_turn_data_plane_records_total{name="client_to_peer"} 0');
     t.match(turn, 'turnpike_turn_refusals_total{code="403",reason="peer-denied"} 1');
     t.match(directory, 'turnpike_directory_relays{state="ready"} 2');
     t.match(directory, 'turnpike_directory_requests_total{route="none",status="404"} 1');
@@ -209,6 +212,9 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
   'turnpike_turn_refusals_total code': Object.values(TURN_REFUSALS).map(String),
   'turnpike_turn_refusals_total reason': Object.keys(TURN_REFUSALS),
   'turnpike_relay_xdp_left_out reason': XDP_FINDING_KINDS,
+  'turnpike_turn_xdp_left_out reason': XDP_FINDING_KINDS,
+  'turnpike_relay_trunk_bind_refusals_total code': Object.values(BIND_REFUSALS).map(String),
+  'turnpike_relay_trunk_bind_refusals_total reason': Object.keys(BIND_REFUSALS),
   ...Object.fromEntries(
     Object.entries(DECLARED).flatMap(([name, { labels = {} }]) =>
       Object.keys(labels)

@@ -67,7 +67,7 @@ t.test('permissions do, where one side names or learns the port of the other', a
 });
 
 t.test('a relay that refuses or does not answer is asked less and less', async (t) => {
-  const { world, fra, a, b } = await twoClients();
+  const { world, fra, nyc, a, b } = await twoClients();
   world.addRelay('plain-1', '192.0.2.30');
   world.introduce();
   t.ok(await a.bind(parseAddress('192.0.2.30:50001')), 'a relay without TURN');
@@ -75,6 +75,14 @@ t.test('a relay that refuses or does not answer is asked less and less', async (
   t.ok(await a.bind(parseAddress('198.51.100.1:50001'), 0x4002), 'no relay');
   world.pass(60_000);
   t.equal(a.relay.plane.trunkPeers.size, 0);
+  const { refusals } = nyc.core.binds;
+  t.ok(refusals['not-permitted'] > 0, 'the refusing relay counts them by reason');
+  const plain = world.relays.get('plain-1')?.core.binds.refusals['no-turn'] ?? 0;
+  t.ok(plain > 0, 'also one without TURN');
+  const { failures } = fra.core.binds;
+  t.equal(failures.refused_403, refusals['not-permitted']);
+  t.equal(failures.refused_437, plain);
+  t.equal(failures.unanswered, 0);
   const refused = bindRequests(world, fra);
   t.ok(refused.length >= 8 && refused.length <= 14, `${refused.length} requests`);
   const toNyc = ({ to }: { to: TransportAddress }) => to.address === '192.0.2.20';
@@ -82,6 +90,7 @@ t.test('a relay that refuses or does not answer is asked less and less', async (
   world.pass(600_000);
   const asked = bindRequests(world, fra).length - refused.length;
   t.ok(asked <= 60, `${asked} requests in ten minutes`);
+  t.ok(failures.unanswered > 0);
 });
 
 t.test('sessions of an allocation are bounded as its permissions are', async (t) => {
