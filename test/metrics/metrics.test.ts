@@ -224,6 +224,14 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
   ),
 };
 
+t.test('a relay and a TURN server show every counter of the data plane', async (t) => {
+  for (const service of ['relay', 'turn'] as const) {
+    const series = new RegExp(`^turnpike_${service}_data_plane_\\w+\\{\\w+="(\\w+)"\\}`, 'gm');
+    const shown = [...pages[service].matchAll(series)].map(([, name]) => name);
+    t.strictSame(shown.sort(), Object.keys(COUNTERS).sort(), service);
+  }
+});
+
 t.test('all labels and their values are declared', async (t) => {
   for (const { service, families } of all) {
     const wrong: string[] = [];

@@ -1,5 +1,8 @@
 import { pino } from 'pino';
 import t from 'tap';
+import { MetricRegistry } from '../../src/metrics/metric-registry.js';
+import { TURN_METRICS } from '../../src/metrics/turn-metrics.js';
+import { showDataPlane } from '../../src/native/data-plane-metrics.js';
 import type { XdpStatus } from '../../src/native/types.js';
 import type { XdpFinding } from '../../src/native/xdp-finding.js';
 import { XdpLog } from '../../src/native/xdp-log.js';
@@ -136,5 +139,10 @@ t.test(
     const text = await new RelayMetrics(fra.core, plane).text();
     t.match(text, 'turnpike_relay_xdp_left_out{reason="nat"} 3');
     t.match(text, 'turnpike_relay_xdp_left_out{reason="tc"} 2');
+    const registry = new MetricRegistry(TURN_METRICS, 'turn');
+    showDataPlane(registry, 'turn', plane);
+    const turn = await registry.text();
+    t.match(turn, 'turnpike_turn_xdp_left_out{reason="nat"} 3', 'of a TURN server likewise');
+    t.match(turn, 'turnpike_turn_xdp_left_out{reason="tc"} 2');
   },
 );
