@@ -26,6 +26,15 @@ type PutResult = 'done' | 'busy' | 'full' | 'unsendable';
 /** What has entries in the data plane. */
 type Stored = RelayedTransportAddress | Permission | Channel | TrunkPeer;
 
+/**
+ * Returns the lifetime that an entry of the data plane has left, in whole seconds, at least 1.
+ * @param entry - with the end of its lifetime, monotonic ms
+ * @param now - monotonic ms
+ */
+export function secondsLeft({ expiresAt }: { readonly expiresAt: number }, now: number): number {
+  return Math.max(1, Math.ceil((expiresAt - now) / 1_000));
+}
+
 /** Returns the refusal for an entry that the data plane has not taken. */
 export function refusalOf(result: Exclude<PutResult, 'done'>): RefusalReason {
   switch (result) {
@@ -108,19 +117,17 @@ export class Forwarding {
    * @returns whether all are there; if not, to be called again
    */
   moveEntries({ relayed, permissions, channels }: Allocation, from: Place, now: number): boolean {
-    const secondsLeft = ({ expiresAt }: { readonly expiresAt: number }) =>
-      Math.max(1, Math.ceil((expiresAt - now) / 1_000));
     for (const each of relayed) {
-      if (this.putRelayed(each, secondsLeft(each)) !== 'done') return false;
+      if (this.putRelayed(each, secondsLeft(each, now)) !== 'done') return false;
       this.#removeSend(each, from.origin);
     }
     for (const each of channels.values()) {
       if (each.state !== 'bound') continue;
-      if (this.#putChannel(each, secondsLeft(each)) !== 'done') return false;
+      if (this.#putChannel(each, secondsLeft(each, now)) !== 'done') return false;
       this.#removeData(each, from.origin);
     }
     for (const each of permissions.values()) {
-      if (this.putPermission(each, secondsLeft(each)) !== 'done') return false;
+      if (this.putPermission(each, secondsLeft(each, now)) !== 'done') return false;
     }
     return true;
   }

@@ -2,6 +2,7 @@ import type { TransportAddress } from '../address.js';
 import type { Permission } from './allocation.js';
 import type { AllocationEnds } from './allocation-ends.js';
 import type { TurnContext } from './context.js';
+import { secondsLeft } from './forwarding.js';
 import { isAllowed, isInRange, peerPorts } from './peer-checks.js';
 import type { PortRange } from './turn-options.js';
 
@@ -55,8 +56,7 @@ export class PolicyChange {
     const { forwarding, clock } = this.#context;
     this.#waiting.delete(permission);
     if (isSame(permission.ports, peerPorts(this.#context, permission.address))) return;
-    const leftSeconds = Math.ceil((permission.expiresAt - clock.monotonic()) / 1_000);
-    const result = forwarding.putPermission(permission, Math.max(leftSeconds, 1));
+    const result = forwarding.putPermission(permission, secondsLeft(permission, clock.monotonic()));
     if (result === 'busy') this.#waiting.add(permission);
     else if (result !== 'done') this.#ends.endPermission(permission);
   }
