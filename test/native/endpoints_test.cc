@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/socket_address.h"
+#include "loopback_socket.h"
 #include "plane_fixture.h"
 #include "stopped_thread.h"
 
@@ -17,33 +18,12 @@ namespace turnpike {
 namespace {
 
 using test::Bytes;
+using test::LoopbackSocket;
 using test::PlaneFixture;
 using test::StoppedThread;
 using test::WaitFor;
 
 const Bytes kBinding = test::FromHex("000100002112a4420102030405060708090a0b0c");
-
-struct Peer {
-  Peer() { EXPECT_TRUE(socket.OpenFirst(test::ToTransportAddress("127.0.0.1:0"), 1 << 20).ok()); }
-
-  void Send(const TransportAddress& to, const Bytes& data) {
-    SocketAddress address;
-    const socklen_t length = ToSocketAddress(to, &address);
-    EXPECT_EQ(sendto(socket.fd(), data.data(), data.size(), 0, &address.any, length),
-              static_cast<ssize_t>(data.size()));
-  }
-  // Returns the next datagram; empty after the timeout.
-  Bytes Receive(int timeout_ms = 10'000) {
-    pollfd ready{socket.fd(), POLLIN, 0};
-    if (poll(&ready, 1, timeout_ms) != 1) return {};
-    Bytes data(2'048);
-    const ssize_t length = recv(socket.fd(), data.data(), data.size(), 0);
-    data.resize(length < 0 ? 0 : static_cast<size_t>(length));
-    return data;
-  }
-
-  UdpSocket socket;
-};
 
 // A plane and its reports.
 struct Scene : PlaneFixture {
@@ -105,7 +85,7 @@ struct Scene : PlaneFixture {
   std::map<uint64_t, TransportAddress> addresses;
 };
 
-FlowKey KeyOf(TransportHandle handle, const Peer& peer, uint16_t channel) {
+FlowKey KeyOf(TransportHandle handle, const LoopbackSocket& peer, uint16_t channel) {
   FlowKey key;
   key.tuple.handle = handle;
   key.tuple.remote = peer.socket.address();
@@ -144,7 +124,7 @@ struct HandOverScene : Scene {
     WaitFor([&] { return Count(Counter::kCommandsApplied) == 3; });
   }
 
-  Peer peer;
+  LoopbackSocket peer;
   const TransportHandle in = Open(0);
   const TransportHandle out = Open(1);
 };
@@ -192,7 +172,7 @@ TEST(Endpoints, InvalidAndExcessCommandsAreRefused) {
 
 TEST(Endpoints, AFailedSocketEndsItsEndpointWithAReport) {
   Scene scene(2);
-  Peer peer;
+  LoopbackSocket peer;
   for (int round = 0; round < 3; ++round) {
     const TransportHandle handle = scene.Open(round % 2);
     const FlowKey key = KeyOf(handle, peer, 0x4000);
@@ -216,7 +196,7 @@ TEST(Endpoints, AFailedSocketEndsItsEndpointWithAReport) {
 
 TEST(Endpoints, DatagramsOfAClosedEndpointAreNotHandedUp) {
   Scene scene(1);
-  Peer peer;
+  LoopbackSocket peer;
   const TransportHandle handle = scene.Open(0);
   for (int i = 0; i < 20; ++i) peer.Send(scene.AddressOf(handle), kBinding);
   WaitFor([&] { return scene.Count(Verdict::kClientPunted) == 20; });
@@ -280,7 +260,7 @@ TEST(Endpoints, AStoppingWorkerSendsHandedOverDatagrams) {
 TEST(Endpoints, ClosesAndRemovalsLeaveRoomForOpensAndPuts) {
   constexpr uint32_t kEndpoints = 3 * kEndpointCommandsPerTurn;
   Scene scene(1);
-  Peer peer;
+  LoopbackSocket peer;
   std::vector<TransportHandle> handles;
   for (uint32_t i = 0; i < kEndpoints; ++i) handles.push_back(scene.Open(0));
   const FiveTuple listener{
@@ -323,7 +303,7 @@ TEST(Endpoints, ClosesAndRemovalsLeaveRoomForOpensAndPuts) {
 TEST(Endpoints, ClosingUnderTrafficLeavesNoFlowAndNoSocket) {
   constexpr uint32_t kEndpoints = 30;
   Scene scene(2);
-  Peer peer;
+  LoopbackSocket peer;
   for (int round = 0; round < 5; ++round) {
     std::vector<TransportHandle> handles;
     for (uint32_t i = 0; i < kEndpoints; ++i) handles.push_back(scene.Open(i % 2));

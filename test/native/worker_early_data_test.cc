@@ -1,42 +1,20 @@
 // The order in which a worker executes commands, serves early data and receives.
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstring>
 
 #include "io/socket_address.h"
+#include "loopback_socket.h"
 #include "plane_fixture.h"
 
 namespace turnpike {
 namespace {
 
 using test::Bytes;
+using test::LoopbackSocket;
 using test::PlaneFixture;
 using test::WaitFor;
-
-// A socket of a client or a peer.
-struct Remote {
-  Remote() { EXPECT_TRUE(socket.OpenFirst(test::ToTransportAddress("127.0.0.1:0"), 1 << 20).ok()); }
-
-  void Send(const TransportAddress& to, const Bytes& data) {
-    SocketAddress address;
-    const socklen_t length = ToSocketAddress(to, &address);
-    EXPECT_EQ(sendto(socket.fd(), data.data(), data.size(), 0, &address.any, length),
-              static_cast<ssize_t>(data.size()));
-  }
-  // Returns the next datagram; empty after ten seconds.
-  Bytes Receive() {
-    pollfd ready{socket.fd(), POLLIN, 0};
-    if (poll(&ready, 1, 10'000) != 1) return {};
-    Bytes data(2'048);
-    const ssize_t length = recv(socket.fd(), data.data(), data.size(), 0);
-    data.resize(length < 0 ? 0 : static_cast<size_t>(length));
-    return data;
-  }
-
-  UdpSocket socket;
-};
 
 // A client with an allocation, and a peer.
 struct Scene : PlaneFixture {
@@ -79,8 +57,8 @@ struct Scene : PlaneFixture {
     EXPECT_EQ(controller->RemoveClientFlow(0, FlowKey{tuple, channel}), StatusCode::kOk);
   }
 
-  Remote client;
-  Remote peer;
+  LoopbackSocket client;
+  LoopbackSocket peer;
   FiveTuple tuple;
   TransportHandle relayed;
 };
