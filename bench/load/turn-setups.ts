@@ -44,7 +44,7 @@ export interface TurnSetupRound {
   readonly retransmissions: number;
   /** Refused allocations by error code; 0 is no response. */
   readonly failures: Readonly<Record<string, number>>;
-  /** Memory of the server's process for each allocation. */
+  /** Memory of the server's process for each allocation after those of the warm-up. */
   readonly residentBytes: number;
   /** The kernel's memory for each allocation; absent if the kernel does not count it. */
   readonly kernelBytes?: number;
@@ -54,7 +54,7 @@ export interface TurnSetupRound {
 export interface TurnSetupResult {
   readonly name: string;
   readonly title: string;
-  /** Measured allocations of a round; memory counts those of the warm-up too. */
+  /** Measured allocations of a round, besides those of the warm-up. */
   readonly allocations: number;
   readonly rounds: readonly TurnSetupRound[];
 }
@@ -159,8 +159,8 @@ async function measureServer(
   const server = await startTurnServer(scene, program, relayAddresses, onEnd);
   group.now = MemoryGroup.of(server.pid, `turnpike-bench-${process.pid}`);
   const memory = new ServerMemory(server, program, group.now);
-  const before = await memory.read();
   const first = await allocate(scene, warmUp, WARM_UP_PORT);
+  const before = await memory.read();
   const cpuBefore = await cpuNs([server.pid]);
   const measured = await allocate(scene, allocations);
   const cpuSpent = (await cpuNs([server.pid])) - cpuBefore;
@@ -169,7 +169,6 @@ async function measureServer(
   for (const [code, count] of Object.entries(measured.failures)) {
     failures[code] = (failures[code] ?? 0) + count;
   }
-  const made = allocations + warmUp - countOf(failures);
   const succeeded = allocations - countOf(measured.failures);
   return {
     perSecond: succeeded / (measured.elapsedNs / 1e9),
@@ -179,10 +178,10 @@ async function measureServer(
     p99Us: measured.p99Ns / 1e3,
     retransmissions: measured.retransmissions,
     failures,
-    residentBytes: (after.resident - before.resident) / Math.max(1, made),
+    residentBytes: (after.resident - before.resident) / Math.max(1, succeeded),
     ...(before.kernel !== undefined &&
       after.kernel !== undefined && {
-        kernelBytes: (after.kernel - before.kernel) / Math.max(1, made),
+        kernelBytes: (after.kernel - before.kernel) / Math.max(1, succeeded),
       }),
   };
 }

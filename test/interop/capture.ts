@@ -17,6 +17,11 @@ const FIELDS = [
   ...['stun.type', 'stun.channel', '_ws.malformed'],
   ...['stun.att.error.class', 'stun.att.error'],
 ];
+/**
+ * Clients and relayed addresses have random ports. By the number of a port tshark takes messages for
+ * those of another protocol, and finds them malformed.
+ */
+const ALL_PORTS_ARE_STUN = ['-d', 'udp.port==1-65535,stun'];
 /** What a client is told about its credential and its nonce, each of which it takes up again. */
 const CHALLENGES = ['401', '438'];
 
@@ -84,7 +89,7 @@ export class Capture {
     const fields = FIELDS.flatMap((field) => ['-e', field]);
     const { stdout } = await promisify(execFile)(
       'tshark',
-      ['-r', this.#file, '-T', 'fields', ...fields],
+      ['-r', this.#file, ...ALL_PORTS_ARE_STUN, '-T', 'fields', ...fields],
       { env: toolEnvironment(), maxBuffer: OUTPUT_BYTES_MAX },
     );
     const lines = stdout.split('\n').filter((line) => line !== '');
