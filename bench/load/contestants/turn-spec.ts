@@ -27,7 +27,6 @@ export interface TurnProgram {
 
 /** Arguments of Node with which a server collects garbage on SIGUSR2. */
 export const COLLECTING: readonly string[] = [
-  '--expose-gc',
   '--import',
   new URL('collect-garbage.mjs', import.meta.url).href,
 ];
