@@ -1,4 +1,5 @@
 import { TurnpikeError } from '../errors.js';
+import { USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
 import { hmac } from '../stun/hmac.js';
 import { CONTROL, type CredentialText, credentialLines } from './static-users.js';
 import type { CredentialSource, TurnCredential } from './turn-principal.js';
@@ -48,6 +49,30 @@ export class RestSecrets implements CredentialSource {
       places.set(text, source);
     }
     return new RestSecrets([...places.keys()].map((text) => Buffer.from(text, 'utf8')));
+  }
+
+  /**
+   * Mints a credential by the secret in use.
+   * @param user - counted in quotas and shown in the log
+   * @param expiresAtSeconds - of Unix time; a whole number
+   * @returns username and password; undefined if there is no secret
+   * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a user that is empty, has control characters, or
+   *   makes a username of more than USERNAME_BYTES_MAX bytes
+   */
+  mint(
+    user: string,
+    expiresAtSeconds: number,
+  ): { readonly username: string; readonly password: string } | undefined {
+    const [secret] = this.#secrets;
+    if (secret === undefined) return undefined;
+    const username = `${expiresAtSeconds}:${user}`;
+    if (user === '' || CONTROL.test(user) || Buffer.byteLength(username) > USERNAME_BYTES_MAX) {
+      const message =
+        `${JSON.stringify(user)} is no user: expected text of one line, with which the username ` +
+        `${expiresAtSeconds}:USER has at most ${USERNAME_BYTES_MAX} bytes`;
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
+    }
+    return { username, password: restPassword(secret, username) };
   }
 
   /** Looks a username up, as `CredentialSource.find`. */

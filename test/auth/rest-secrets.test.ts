@@ -28,6 +28,18 @@ t.test('every secret may have minted a credential, that in use first', async (t)
   t.strictSame(passwords(secrets, '1800000000:alice'), expected);
 });
 
+t.test('a credential is minted by the first secret, and is one that is accepted', async (t) => {
+  const secrets = RestSecrets.parse(given('north', 'south'));
+  const minted = secrets.mint('alice', 1_800_000_000);
+  t.strictSame(minted, { username: '1800000000:alice', password: 'sIm7pn/teO7y3AyXGeXl/xAQR6Q=' });
+  t.equal(passwords(secrets, minted?.username ?? '')[0], minted?.password);
+  t.equal(RestSecrets.parse({}).mint('alice', 1), undefined, 'without a secret');
+  for (const user of ['', 'a\nb', 'a'.repeat(498)]) {
+    t.throws(() => secrets.mint(user, 1_800_000_000), { code: 'ERR_TURNPIKE_CONFIG' });
+  }
+  t.equal(secrets.mint('a'.repeat(497), 1_800_000_000)?.username.length, 508);
+});
+
 t.test('a username is an expiry, and maybe a user', async (t) => {
   const secrets = RestSecrets.parse(given('north'));
   const principal = (username: string) => secrets.find(username)?.principal;

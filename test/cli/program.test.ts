@@ -1,5 +1,6 @@
+import { createHmac } from 'node:crypto';
 import { chmodSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { COMMANDS } from '../../src/cli/commands/index.js';
 import { optionKey, optionVariable } from '../../src/cli/config/option.js';
@@ -109,6 +110,27 @@ t.test('a secret file that others can read is used with a warning', async (t) =>
   t.match(JSON.parse(stderr), { level: 40, msg: /cluster can be read by others/ });
   const quiet = await turnpike([...argv, '--log-level', 'error']);
   t.equal(quiet.stderr, '');
+});
+
+t.test('secret turn mints a credential of the first secret of a file', async (t) => {
+  const file = join(
+    t.testdir({ secrets: '# in use\nnorth\nsouth\n', none: '# none\n' }),
+    'secrets',
+  );
+  chmodSync(file, 0o600);
+  const argv = ['secret', 'turn', 'alice', '--auth-secret-file'];
+  const before = Math.floor(Date.now() / 1_000);
+  const { exitCode, stdout, stderr } = await turnpike([...argv, file, '--lifetime', '60']);
+  t.match({ exitCode, stderr }, { exitCode: 0, stderr: '' });
+  const [username = '', password] = stdout.split('\n');
+  t.match(username, /^\d+:alice$/);
+  const left = Number.parseInt(username, 10) - before;
+  t.ok(left >= 60 && left < 120, 'it is valid for the given time');
+  t.equal(password, createHmac('sha1', 'north').update(username).digest('base64'));
+  const empty = await turnpike([...argv, join(dirname(file), 'none')]);
+  t.match(empty, { exitCode: 2, stdout: '', stderr: /none: there is no secret in it/ });
+  const nobody = await turnpike(['secret', 'turn', '', '--auth-secret-file', file]);
+  t.match(nobody, { exitCode: 2, stdout: '', stderr: /is no user: expected text/ });
 });
 
 t.test('an invalid name and a missing secret file end with 2', async (t) => {

@@ -3,7 +3,12 @@ import { demoCommand } from './demo.js';
 import { directoryCommand } from './directory.js';
 import { peerCommand } from './peer.js';
 import { relayCommand } from './relay.js';
-import { secretNewCommand, secretRelayCommand, secretTenantCommand } from './secret.js';
+import {
+  secretNewCommand,
+  secretRelayCommand,
+  secretTenantCommand,
+  secretTurnCommand,
+} from './secret.js';
 import { turnCommand } from './turn.js';
 
 /** All commands, in the order of help. */
@@ -16,4 +21,5 @@ export const COMMANDS: readonly CommandDefinition[] = [
   secretNewCommand,
   secretRelayCommand,
   secretTenantCommand,
+  secretTurnCommand,
 ];

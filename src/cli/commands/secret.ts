@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { systemClock } from '../../clock.js';
 import { TurnpikeError } from '../../errors.js';
 import { readSecretFile } from '../../files/secret-file.js';
+import { readSmallFile } from '../../files/small-file.js';
 import { expectation } from '../../options/option-spec.js';
 import { SPECS } from '../../options/shared-specs.js';
 import { type CommandContext, defineCommand } from '../command.js';
@@ -68,6 +70,52 @@ export const secretTenantCommand = defineCommand({
   ],
   run: (context) =>
     derive(context, (keys, cluster, name) => [keys.tenantSecret(keys.tenantRoot(cluster), name)]),
+});
+
+/** Default lifetime of a time-limited credential of TURN, in seconds: a day. */
+const TURN_LIFETIME_SECONDS = 86_400;
+
+/** `turnpike secret turn USER` */
+export const secretTurnCommand = defineCommand({
+  path: ['secret', 'turn'],
+  summary: "mint a user's time-limited TURN credential",
+  description:
+    'Prints two lines, the username and the password of a time-limited credential, which every ' +
+    'TURN server with the same shared secret accepts: what a web service gives to its clients.',
+  arguments: [{ name: 'USER', description: 'the user, for quotas and the log' }],
+  options: {
+    authSecretFile: option(
+      SPECS.file,
+      "shared secrets, one a line, of which the first is used; coturn's static-auth-secret",
+      { required: true },
+    ),
+    lifetime: option(
+      { kind: 'integer', minimum: 1, maximum: 315_360_000, default: TURN_LIFETIME_SECONDS },
+      'seconds for which the credential opens allocations',
+    ),
+  },
+  examples: [
+    {
+      purpose: 'for an hour, to try a server out',
+      line: 'turnpike secret turn alice --auth-secret-file turn.secret --lifetime 3600',
+    },
+  ],
+  run: async (context) => {
+    const { RestSecrets } = await import('../../auth/rest-secrets.js');
+    const [user = ''] = context.arguments;
+    const secrets = await readSecret(context, 'authSecretFile', async (path, source) => {
+      const text = await readSmallFile({ path, source, code: 'ERR_TURNPIKE_SECRET' });
+      return RestSecrets.parse({ files: [{ source: `${source} ${path}`, text }] });
+    });
+    const expiresAt = Math.floor(systemClock.now() / 1_000) + context.options.lifetime;
+    const minted = secrets.mint(user, expiresAt);
+    if (minted === undefined) {
+      const where = `${context.sourceOf('authSecretFile')} ${context.options.authSecretFile}`;
+      throw new TurnpikeError('ERR_TURNPIKE_SECRET', `${where}: there is no secret in it`);
+    }
+    context.io.stdout.write(`${minted.username}\n${minted.password}\n`);
+    return EXIT.ok;
+  },
 });
 
 type Keys = typeof import('../../auth/keys.js');
