@@ -60,6 +60,15 @@ t.test('plotsOf returns self-contained SVGs for what was measured', async (t) =>
   }
   t.match(plots[0]?.svg, /0\.57 ×/);
   t.strictSame(plotsOf({ ...benchResult('namespaces'), workloads: [] }), []);
+  const { workloads } = benchResult('namespaces');
+  const turn = workloads.flatMap((each) =>
+    ['turn-out-1000-100B', 'turn-in-1000-100B'].map((name) => ({
+      ...each,
+      workload: { ...each.workload, name },
+    })),
+  );
+  const ofTurn = plotsOf({ ...benchResult('namespaces'), workloads: turn });
+  t.match(ofTurn, [{ file: 'turn-out.svg' }, { file: 'turn-in.svg' }]);
 });
 
 t.test('targets are judged by ratios', async (t) => {

@@ -23,6 +23,11 @@ const OVERVIEW: readonly string[] = [
 ];
 const RIVALS = 'out-rivals-100B';
 const XDP = 'out-1000-100B';
+/** Workloads of the TURN server with a plot of their own, and what each is. */
+const TURN: readonly (readonly [name: string, file: string, title: string])[] = [
+  ['turn-out-1000-100B', 'turn-out.svg', 'TURN client → peer'],
+  ['turn-in-1000-100B', 'turn-in.svg', 'peer → TURN client'],
+];
 
 function find(result: BenchResult, name: string): WorkloadResult | undefined {
   return result.workloads.find(({ workload }) => workload.name === name);
@@ -91,6 +96,13 @@ export function plotsOf(result: BenchResult): Plot[] {
       'latency.svg',
       'Latency p99 at half of each one’s own capacity, 100 B',
       latencyBars(rivals),
+    ),
+    ...TURN.flatMap(([name, file, title]) =>
+      chart(
+        file,
+        `CPU-ns for each packet at saturation: ${title}, 1,000 allocations, 100 B`,
+        costBars(find(result, name), 'saturation'),
+      ),
     ),
   ];
 }
