@@ -18,8 +18,8 @@ const FIELDS = [
   ...['stun.att.error.class', 'stun.att.error'],
 ];
 /**
- * Clients and relayed addresses have random ports. By the number of a port tshark takes messages for
- * those of another protocol, and finds them malformed.
+ * Clients and relayed addresses have random ports. By the number of a port tshark takes messages
+ * for those of another protocol, and finds them malformed.
  */
 const ALL_PORTS_ARE_STUN = ['-d', 'udp.port==1-65535,stun'];
 /** What a client is told about its credential and its nonce, each of which it takes up again. */
