@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 import time
+from collections import Counter
 from typing import Callable, Iterable, List, Optional, Tuple
 
 from .login import Login
@@ -63,6 +64,7 @@ class Exchange:
         if self.answer is not None or now < self._due:
             return
         self.endpoint.send_raw(self.datagrams[-1])
+        self.endpoint.unanswered[self.transaction_id] += 1
         self.sent += 1
         self._due = now + (self.spacing or self._wait)
         self._wait *= 2
@@ -98,6 +100,8 @@ class Endpoint:
         self.socket.bind((local_ip or ('::1' if ':' in relay[0] else '127.0.0.1'), 0))
         self.socket.setblocking(False)
         self.exchanges: List[Exchange] = []
+        self.unanswered: Counter[bytes] = Counter()
+        """How many more requests than answers each transaction of an exchange has had."""
         self.data: List[Tuple[int, bytes]] = []
         """(channel, payload) of received ChannelData."""
         self.indications: List[Message] = []
@@ -146,6 +150,17 @@ class Endpoint:
             else:
                 self.take(datagram)
 
+    def unasked(self) -> List[Message]:
+        """Strays that are no answer to a request that an exchange has sent again."""
+        allowed = self.unanswered.copy()
+        found = []
+        for message in self.strays:
+            if allowed[message.transaction_id] > 0:
+                allowed[message.transaction_id] -= 1
+            else:
+                found.append(message)
+        return found
+
     def take(self, datagram: bytes) -> None:
         if datagram[:1] and 0x40 <= datagram[0] <= 0x4F:
             channel, length = struct.unpack('!HH', datagram[:4])
@@ -163,6 +178,7 @@ class Endpoint:
             return
         for exchange in self.exchanges:
             if exchange.transaction_id == message.transaction_id and exchange.answer is None:
+                self.unanswered[message.transaction_id] -= 1
                 exchange.take(message)
                 return
         self.strays.append(message)

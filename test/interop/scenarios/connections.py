@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 
-from peer.endpoint import Endpoint, run, settle
+from peer.endpoint import RTO_SECONDS, Endpoint, run, settle
 from peer.overlay import Leg, answered, connect, connect_allocated, take_channel
 from peer.stun import Attr, Kind, Method
 
@@ -138,6 +139,24 @@ def lost_answers(world: World) -> None:
             true(connecting.sent >= 3, 'sent again after each loss')
             take_channel(leg, connecting)
         joined(a, b)
+
+
+@scenario('a request that is sent again is answered once more, and no oftener')
+def sent_twice(world: World) -> None:
+    a, b = world.legs()
+    for leg in (a, b):
+        exchange = leg.begin(Method.ALLOCATE)
+        # Both copies are under way before an answer is read.
+        exchange.poll(time.monotonic())
+        exchange.poll(time.monotonic() + RTO_SECONDS)
+        answered(exchange)
+        success(exchange)
+        settle([leg.endpoint])
+        equal(len(leg.endpoint.strays), 1, 'answers more')
+        silent(leg.endpoint)
+        leg.endpoint.send_raw(exchange.datagrams[0])
+        run([leg.endpoint], lambda: len(leg.endpoint.strays) > 1, 3)
+        equal(len(leg.endpoint.unasked()), 1, 'an answer that is to no request of the exchange')
 
 
 @scenario('a lost answer to Allocate is no second allocation')
