@@ -182,6 +182,12 @@ export const TURN_SPECS = {
     description:
       'clients that ask for it keep their allocation when their address changes (RFC 8016)',
   },
+  softwareAttribute: {
+    kind: 'boolean',
+    default: false,
+    changes: 'at start',
+    description: 'name this software to clients with a credential (SOFTWARE), without its version',
+  },
   steering: { ...FORWARDING_SPECS.steering, changes: 'at start' },
   alternateServers: {
     ...FORWARDING_SPECS.addresses,

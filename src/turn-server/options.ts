@@ -52,6 +52,11 @@ export interface TurnSettings {
    */
   readonly mobility?: boolean | undefined;
   /**
+   * Whether SOFTWARE is in the signed responses to Allocate and Refresh (RFC 8656 section 5).
+   * Default false.
+   */
+  readonly softwareAttribute?: boolean | undefined;
+  /**
    * `auto`, the default: each thread receives for all relayed ports by one socket where the kernel
    * and the rights allow it (docs/turn.md). `off`: each port receives by its own socket.
    */

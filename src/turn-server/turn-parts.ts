@@ -104,6 +104,7 @@ export function turnUsageSettings(
     limits: turnLimits(plan, settings.userQuota),
     userBandwidth: settings.userBandwidth,
     mobility: settings.mobility,
+    softwareAttribute: settings.softwareAttribute,
     defaultFamily: settings.defaultFamily,
     alternateServers: settings.alternateServers,
     authenticate: settings.authenticate,

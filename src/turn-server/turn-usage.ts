@@ -18,6 +18,7 @@ export interface TurnUsageSettings
   readonly verifier: TurnVerifier;
   readonly userBandwidth: number;
   readonly mobility: boolean;
+  readonly softwareAttribute: boolean;
   readonly defaultFamily: DefaultFamily;
   readonly alternateServers: NonNullable<TurnOptions['alternateServers']>;
   readonly authenticate: Authenticate | undefined;

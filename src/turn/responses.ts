@@ -4,6 +4,7 @@ import { isTurnpikeError } from '../errors.js';
 import { AddressFamilyNumber } from '../stun/address-coding.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { copiedTransactionId, type StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
 import { MessageWriter } from '../stun/writer.js';
 import type { Origin } from '../stun-server/origin.js';
 import { UNKNOWN_ATTRIBUTES_MAX } from '../stun-server/usage.js';
@@ -13,6 +14,9 @@ import type { TurnLog } from './turn-log.js';
 import type { TurnPlane } from './turn-options.js';
 import type { ClientRequest } from './turn-request.js';
 import type { TurnStats } from './turn-stats.js';
+
+/** The value of SOFTWARE. It has no version, which would tell attackers what to try. */
+export const SOFTWARE = 'Turnpike';
 
 /** The request that a response answers. It holds no view of the request's bytes. */
 export interface ReplyTarget {
@@ -50,17 +54,21 @@ export interface AllocateSuccess {
 
 /**
  * Builds and sends responses to authenticated clients. Each has the integrity of its request (RFC
- * 8489 section 9.2.4), and FINGERPRINT if the request has.
+ * 8489 section 9.2.4), and FINGERPRINT if the request has. SOFTWARE is in responses to Allocate and
+ * Refresh where it is wanted (RFC 8656 section 5).
  */
 export class Responses {
   readonly #plane: Pick<TurnPlane, 'send'>;
   readonly #stats: TurnStats;
   readonly #log: TurnLog;
+  readonly #software: boolean;
 
-  constructor(plane: Pick<TurnPlane, 'send'>, stats: TurnStats, log: TurnLog) {
+  /** @param software - whether responses to Allocate and Refresh have SOFTWARE */
+  constructor(plane: Pick<TurnPlane, 'send'>, stats: TurnStats, log: TurnLog, software: boolean) {
     this.#plane = plane;
     this.#stats = stats;
     this.#log = log;
+    this.#software = software;
   }
 
   /** Sends an Allocate success (RFC 8656 section 7.2). @returns the message */
@@ -131,7 +139,9 @@ export class Responses {
     return new MessageWriter('success', to.method, to.transactionId);
   }
 
-  #send({ origin, signer, fingerprint }: ReplyTarget, writer: MessageWriter): Uint8Array {
+  #send({ origin, method, signer, fingerprint }: ReplyTarget, writer: MessageWriter): Uint8Array {
+    const isAbout = method === Method.Allocate || method === Method.Refresh;
+    if (this.#software && isAbout) writer.text(AttributeType.Software, SOFTWARE);
     writer.integrity(signer.kind, signer.key);
     if (fingerprint) writer.fingerprint();
     const data = writer.finish();

@@ -121,6 +121,8 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly defaultFamily?: DefaultFamily;
   /** Whether clients may move an allocation to another 5-tuple (RFC 8016); default false. */
   readonly mobility?: boolean;
+  /** Whether signed responses to Allocate and Refresh have SOFTWARE; default false. */
+  readonly softwareAttribute?: boolean;
   /** Returns whether new allocations are refused; default never. */
   readonly isDraining?: () => boolean;
   /** Servers that clients are sent to while new allocations are refused; default none. */

@@ -363,7 +363,7 @@ function contextOf(options: TurnOptions): TurnContext {
     forwarding,
     bandwidth: new UserBandwidth(plane, options.userBandwidth ?? 0),
     memory: new ResponseMemory(clock),
-    responses: new Responses(plane, stats, log),
+    responses: new Responses(plane, stats, log, options.softwareAttribute === true),
     stats,
     log,
     trunk: options.trunk && new TurnTrunk(means, options.trunk),

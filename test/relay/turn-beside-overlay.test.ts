@@ -37,6 +37,7 @@ function servingRelay(realm = 'turnpike') {
       policy: { check: () => 'allowed' },
       limits: { allocationsMax: 9, userQuota: 9, permissionsMax: 9, channelsMax: 9 },
       mobility: false,
+      softwareAttribute: false,
       userBandwidth: 0,
       defaultFamily: 'ipv4',
       alternateServers: [],

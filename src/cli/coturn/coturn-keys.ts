@@ -61,6 +61,7 @@ const TAKEN: Keys = {
   }),
   ...keys('taken', '`--default-family client`', { flags: 'keep-address-family' }),
   ...keys('taken', '`--mobility`', { flags: 'mobility' }),
+  ...keys('taken', '`--software-attribute`', { flags: 'software-attribute' }),
   ...keys('taken', '`--workers`, at most 16; 0 is 1', { values: 'relay-threads' }),
   ...keys('taken', '`--http`, port 9641 of all addresses; metrics have other names', {
     flags: 'prometheus',
@@ -77,7 +78,9 @@ const SAME: Keys = {
     flags: 'no-multicast-peers no-loopback-peers',
   }),
   ...keys('same', 'there is no such interface', { flags: 'no-cli' }),
-  ...keys('same', 'no SOFTWARE attribute is sent', { flags: 'no-software-attribute' }),
+  ...keys('same', 'no SOFTWARE attribute is sent without `--software-attribute`', {
+    flags: 'no-software-attribute',
+  }),
   ...keys(
     'same',
     'a Binding response has XOR-MAPPED-ADDRESS alone, unless `--nat-discovery` is on',
@@ -123,7 +126,7 @@ const NO_EFFECT: Keys = {
     flags:
       'no-dynamic-ip-list no-dynamic-realms no-auth-pings udp-self-balance udp-recvmmsg udp-gso ' +
       'udp-recvmmsg-log udp-sendmmsg-log drop-invalid-packets drop-invalid-packets-log ' +
-      'multiplex-peer include-reason-string software-attribute version',
+      'multiplex-peer include-reason-string version',
     values:
       'ne cpus sock-buf-size multiplex-peer-port multiplex-peer-max-peers max-allocate-timeout ' +
       'secret-ts-exp-time stateless-nonce-secret drain-min-allocations',

@@ -26,6 +26,12 @@ const FAMILIES: ReadonlyMap<string, string> = new Map([
   ['keep', 'client'],
 ]);
 
+/** Flags with an option of the same meaning. */
+const FLAGS: readonly (readonly [key: string, option: string])[] = [
+  ['mobility', 'mobility'],
+  ['software-attribute', 'softwareAttribute'],
+];
+
 /** What coturn does and this server does not, whatever a file says. */
 const DIFFERENCES: readonly string[] = [
   'coturn relays to private addresses that denied-peer-ip does not name; this server refuses ' +
@@ -73,7 +79,9 @@ function takeRest(reading: CoturnReading): void {
   if (userQuota !== undefined) reading.give('userQuota', userQuota, reading.all('user-quota'));
   takeBandwidth(reading, userQuota ?? 0);
   takeDefaultFamily(reading);
-  if (reading.has('mobility')) reading.give('mobility', true, reading.all('mobility'));
+  for (const [key, name] of FLAGS) {
+    if (reading.has(key)) reading.give(name, true, reading.all(key));
+  }
   const total = reading.integer('total-quota') ?? 0;
   if (total > 0) reading.give('allocations', total, reading.all('total-quota'));
   const threads = reading.integer('relay-threads');

@@ -28,6 +28,7 @@ export const TURN_TABLE = {
   userBandwidth: setting(TURN_SPECS, 'userBandwidth'),
   allocations: setting(TURN_SPECS, 'allocationsMax'),
   mobility: setting(TURN_SPECS, 'mobility'),
+  softwareAttribute: setting(TURN_SPECS, 'softwareAttribute'),
   steering: setting(TURN_SPECS, 'steering'),
   alternateServer: setting(TURN_SPECS, 'alternateServers'),
   drainSeconds: option(

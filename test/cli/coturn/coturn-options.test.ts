@@ -260,6 +260,15 @@ t.test('warnings name the setting and its line', async (t) => {
   }
 });
 
+t.test('flags that have an option are taken, unless they are false', async (t) => {
+  const text = 'mobility\nsoftware-attribute\nno-tcp';
+  const { values, warnings } = read(text);
+  t.match(values, { mobility: true, softwareAttribute: true });
+  t.strictSame(warnings, []);
+  const off = read(text.replaceAll('y\n', 'y=0\n').replaceAll('e\n', 'e=false\n')).values;
+  t.strictSame([off.mobility, off.softwareAttribute], [undefined, undefined]);
+});
+
 t.test('relay addresses follow relay-ip, then listening-ip, then the default routes', async (t) => {
   const table: readonly [string, unknown][] = [
     ['', undefined],

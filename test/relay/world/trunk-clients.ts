@@ -34,6 +34,7 @@ export function servingRelay(
       authenticate: undefined,
       authenticateTimeoutMs: 5_000,
       mobility: false,
+      softwareAttribute: false,
       userBandwidth: 0,
       alternateServers: [],
       onEvent: undefined,
