@@ -1,17 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { ROOT, readSource, type SourceFile, sourceFiles } from './source-files.js';
+import { documents, ROOT, readSource, type SourceFile } from './source-files.js';
 
 /** Written by programs that the documents describe. */
 const MADE = /^(bench\/results|build)\//;
-
-const documents = [
-  ...readdirSync(ROOT)
-    .filter((name) => name.endsWith('.md'))
-    .map(readSource),
-  ...sourceFiles(['docs'], ['.md']),
-];
 
 /** Returns the text without its code blocks. */
 function prose({ text }: SourceFile): string {
@@ -34,7 +27,7 @@ function anchors(document: SourceFile): Set<string> {
 }
 
 t.test('relative links of documents have a target', async (t) => {
-  const broken = documents.flatMap((document) =>
+  const broken = documents().flatMap((document) =>
     [...prose(document).matchAll(/\]\((?![a-z]+:)([^)\s]+)\)/g)]
       .map(([, target = '']) => target)
       .filter((target) => {
@@ -50,7 +43,7 @@ t.test('relative links of documents have a target', async (t) => {
 
 t.test('files and folders that documents name exist', async (t) => {
   const paths = /`((?:src|native|test|bench|docs)\/[\w./-]+)`/g;
-  const missing = documents
+  const missing = documents()
     .filter(({ path }) => path !== 'CHANGELOG.md')
     .flatMap((document) =>
       [...document.text.matchAll(paths)]

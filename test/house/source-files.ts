@@ -48,3 +48,9 @@ export function readSource(path: string): SourceFile {
   const text = readFileSync(join(ROOT, path), 'utf8');
   return { path, text, lines: text.replace(/\n$/, '').split('\n') };
 }
+
+/** Returns the documents of the project: those of its root folder and of `docs`. */
+export function documents(): SourceFile[] {
+  const inRoot = readdirSync(ROOT).filter((name) => name.endsWith('.md'));
+  return [...inRoot.sort().map(readSource), ...sourceFiles(['docs'], ['.md'])];
+}
