@@ -31,6 +31,7 @@ export const ALLOCATION_METRICS = {
         'refreshed',
         'permissions_created',
         'channels_bound',
+        'bindings',
         'moved',
         'retransmitted',
       ],
@@ -116,9 +117,16 @@ export const TURN_METRICS = {
   turnpike_turn_client_drops_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Requests of clients that got no response because a budget of their source was used up.',
+    help:
+      'Requests of clients that got no response: a budget of their source was used up, or ' +
+      'Binding is off (`binding_off`).',
     labels: {
-      reason: ['over_binding_budget', 'over_challenge_budget', 'over_wrong_credential_budget'],
+      reason: [
+        'over_binding_budget',
+        'over_challenge_budget',
+        'over_wrong_credential_budget',
+        'binding_off',
+      ],
     },
   },
   turnpike_turn_client_challenges_total: {

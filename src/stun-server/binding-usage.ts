@@ -13,6 +13,20 @@ import type { Received, SignsOfLife, Usage } from './usage.js';
 const BINDING_RESPONSE_BYTES_MIN = 32;
 
 /**
+ * Who gets an answer to a Binding request: everybody; those who prove a credential; nobody. RFC
+ * 8489 section 12 leaves it open.
+ */
+export type BindingAnswers = 'open' | 'authenticated' | 'off';
+
+/** What a `BindingUsage` answers. */
+export interface BindingOptions {
+  /** Default `open`. With `authenticated` another usage has to own the requests. */
+  readonly answers?: BindingAnswers | undefined;
+  /** NAT behaviour discovery, where it is served. */
+  readonly discovery?: NatDiscovery | undefined;
+}
+
+/**
  * Binding requests without authentication (RFC 8489 section 12), and Binding indications, which
  * keep NAT mappings. Both show that the client is alive. A response that is longer than its request
  * is paid from the source's budget.
@@ -21,38 +35,48 @@ export class BindingUsage implements Usage {
   readonly knownAttributes: ReadonlySet<number>;
   readonly #context: ServerContext;
   readonly #signs: SignsOfLife;
+  readonly #answers: BindingAnswers;
   readonly #discovery: NatDiscovery | undefined;
 
   /**
    * @param usage - the usage of this server's other requests: a Binding may have the attributes
    *   that it knows, and is a sign of life to it
-   * @param discovery - NAT behaviour discovery, where it is served
    */
   constructor(
     context: ServerContext,
     usage: SignsOfLife & Pick<Usage, 'knownAttributes'>,
-    discovery?: NatDiscovery,
+    { answers = 'open', discovery }: BindingOptions = {},
   ) {
     this.#context = context;
     this.#signs = usage;
+    this.#answers = answers;
     this.#discovery = discovery;
     this.knownAttributes = new Set([...usage.knownAttributes, ...(discovery?.attributes ?? [])]);
   }
 
-  /** Owns requests and indications of the method Binding. */
-  owns(message: StunMessage): boolean {
-    return message.method === Method.Binding;
+  /** Owns indications of the method Binding, and its requests unless they are authenticated. */
+  owns({ method, messageClass }: StunMessage): boolean {
+    if (method !== Method.Binding) return false;
+    return messageClass !== 'request' || this.#answers !== 'authenticated';
   }
 
   /** Handles a Binding request or indication. */
   receive(received: Received): void {
     this.heard(received.origin.tuple);
-    if (received.message.messageClass === 'request') this.#answer(received);
+    if (received.message.messageClass !== 'request') return;
+    if (this.#answers === 'off') return this.#drop(received);
+    this.#answer(received);
   }
 
   /** Takes an indication without attributes, which says no more than that. */
   heard(tuple: FiveTuple): void {
     this.#signs.heard(tupleKey(tuple));
+  }
+
+  #drop({ origin }: Received): void {
+    const { stats, log } = this.#context;
+    stats.client.binding_off += 1;
+    log.dropped(origin.tuple.remote, 'binding-off');
   }
 
   #answer({ message, origin, unknownAttributes }: Received): void {

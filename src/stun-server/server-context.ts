@@ -9,6 +9,7 @@ import type { ProvenClients } from './proven-clients.js';
 /** Why a client's datagram gets no response. */
 export type ClientDrop =
   | 'malformed'
+  | 'binding-off'
   | 'over-binding-budget'
   | 'over-challenge-budget'
   | 'over-wrong-credentials'
@@ -24,6 +25,7 @@ export class ServerStats {
     requests: 0,
     indications: 0,
     malformed: 0,
+    binding_off: 0,
     over_binding_budget: 0,
     over_challenge_budget: 0,
     over_wrong_credential_budget: 0,

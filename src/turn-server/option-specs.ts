@@ -3,6 +3,7 @@ import { HOST_SPECS } from '../options/host.js';
 import type { Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import { REALM_CHARACTERS_MAX } from '../stun/attribute-types.js';
+import { TURN_LIMITS } from '../turn/turn-limits.js';
 import type { TurnServerOptions, TurnSettings } from './options.js';
 
 /** Maximum users with a password of their own. */
@@ -19,6 +20,9 @@ export const ALLOCATIONS_LIMIT = 1_000_000;
 
 /** Maximum time for which a server drains, in seconds: a day. */
 export const DRAIN_SECONDS_MAX = 86_400;
+
+/** Maximum of `lifetimeSecondsMax`: a day, for which a client that has gone can hold a port. */
+export const LIFETIME_SECONDS_LIMIT = 86_400;
 
 /** Default of `authenticateTimeoutMs`: a client sends its request for about eight times as long. */
 export const AUTHENTICATE_TIMEOUT_DEFAULT_MS = 5_000;
@@ -99,7 +103,9 @@ export const TURN_SPECS = {
     pattern: '^[^\\p{Cc}"\\\\]+$',
     lengthMin: 1,
     lengthMax: REALM_CHARACTERS_MAX,
-    words: `text of 1 to ${REALM_CHARACTERS_MAX} characters, such as a domain name`,
+    words:
+      `text of 1 to ${REALM_CHARACTERS_MAX} characters without " and \\, such as a domain ` +
+      'name',
     default: 'turnpike',
     changes: 'at start',
     description: 'realm of the credentials; 0x keys are made for one realm',
@@ -156,6 +162,17 @@ export const TURN_SPECS = {
     default: 0,
     changes: 'while running',
     description: 'maximum allocations of one user; 0: no quota',
+  },
+  lifetimeSecondsMax: {
+    kind: 'integer',
+    minimum: TURN_LIMITS.lifetimeSeconds,
+    maximum: LIFETIME_SECONDS_LIMIT,
+    default: TURN_LIMITS.lifetimeSecondsMax,
+    changes: 'while running',
+    description:
+      'maximum lifetime of an allocation from its last Refresh, in seconds; a client that asks ' +
+      'for a longer one gets this one',
+    placeholder: 'SECONDS',
   },
   userBandwidth: {
     kind: 'integer',
@@ -228,6 +245,15 @@ export const TURN_SETTINGS = {
     defaultText: `0.0.0.0:${TURN_PORT}, and [::]:${TURN_PORT} where there is IPv6`,
   },
   ...TURN_SPECS,
+  binding: {
+    kind: 'choice',
+    choices: ['open', 'authenticated', 'off'],
+    default: 'open',
+    changes: 'at start',
+    description:
+      'who gets an answer to a Binding request (STUN): everybody, users with a credential, or ' +
+      'nobody',
+  },
   natDiscovery: {
     kind: 'boolean',
     default: false,

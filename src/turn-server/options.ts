@@ -4,6 +4,7 @@ import type { DataPlaneOptions } from '../native/types.js';
 import type { HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore } from '../options/option-spec.js';
 import type { Update } from '../options/update.js';
+import type { BindingAnswers } from '../stun-server/binding-usage.js';
 import type { AllocationEvent } from '../turn/allocation-events.js';
 import type { DefaultFamily } from '../turn/turn-options.js';
 import type { TURN_SETTINGS, TURN_SPECS } from './option-specs.js';
@@ -39,6 +40,11 @@ export interface TurnSettings {
   readonly allowPrivatePeers?: boolean | undefined;
   /** Maximum allocations of one user. Default 0: no quota. */
   readonly userQuota?: number | undefined;
+  /**
+   * Maximum lifetime of an allocation from its last Refresh, 600 to 86,400 s. Default 3,600, as RFC
+   * 8656 section 7.2 recommends.
+   */
+  readonly lifetimeSecondsMax?: number | undefined;
   /**
    * Bytes per second of one user: payloads of all its allocations in both directions. What exceeds
    * them is dropped. Default 0: no bound.
@@ -91,6 +97,12 @@ export interface TurnServerOptions extends TurnSettings, HostOptions {
    * and, if the host has IPv6, of [::].
    */
   readonly listen?: OneOrMore<AddressInput> | undefined;
+  /**
+   * Who gets an answer to a Binding request: everybody (`open`, the default), users
+   * (`authenticated`; others are challenged), or nobody (`off`). Binding indications, which keep
+   * NAT mappings, and what allocations carry are not affected.
+   */
+  readonly binding?: BindingAnswers | undefined;
   /**
    * Whether NAT behaviour discovery (RFC 5780) is served. `listen` then has two IP addresses of a
    * family, each with the same two ports. Default false.

@@ -6,7 +6,7 @@ import { createHistogram } from '../metrics/histogram.js';
 import { TURN_METRICS } from '../metrics/turn-metrics.js';
 import type { DataPlane, DataPlaneBatch } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
-import { BindingUsage } from '../stun-server/binding-usage.js';
+import { type BindingAnswers, BindingUsage } from '../stun-server/binding-usage.js';
 import type { NatDiscovery } from '../stun-server/nat-discovery.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
@@ -20,6 +20,8 @@ export interface TurnCoreOptions {
   readonly settings: TurnUsageSettings;
   /** Key of nonces, 32 bytes. */
   readonly nonceSecret: Uint8Array;
+  /** Who gets an answer to a Binding request. Default: everybody. */
+  readonly binding?: BindingAnswers | undefined;
   /** NAT behaviour discovery, where it is served. */
   readonly discovery?: NatDiscovery | undefined;
   readonly clock: Clock;
@@ -48,7 +50,8 @@ export class TurnCore {
   readonly #stunServer: StunServer;
 
   constructor(options: TurnCoreOptions) {
-    const { plane, settings, nonceSecret, discovery, clock, random, logger } = options;
+    const { plane, settings, nonceSecret, clock, random, logger } = options;
+    const { binding: answers, discovery } = options;
     const { challengesPerSecond: perSecond, challengesBurst: burst } = STRANGER_LIMITS;
     this.#clock = clock;
     this.#logger = logger;
@@ -66,12 +69,13 @@ export class TurnCore {
       server: this.server,
       nonceSecret,
       isDraining: () => this.draining,
+      authenticatesBinding: answers === 'authenticated',
       guarded,
       clock,
       random,
       log: this.log,
     });
-    const binding = new BindingUsage(this.server, this.turn, discovery);
+    const binding = new BindingUsage(this.server, this.turn, { answers, discovery });
     this.#stunServer = new StunServer(this.server, binding, [binding, this.turn]);
   }
 

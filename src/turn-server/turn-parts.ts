@@ -101,7 +101,7 @@ export function turnUsageSettings(
     relayedAddresses: plan.relayAddresses,
     ports: plan.ports,
     policy: peers,
-    limits: turnLimits(plan, settings.userQuota),
+    limits: turnLimits(plan, settings),
     userBandwidth: settings.userBandwidth,
     mobility: settings.mobility,
     softwareAttribute: settings.softwareAttribute,
@@ -113,13 +113,22 @@ export function turnUsageSettings(
   };
 }
 
-/** Returns the bounds of allocations. @param userQuota - 0 for none */
-export function turnLimits(plan: ServingPlan, userQuota: number): TurnLimits {
+/** Returns the bounds of allocations. */
+function turnLimits(
+  plan: ServingPlan,
+  { userQuota, lifetimeSecondsMax }: CheckedTurnSettings,
+): TurnLimits {
   return {
     allocationsMax: plan.allocationsMax,
-    userQuota: userQuota === 0 ? Number.POSITIVE_INFINITY : userQuota,
+    userQuota: quotaOf(userQuota),
+    lifetimeSecondsMax,
     permissionsMax: PERMISSIONS_OF_ALLOCATION_MAX,
     channelsMax: CHANNELS_OF_ALLOCATION_MAX,
     entriesMax: flowsOf(plan),
   };
+}
+
+/** Returns the maximum number of allocations of a user. @param userQuota - 0 for no quota */
+export function quotaOf(userQuota: number): number {
+  return userQuota === 0 ? Number.POSITIVE_INFINITY : userQuota;
 }

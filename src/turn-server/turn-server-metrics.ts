@@ -45,7 +45,11 @@ export class TurnServerMetrics {
     });
     registry.byLabel('turnpike_turn_client_drops_total', () => {
       const { over_binding_budget, over_challenge_budget, over_wrong_credential_budget } = client;
-      return { over_binding_budget, over_challenge_budget, over_wrong_credential_budget };
+      const { binding_off } = client;
+      return {
+        ...{ over_binding_budget, over_challenge_budget, over_wrong_credential_budget },
+        binding_off,
+      };
     });
     registry.value('turnpike_turn_client_challenges_total', () => client.challenges);
     registry.byLabel('turnpike_turn_authentication_failures_total', () => authentication.entries());

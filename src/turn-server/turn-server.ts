@@ -111,6 +111,7 @@ export class TurnServer {
       plane,
       settings,
       nonceSecret: options.nonceSecret ?? random(SECRET_BYTES),
+      binding: options.binding,
       discovery: natDiscovery(options, plane.clientAddresses, parts.plan.relayAddresses),
       clock,
       random,

@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 import { formatAddress, type TransportAddress } from '../address.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import type { DataPlane } from '../native/types.js';
-import type { RelayedAddress, Turn } from '../turn/index.js';
+import type { RelayedAddress, Turn, TurnLimits } from '../turn/index.js';
 import type { AllocationsLimit } from './allocations-limit.js';
 import type { CredentialTexts } from './credentials.js';
 import { reachesItself } from './own-addresses.js';
 import { unreachableRelayAddresses } from './relay-addresses.js';
 import type { PeerLists } from './replaceable-peer-policy.js';
-import { type TurnParts, turnLimits } from './turn-parts.js';
+import { quotaOf, type TurnParts } from './turn-parts.js';
 import { clientAddresses, turnUrl } from './turn-urls.js';
 
 /** Interval at which a draining server looks whether allocations are left, ms. */
@@ -18,6 +18,7 @@ const DRAIN_POLL_MS = 50;
 /** The settings of TURN that can change while it runs. */
 interface Changing extends CredentialTexts, PeerLists {
   readonly userQuota: number;
+  readonly lifetimeSecondsMax: number;
   readonly userBandwidth: number;
   readonly alternateServers: readonly TransportAddress[];
 }
@@ -42,6 +43,7 @@ export function notedIn(change: TurnChange): {
     denyPeers: noted('denyPeers'),
     allowPrivatePeers: noted('allowPrivatePeers'),
     userQuota: noted('userQuota'),
+    lifetimeSecondsMax: noted('lifetimeSecondsMax'),
     userBandwidth: noted('userBandwidth'),
     alternateServers: noted('alternateServers'),
   };
@@ -97,8 +99,8 @@ export class TurnService {
    * @throws TurnpikeError as the constructors of the parts, and as this one
    */
   prepare(change: TurnChange): () => void {
-    const { users, authSecrets, userQuota, userBandwidth, alternateServers } = change;
-    const { credentials, peers, plan } = this.#parts;
+    const { users, authSecrets, userBandwidth, alternateServers } = change;
+    const { credentials, peers } = this.#parts;
     const takeCredentials = credentials.prepare(change);
     const takePeers = peers.prepare(change);
     if (alternateServers !== undefined) this.#checkAlternates(alternateServers);
@@ -110,7 +112,7 @@ export class TurnService {
         const { verifier } = credentials;
         this.turn.endUsers((username, key) => verifier.accepts(username, key));
       }
-      if (userQuota !== undefined) this.turn.setLimits(turnLimits(plan, userQuota));
+      this.turn.setLimits({ ...this.turn.limits, ...limitsIn(change) });
       if (userBandwidth !== undefined) this.turn.setUserBandwidth(userBandwidth);
       if (alternateServers !== undefined) this.turn.setAlternateServers(alternateServers);
     };
@@ -138,6 +140,14 @@ export class TurnService {
     const message = `the alternate server ${formatAddress(wrong)} is this server itself`;
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
   }
+}
+
+/** Returns the bounds of allocations that a change has. */
+function limitsIn({ userQuota, lifetimeSecondsMax }: TurnChange): Partial<TurnLimits> {
+  return {
+    ...(userQuota !== undefined && { userQuota: quotaOf(userQuota) }),
+    ...(lifetimeSecondsMax !== undefined && { lifetimeSecondsMax }),
+  };
 }
 
 /** Logs what is probably not what the operator wants. */

@@ -27,7 +27,8 @@ export interface TurnUsageSettings
 }
 
 /** What a TURN usage gets of the server that it is part of. */
-export interface TurnMeans extends Pick<TurnOptions, 'isDraining' | 'isHeldElsewhere' | 'trunk'> {
+export interface TurnMeans
+  extends Pick<TurnOptions, 'isDraining' | 'isHeldElsewhere' | 'authenticatesBinding' | 'trunk'> {
   readonly plane: TurnPlane;
   readonly server: ServerContext;
   /** Key of nonces, 32 bytes. */

@@ -4,7 +4,7 @@ import type { StunMessage } from '../stun/message.js';
 import type { RefusalReason } from './refusals.js';
 import type { PortWish } from './relayed-ports.js';
 import { RESERVATION_TOKEN_BYTES } from './reservations.js';
-import type { DefaultFamily } from './turn-options.js';
+import type { DefaultFamily, TurnLimits } from './turn-options.js';
 import { familyOfNumber, hasMalformedLifetime, lifetimeOf } from './turn-request.js';
 
 /** What an Allocate request asks for. */
@@ -19,12 +19,13 @@ export interface AllocateWish {
   readonly lifetimeSeconds: number;
 }
 
-/** Which families a server relays from. */
-export interface FamilyRules {
+/** What a server allows an Allocate request. */
+export interface AllocateRules {
   /** Returns whether this server has relayed addresses of a family. */
   readonly hasFamily: (family: AddressFamily) => boolean;
   /** The family of a request that names none. */
   readonly defaultFamily: AddressFamily;
+  readonly limits: TurnLimits;
 }
 
 /**
@@ -35,7 +36,7 @@ export interface FamilyRules {
 export function defaultFamilyOf(
   setting: DefaultFamily,
   client: TransportAddress,
-  hasFamily: FamilyRules['hasFamily'],
+  hasFamily: AllocateRules['hasFamily'],
 ): AddressFamily {
   if (setting !== 'client') return setting === 'ipv6' ? 6 : 4;
   const own = familyOf(client);
@@ -49,7 +50,7 @@ export function defaultFamilyOf(
  */
 export function allocateWish(
   message: StunMessage,
-  { hasFamily, defaultFamily }: FamilyRules,
+  { hasFamily, defaultFamily, limits }: AllocateRules,
 ): AllocateWish | RefusalReason {
   const transport = message.requestedTransport();
   if (transport === undefined) return 'attribute-missing';
@@ -66,7 +67,7 @@ export function allocateWish(
     port: reserves === undefined ? 'any' : reserves ? 'pair' : 'even',
     token: token && new Uint8Array(token),
     isMobile: message.has(AttributeType.MobilityTicket),
-    lifetimeSeconds: lifetimeOf(message),
+    lifetimeSeconds: lifetimeOf(message, limits),
   };
 }
 

@@ -92,7 +92,7 @@ export class Allocate {
 
   /** Handles a request. */
   handle(request: ClientRequest): void {
-    const { table, stats, addresses } = this.#context;
+    const { table, stats, addresses, limits } = this.#context;
     const transaction = transactionKey(request);
     const opening = table.opening(request.tupleKey);
     if (opening === transaction) {
@@ -110,7 +110,7 @@ export class Allocate {
     const hasFamily = (family: AddressFamily) => addresses.has(family);
     const { remote } = origin.tuple;
     const defaultFamily = defaultFamilyOf(this.#options.defaultFamily, remote, hasFamily);
-    const wish = allocateWish(message, { hasFamily, defaultFamily });
+    const wish = allocateWish(message, { hasFamily, defaultFamily, limits });
     if (typeof wish === 'string') return this.#refuse(request, wish);
     if (wish.isMobile && !this.#options.mobility) {
       return this.#refuse(request, 'mobility-forbidden');

@@ -42,10 +42,10 @@ export class Refresh {
 
   /** Prolongs what a request means. @returns the lifetime in seconds, or why it is refused */
   prolong({ request, allocation }: AllocationRequest): number | RefusalReason {
-    const { forwarding, table, clock, stats, onEvent } = this.#context;
+    const { forwarding, table, clock, stats, limits, onEvent } = this.#context;
     const meant = meantBy(request, allocation);
     if (typeof meant === 'string') return meant;
-    const lifetimeSeconds = lifetimeOf(request.message);
+    const lifetimeSeconds = lifetimeOf(request.message, limits);
     for (const relayed of meant) {
       const result = forwarding.putRelayed(relayed, lifetimeSeconds);
       if (result !== 'done') return refusalOf(result);

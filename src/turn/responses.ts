@@ -103,6 +103,12 @@ export class Responses {
     return this.#send(to, writer);
   }
 
+  /** Sends a Binding success: the address that the request came from. */
+  bound(to: ReplyTarget): void {
+    const { remote } = to.origin.tuple;
+    this.#send(to, this.#success(to).address(AttributeType.XorMappedAddress, remote));
+  }
+
   /** Sends a success without content: of CreatePermission or ChannelBind. */
   succeeded(to: ReplyTarget): void {
     this.#send(to, this.#success(to));

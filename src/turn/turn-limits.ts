@@ -2,7 +2,7 @@
 export const TURN_LIMITS = {
   /** Default LIFETIME of an allocation, which is also the minimum (RFC 8656 sections 3.2, 7.2). */
   lifetimeSeconds: 600,
-  /** Maximum LIFETIME of an allocation (RFC 8656 section 7.2 recommends it). */
+  /** Default maximum LIFETIME of an allocation (RFC 8656 section 7.2 recommends it). */
   lifetimeSecondsMax: 3_600,
   /** Lifetime of a permission (RFC 8656 section 9). */
   permissionSeconds: 300,

@@ -90,6 +90,8 @@ export interface TurnLimits {
   readonly channelsMax: number;
   /** Maximum entries of allocations in the table of each worker; default no bound. */
   readonly entriesMax?: number;
+  /** Maximum LIFETIME, s; default `TURN_LIMITS.lifetimeSecondsMax`. */
+  readonly lifetimeSecondsMax?: number;
 }
 
 /** What a client has said of itself in its Allocate request. */
@@ -123,6 +125,8 @@ export interface TurnOptions extends AuthenticatorOptions<TurnPrincipal> {
   readonly mobility?: boolean;
   /** Whether signed responses to Allocate and Refresh have SOFTWARE; default false. */
   readonly softwareAttribute?: boolean;
+  /** Whether it answers Binding requests of users (RFC 8489 section 12); default false. */
+  readonly authenticatesBinding?: boolean;
   /** Returns whether new allocations are refused; default never. */
   readonly isDraining?: () => boolean;
   /** Servers that clients are sent to while new allocations are refused; default none. */

@@ -4,6 +4,7 @@ import type { StunMessage } from '../stun/message.js';
 import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
 import type { Allocation } from './allocation.js';
 import { TURN_LIMITS } from './turn-limits.js';
+import type { TurnLimits } from './turn-options.js';
 
 /** A client's authenticated request. */
 export type ClientRequest = AuthenticatedRequest<TurnPrincipal>;
@@ -23,10 +24,13 @@ export function hasMalformedLifetime(message: StunMessage): boolean {
  * Returns the lifetime that a request gets, s: at least the default, at most the maximum (RFC 8656
  * section 7.2).
  */
-export function lifetimeOf(message: StunMessage): number {
-  const { lifetimeSeconds, lifetimeSecondsMax } = TURN_LIMITS;
+export function lifetimeOf(
+  message: StunMessage,
+  { lifetimeSecondsMax = TURN_LIMITS.lifetimeSecondsMax }: TurnLimits,
+): number {
+  const { lifetimeSeconds } = TURN_LIMITS;
   const wanted = message.lifetimeSeconds() ?? lifetimeSeconds;
-  return Math.min(Math.max(wanted, lifetimeSeconds), lifetimeSecondsMax);
+  return Math.max(Math.min(wanted, lifetimeSecondsMax), lifetimeSeconds);
 }
 
 /** Returns the family of a family number (RFC 8656 section 18.6); undefined for another number. */

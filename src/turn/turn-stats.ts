@@ -14,6 +14,8 @@ export class TurnStats {
     refreshed: 0,
     permissions_created: 0,
     channels_bound: 0,
+    /** Authenticated Binding requests. */
+    bindings: 0,
     /** Refresh requests that move an allocation to another 5-tuple. */
     moved: 0,
     /** Responses sent again to a retransmitted request. */

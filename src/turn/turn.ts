@@ -58,6 +58,7 @@ export class Turn implements Usage, SignsOfLife {
   readonly #allocate: Allocate;
   readonly #alternates: AlternateServers;
   readonly #mobileRefresh: MobileRefresh;
+  readonly #authenticatesBinding: boolean;
   /** The methods of requests about an allocation. */
   readonly #methods: MethodTable<AllocationRequest>;
 
@@ -70,6 +71,7 @@ export class Turn implements Usage, SignsOfLife {
       this.#handle(request),
     );
     this.lookups = options.lookups;
+    this.#authenticatesBinding = options.authenticatesBinding ?? false;
     this.#ends = new AllocationEnds(context);
     this.#policyChange = new PolicyChange(context, this.#ends);
     this.#timers = new TurnTimers(context, this.#ends);
@@ -141,7 +143,9 @@ export class Turn implements Usage, SignsOfLife {
    * plane handles those indications that it should.
    */
   owns({ method, messageClass }: StunMessage): boolean {
-    return messageClass === 'request' && (method === Method.Allocate || this.#methods.has(method));
+    if (messageClass !== 'request') return false;
+    if (method === Method.Binding) return this.#authenticatesBinding;
+    return method === Method.Allocate || this.#methods.has(method);
   }
 
   /** Handles a client's request. Never throws for anything in it. */
@@ -213,6 +217,7 @@ export class Turn implements Usage, SignsOfLife {
   #dispatch(request: ClientRequest, allocation: Allocation | undefined): void {
     const { unknownAttributes: unknown } = request;
     if (unknown.length > 0) return this.#refuse(request, 'unknown-attribute', unknown);
+    if (request.method === Method.Binding) return this.#answerBinding(request);
     if (request.method === Method.Allocate) return this.#allocate.handle(request);
     const ticket = request.method === Method.Refresh ? ticketOf(request) : undefined;
     if (ticket !== undefined) return this.#mobileRefresh.handle(request, ticket);
@@ -223,6 +228,13 @@ export class Turn implements Usage, SignsOfLife {
     // It has received the response to its move.
     if (request.tupleKey !== allocation.tupleKey) this.#context.moves.arrive(allocation);
     this.#methods.get(request.method)?.handle({ request, allocation });
+  }
+
+  /** Tells a client its address. */
+  #answerBinding(request: ClientRequest): void {
+    const { responses, stats } = this.#context;
+    stats.requests.bindings += 1;
+    responses.bound(replyTarget(request));
   }
 
   #refuse(request: ClientRequest, reason: RefusalReason, unknown: readonly number[] = []): void {

@@ -42,7 +42,7 @@ function server({ burst = 100, discovers = true } = {}) {
   };
   const discovery = new NatDiscovery(LISTEN, (ip) => (ip === A ? OUTSIDE : ip));
   const usage = { knownAttributes: new Set<number>(), heard: () => {} };
-  const binding = new BindingUsage(context, usage, discovers ? discovery : undefined);
+  const binding = new BindingUsage(context, usage, discovers ? { discovery } : {});
   const stun = new StunServer(context, binding, [binding]);
   /** @param at - the index of the address that is asked */
   const ask = (at: number, write: (request: MessageWriter) => void = () => {}) => {

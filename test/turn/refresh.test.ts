@@ -37,6 +37,25 @@ t.test('a Refresh prolongs an allocation within bounds', async (t) => {
   t.equal(world.turn.stats.ended.of('expired'), 1);
 });
 
+t.test('the maximum lifetime may be another one, and is at least the default', async (t) => {
+  const limits = { allocationsMax: 9, userQuota: 9, permissionsMax: 9, channelsMax: 9 };
+  for (const [lifetimeSecondsMax, wanted, given] of [
+    [86_400, 9_999, 9_999],
+    [86_400, 0xffff_ffff, 86_400],
+    [900, 3_600, 900],
+    [600, 3_600, 600],
+    [10, 3_600, 600],
+  ] as const) {
+    const world = new TurnWorld({ limits: { ...limits, lifetimeSecondsMax } });
+    const client = new TurnClient(world);
+    const made = await client.allocate((writer) => writer.u32(Lifetime, wanted));
+    t.equal(made.message.lifetimeSeconds(), given);
+    t.equal((await client.refresh(wanted)).message.lifetimeSeconds(), given);
+    world.turn.setLimits({ ...limits, lifetimeSecondsMax: 700 });
+    t.equal((await client.refresh(3_600)).message.lifetimeSeconds(), 700);
+  }
+});
+
 t.test('a Refresh without an allocation, or by another user, is refused', async (t) => {
   const world = new TurnWorld();
   const client = new TurnClient(world);

@@ -108,3 +108,20 @@ t.test('no user displaces the kept responses of another', async (t) => {
   t.same(memory.find('of alice'), Uint8Array.of(1));
   t.notOk(memory.find('0'), 'the oldest of the user with most is forgotten');
 });
+
+t.test('an authenticated Binding is no request about an allocation', async (t) => {
+  const world = new TurnWorld({ authenticatesBinding: true });
+  const until = Math.floor(world.clock.now() / 1_000) + 60;
+  const client = new TurnClient(world, { username: `${until}:alice` });
+  const bound = async (username?: string) =>
+    (await client.ask(Method.Binding, () => {}, username === undefined ? {} : { username })).code;
+  t.equal(await bound(), undefined, 'it needs none');
+  await client.allocate();
+  t.equal(await bound(`${until}:bob`), undefined, 'nor that of its user');
+  await world.pass(61);
+  t.equal(await bound(), undefined, 'an expired credential serves as long as its allocation');
+  t.equal(await bound(`${until}:bob`), 401);
+  await client.refresh(0);
+  t.equal(await bound(), 401);
+  t.equal(world.turn.stats.requests.bindings, 3);
+});

@@ -16,6 +16,7 @@ const TURN_OPTIONS = {
   ),
   listen: setting(TURN_SETTINGS, 'listen'),
   ...TURN_TABLE,
+  binding: setting(TURN_SETTINGS, 'binding'),
   natDiscovery: setting(TURN_SETTINGS, 'natDiscovery'),
   workers: setting(TURN_SETTINGS, 'workers'),
   ...XDP_TABLE,

@@ -25,6 +25,7 @@ export const TURN_TABLE = {
   denyPeer: setting(TURN_SPECS, 'denyPeers'),
   allowPrivatePeers: setting(TURN_SPECS, 'allowPrivatePeers'),
   userQuota: setting(TURN_SPECS, 'userQuota'),
+  maxLifetime: setting(TURN_SPECS, 'lifetimeSecondsMax'),
   userBandwidth: setting(TURN_SPECS, 'userBandwidth'),
   allocations: setting(TURN_SPECS, 'allocationsMax'),
   mobility: setting(TURN_SPECS, 'mobility'),

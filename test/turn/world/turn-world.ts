@@ -136,7 +136,8 @@ export class TurnWorld {
       log: new TurnLog(clock),
       ...options,
     });
-    const binding = new BindingUsage(context, this.turn);
+    const answers = options.authenticatesBinding === true ? 'authenticated' : 'open';
+    const binding = new BindingUsage(context, this.turn, { answers });
     this.#server = new StunServer(context, binding, [binding, this.turn]);
   }
 
