@@ -70,7 +70,7 @@ export async function resolveConfig(input: ConfigInput): Promise<ResolvedConfig>
   for (const [name, value] of other.values) given.set(name, value);
   problems.push(...other.problems);
   const { values, problems: wrong } = check(input.path, table, given);
-  problems.push(...wrong, ...checkRules(input, given));
+  problems.push(...wrong.filter((text) => !isSaid(text, other)), ...checkRules(input, given));
   if (problems.length > 0) {
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', problems.join('\n'));
   }
@@ -92,6 +92,14 @@ async function readOther(
     return { values: new Map(), problems: [], remarks: [] };
   }
   return otherFile.read(path, { again, isGiven: (name) => given.has(name) });
+}
+
+/** Returns whether the reader of a file has said itself what is wrong with a value. */
+function isSaid(problem: string, { values, problems }: OtherOptions): boolean {
+  return [...values.values()].some(
+    ({ source }) =>
+      problem.startsWith(`${source}:`) && problems.some((said) => said.startsWith(`${source}:`)),
+  );
 }
 
 /** Returns the value of a flag or variable. As in most shells, an empty variable is unset. */

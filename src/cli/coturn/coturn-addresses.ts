@@ -2,16 +2,19 @@ import {
   type AddressFamily,
   canonicalIp,
   decodeAddress,
-  familyOf,
   formatAddress,
+  isGlobal,
   isLoopback,
   isWildcard,
   type TransportAddress,
 } from '../../address.js';
 import { RELAY_PORTS_DEFAULT, TURN_PORT } from '../../turn-server/option-specs.js';
 import { parsePortRange } from '../../turn-server/port-range.js';
+import { type External, externalsOf, familyOfIp } from './coturn-external.js';
 import type { CoturnEntry } from './coturn-file.js';
 import type { CoturnReading } from './coturn-reading.js';
+
+const PORT_MAX = 65_535;
 
 const NONE_BEHIND = 'it has no effect: no relay address is behind it; is `relay-ip` missing?';
 
@@ -20,6 +23,8 @@ export interface HostFacts {
   readonly hasIpv6: boolean;
   /** Its addresses by the default routes. */
   readonly byDefaultRoute: { readonly [family in AddressFamily]?: string | undefined };
+  /** All of its addresses; undefined where they are not known. */
+  readonly ips?: ReadonlySet<string>;
 }
 
 /** An IP address and the setting that has it. */
@@ -32,29 +37,41 @@ interface Given {
  * Takes `listening-ip`, `listening-port` and `aux-server` as `--listen`; and `rfc5780` with
  * `alt-listening-port` as further addresses of it and `--nat-discovery`.
  */
-export function takeListen(reading: CoturnReading, { hasIpv6 }: HostFacts): void {
-  const port = reading.integer('listening-port') ?? TURN_PORT;
+export function takeListen(reading: CoturnReading, { hasIpv6, ips: own }: HostFacts): void {
+  const port = reading.port('listening-port') ?? TURN_PORT;
   const given = ips(reading, 'listening-ip');
-  const further = reading.all('aux-server');
+  const further = auxiliary(reading);
   const alternate = alternateListen(reading, given, port);
-  const from = [...given.map(({ entry }) => entry), ...further];
+  const from = [...given, ...further].map(({ entry }) => entry);
   const portEntry = reading.all('listening-port').at(-1);
   if (from.length === 0 && portEntry === undefined) return;
   const everywhere = hasIpv6 ? ['0.0.0.0', '::'] : ['0.0.0.0'];
   const all = given.length > 0 ? given.map(({ ip }) => ip) : everywhere;
   const addresses = all.map((address) => formatAddress({ address, port }));
   addresses.push(...alternate.map(formatAddress));
-  for (const entry of further) {
-    const decoded = decodeAddress(entry.value);
-    if (decoded.ok) addresses.push(formatAddress(decoded.address));
-    else reading.refuse(entry, decoded.reason);
-  }
+  addresses.push(
+    ...further.map(({ ip: address, port: at }) => formatAddress({ address, port: at })),
+  );
+  sayForeign(reading, [...given, ...further], own);
   reading.give('listen', [...new Set(addresses)], [...from, portEntry]);
+}
+
+/** Returns the addresses of `aux-server`. */
+function auxiliary(reading: CoturnReading): (Given & { readonly port: number })[] {
+  return reading.all('aux-server').flatMap((entry) => {
+    const decoded = decodeAddress(entry.value);
+    if (decoded.ok && decoded.address.port > 0) {
+      const { address: ip, port } = decoded.address;
+      return [{ ip, port, entry }];
+    }
+    reading.refuse(entry, decoded.ok ? 'expected a port from 1 to 65535' : decoded.reason);
+    return [];
+  });
 }
 
 /**
  * Takes `rfc5780` as `--nat-discovery`, where two addresses of a family are listened on, as in
- * coturn.
+ * coturn, and Binding is answered without credentials.
  * @returns the addresses to listen on for it besides those with `port`
  */
 function alternateListen(
@@ -62,9 +79,18 @@ function alternateListen(
   given: readonly Given[],
   port: number,
 ): TransportAddress[] {
-  const alternatePort = reading.integer('alt-listening-port') || port + 1;
+  const asked = reading.port('alt-listening-port', { leastPort: 0 }) || undefined;
   const entry = reading.last('rfc5780');
-  if (entry === undefined || !reading.isTrue(entry)) return [];
+  if (entry === undefined || !reading.isTrue(entry)) {
+    const of = reading.all('alt-listening-port').at(-1);
+    if (of !== undefined && asked !== undefined) reading.warn(of, 'not used without rfc5780');
+    return [];
+  }
+  if (reading.has('no-stun') || reading.has('secure-stun')) {
+    const why = 'not served, since it answers Binding requests without credentials, which no-stun ';
+    reading.warn(entry, `${why}and secure-stun forbid`);
+    return [];
+  }
   const ips = [...new Set(given.map(({ ip }) => ip))];
   const familiesOf = ips.map(familyOfIp);
   const paired = ips.filter(
@@ -79,6 +105,8 @@ function alternateListen(
     return [];
   }
   reading.give('natDiscovery', true, [entry]);
+  // As in coturn the next port; behind the last one there is none.
+  const alternatePort = asked ?? (port < PORT_MAX ? port + 1 : port - 1);
   return paired.map((address) => ({ address, port: alternatePort }));
 }
 
@@ -87,7 +115,7 @@ export function takePorts(reading: CoturnReading): void {
   const [least, most] = RELAY_PORTS_DEFAULT.split('-');
   const min = reading.integer('min-port');
   const max = reading.integer('max-port');
-  const [entry] = [...reading.all('min-port'), ...reading.all('max-port')];
+  const entry = reading.last('min-port') ?? reading.last('max-port');
   if (entry === undefined || (min ?? max) === undefined) return;
   const range = `${min ?? least}-${max ?? most}`;
   reading.checked(entry, () => parsePortRange(range));
@@ -100,24 +128,48 @@ export function takePorts(reading: CoturnReading): void {
  * all of its family.
  */
 export function takeRelayAddresses(reading: CoturnReading, facts: HostFacts): void {
-  const externals = reading.all('external-ip').flatMap((entry) => externalOf(reading, entry));
+  const externals = externalsOf(reading);
   const own = relayIps(reading, externals, facts);
-  const pairs = new Map(externals.flatMap(({ ip, inner }) => (inner ? [[inner, ip]] : [])));
-  const single = new Map<AddressFamily, string>();
+  sayForeign(reading, [...ips(reading, 'relay-ip'), ...innersOf(externals)], facts.ips);
   for (const { ip, inner, entry } of externals) {
     const isBehind = (bound: string) =>
       inner === undefined ? familyOfIp(bound) === familyOfIp(ip) : bound === inner;
     if (!own.some(({ ip: bound }) => isBehind(bound))) reading.warn(entry, NONE_BEHIND);
-    if (inner !== undefined) continue;
-    if (single.has(familyOfIp(ip))) reading.refuse(entry, 'another one is given for all addresses');
-    single.set(familyOfIp(ip), ip);
   }
-  const addresses = own.map(({ ip }) => {
-    const outside = pairs.get(ip) ?? single.get(familyOfIp(ip)) ?? ip;
-    return outside === ip ? ip : `${ip}/${outside}`;
+  const addresses = own.map(({ ip, entry }) => {
+    const outside = seenAs(ip, externals);
+    if (outside === undefined && entry !== undefined && externals.length > 0 && !isGlobal(ip)) {
+      reading.warn(entry, `no external-ip is for ${ip}, so peers are told that address itself`);
+    }
+    return outside === undefined || outside === ip ? ip : `${ip}/${outside}`;
   });
   const from = [...own.map(({ entry }) => entry), ...externals.map(({ entry }) => entry)];
   reading.give('relayAddress', [...new Set(addresses)], from);
+}
+
+/** Returns the external address of an address of this host; undefined without one. */
+function seenAs(own: string, externals: readonly External[]): string | undefined {
+  const forIt = externals.find(({ inner }) => inner === own);
+  const forAll = ({ ip, inner }: External) =>
+    inner === undefined && familyOfIp(ip) === familyOfIp(own);
+  return (forIt ?? externals.find(forAll))?.ip;
+}
+
+function innersOf(externals: readonly External[]): Given[] {
+  return externals.flatMap(({ inner: ip, entry }) => (ip ? [{ ip, entry }] : []));
+}
+
+/** Warns of addresses that should be this host's and are not: no socket can be bound to them. */
+function sayForeign(
+  reading: CoturnReading,
+  given: readonly Given[],
+  own: ReadonlySet<string> | undefined,
+): void {
+  for (const { ip, entry } of given) {
+    if (own === undefined || own.has(ip) || !isOwnIp(ip)) continue;
+    const order = entry.key === 'external-ip' ? ' as PUBLIC-IP/PRIVATE-IP' : '';
+    reading.warn(entry, `${ip} is none of this host's addresses: give one of them${order}`);
+  }
 }
 
 /**
@@ -133,23 +185,6 @@ export function checkDevices(reading: CoturnReading): void {
   for (const entry of reading.all('relay-device')) {
     if (!hasRelay) reading.refuse(entry, 'sockets are bound to addresses: give relay-ip');
   }
-}
-
-interface External extends Given {
-  /** The address of this host behind it; undefined for all of its family. */
-  readonly inner: string | undefined;
-}
-
-function externalOf(reading: CoturnReading, entry: CoturnEntry): External[] {
-  const [outer = '', inner, ...more] = entry.value.split('/');
-  if (more.length > 0) {
-    reading.refuse(entry, 'expected IP or PUBLIC-IP/PRIVATE-IP');
-    return [];
-  }
-  const ip = reading.checked(entry, () => canonicalIp(outer));
-  const behind = inner === undefined ? undefined : reading.checked(entry, () => canonicalIp(inner));
-  const isWhole = ip !== undefined && (inner === undefined || behind !== undefined);
-  return isWhole ? [{ ip, inner: behind, entry }] : [];
 }
 
 interface Relaying {
@@ -196,7 +231,7 @@ function foundIps(
     readonly facts: HostFacts;
   },
 ): Relaying[] {
-  const inner = externals.flatMap(({ inner: ip, entry }) => (ip ? [{ ip, entry }] : []));
+  const inner = innersOf(externals);
   return families.flatMap((family) => {
     const of = (all: readonly Given[]) => all.filter(({ ip }) => familyOfIp(ip) === family);
     const route = facts.byDefaultRoute[family];
@@ -223,8 +258,4 @@ function ips(reading: CoturnReading, key: string): Given[] {
     const ip = reading.checked(entry, () => canonicalIp(entry.value));
     return ip === undefined ? [] : [{ ip, entry }];
   });
-}
-
-function familyOfIp(ip: string): AddressFamily {
-  return familyOf({ address: ip, port: 0 });
 }

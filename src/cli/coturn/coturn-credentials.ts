@@ -28,7 +28,7 @@ function takeSecrets(reading: CoturnReading): readonly CoturnEntry[] {
   for (const entry of given) {
     const text = { source: 'the secret', text: entry.value };
     reading.checked(entry, () => RestSecrets.parse({ given: [text] }));
-    sayComment(reading, entry);
+    reading.sayLiteral(entry);
     secrets.set(entry.value, secrets.get(entry.value) ?? entry);
   }
   reading.give('authSecret', [...secrets.keys()], given);
@@ -42,7 +42,7 @@ function takeUsers(reading: CoturnReading, given: readonly CoturnEntry[]): void 
     // coturn drops blanks before the password.
     const text = [name, rest.join(':').replace(/^[ \t]+/, '')].join(rest.length > 0 ? ':' : '');
     reading.checked(entry, () => StaticUsers.parse({ given: [{ source: 'the user', text }] }));
-    sayComment(reading, entry);
+    reading.sayLiteral(entry);
     if (users.has(name)) reading.warn(entry, 'the name is given before; this one counts');
     users.set(name, text);
   }
@@ -54,10 +54,4 @@ function takeUsers(reading: CoturnReading, given: readonly CoturnEntry[]): void 
     keyed,
     'a 0x key is made for one realm: give `realm`, which coturn takes from DNS',
   );
-}
-
-/** Warns of what looks like a comment, which is part of a password or secret. */
-function sayComment(reading: CoturnReading, entry: CoturnEntry): void {
-  if (/\s#/.test(entry.value))
-    reading.warn(entry, 'the text from # on is part of it, as in coturn');
 }

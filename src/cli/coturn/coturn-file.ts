@@ -24,7 +24,9 @@ export interface CoturnEntry {
  * @throws TurnpikeError ERR_TURNPIKE_CONFIG for a setting longer than coturn reads at once
  */
 export function parseCoturnFile(file: string, text: string): CoturnEntry[] {
-  return text.split('\n').flatMap((raw, index) => {
+  // Some editors put a byte order mark in front.
+  const lines = text.replace(/^\ufeff/, '').split('\n');
+  return lines.flatMap((raw, index) => {
     const line = index + 1;
     const setting = raw.replace(/^[ \t]+/, '').replace(/[ \t\v\f\r]+$/, '');
     if (setting === '' || setting.startsWith('#')) return [];

@@ -33,9 +33,18 @@ function keys(
   return Object.fromEntries([...of(flags, true), ...of(values, false)]);
 }
 
+const NAT_DISCOVERY =
+  '`--nat-discovery`, with two `listening-ip` of one family and without `no-stun` and ' +
+  '`secure-stun`, else a warning; so is `alt-listening-port` without `rfc5780`';
+
 const TAKEN: Keys = {
   ...keys('taken', '`--listen`', { values: 'listening-port listening-ip aux-server' }),
-  ...keys('taken', '`--nat-discovery`, with two `listening-ip` of one family, else a warning', {
+  ...keys('taken', '`--max-lifetime`, of 600 to 86,400 s', { values: 'max-allocate-lifetime' }),
+  ...keys('taken', '`--binding off`', { flags: 'no-stun' }),
+  ...keys('taken', '`--binding authenticated`, unless there is `no-stun`, as in coturn', {
+    flags: 'secure-stun',
+  }),
+  ...keys('taken', NAT_DISCOVERY, {
     flags: 'rfc5780',
     values: 'alt-listening-port',
   }),
@@ -155,9 +164,6 @@ const WARNED: Keys = {
   ...keys('warned', 'RFC 3489 is not served', {
     flags: 'rfc3489-compatibility stun-backward-compatibility',
   }),
-  ...keys('warned', 'Binding is answered without credentials, within a budget for each source', {
-    flags: 'secure-stun no-stun',
-  }),
   ...keys(
     'warned',
     'users, secrets and denied peers of this database are not known: give them as options',
@@ -171,15 +177,11 @@ const WARNED: Keys = {
     'the bandwidth of all sessions together is not limited: `--user-bandwidth` bounds each user',
     { values: 'bps-capacity', usual: '0' },
   ),
-  ...keys('warned', 'an allocation lives up to 3,600 s from its last Refresh', {
-    values: 'max-allocate-lifetime',
-    usual: '3600',
-  }),
-  ...keys('warned', 'a channel lives 600 s, as RFC 8656 says', {
+  ...keys('warned', 'a channel always lives 600 s, which RFC 8656 fixes and clients count on', {
     values: 'channel-lifetime',
     usual: '600',
   }),
-  ...keys('warned', 'a permission lives 300 s, as RFC 8656 says', {
+  ...keys('warned', 'a permission always lives 300 s, which RFC 8656 fixes and clients count on', {
     values: 'permission-lifetime',
     usual: '300',
   }),

@@ -1,4 +1,7 @@
+import { canonicalIp, formatAddress } from '../../address.js';
 import { BANDWIDTH_MAX } from '../../native/option-specs.js';
+import { TURN_LIMITS } from '../../turn/turn-limits.js';
+import { ALLOCATIONS_LIMIT, LIFETIME_SECONDS_LIMIT } from '../../turn-server/option-specs.js';
 import type { OtherOptions } from '../config/other-file.js';
 import {
   checkDevices,
@@ -72,24 +75,44 @@ function takeRest(reading: CoturnReading): void {
   const realm = reading.last('realm');
   if (realm?.value === '') reading.refuse(realm, 'it is empty');
   else if (realm !== undefined) reading.give('realm', realm.value, [realm]);
-  if (realm !== undefined && /\s#/.test(realm.value)) {
-    reading.warn(realm, 'the text from # on is part of it, as in coturn');
-  }
-  const userQuota = reading.integer('user-quota');
+  if (realm !== undefined) reading.sayLiteral(realm);
+  const userQuota = reading.atMost('user-quota', ALLOCATIONS_LIMIT, 'userQuota');
   if (userQuota !== undefined) reading.give('userQuota', userQuota, reading.all('user-quota'));
   takeBandwidth(reading, userQuota ?? 0);
   takeDefaultFamily(reading);
   for (const [key, name] of FLAGS) {
     if (reading.has(key)) reading.give(name, true, reading.all(key));
   }
-  const total = reading.integer('total-quota') ?? 0;
+  takeBinding(reading);
+  takeLifetime(reading);
+  const total = reading.atMost('total-quota', ALLOCATIONS_LIMIT, 'allocations') ?? 0;
   if (total > 0) reading.give('allocations', total, reading.all('total-quota'));
-  const threads = reading.integer('relay-threads');
+  const threads = reading.atMost('relay-threads', WORKERS_MAX, 'workers');
   if (threads !== undefined) {
-    const workers = Math.min(Math.max(threads, 1), WORKERS_MAX);
-    reading.give('workers', workers, reading.all('relay-threads'));
+    reading.give('workers', Math.max(threads, 1), reading.all('relay-threads'));
   }
   takeHttp(reading);
+}
+
+/** Takes `no-stun`, which counts first as in coturn, and `secure-stun` as `--binding`. */
+function takeBinding(reading: CoturnReading): void {
+  const isOff = reading.has('no-stun');
+  if (isOff) reading.give('binding', 'off', reading.all('no-stun'));
+  else if (reading.has('secure-stun')) {
+    reading.give('binding', 'authenticated', reading.all('secure-stun'));
+  }
+}
+
+/** Takes `max-allocate-lifetime` as `--max-lifetime`: no shorter one than clients may expect. */
+function takeLifetime(reading: CoturnReading): void {
+  const key = 'max-allocate-lifetime';
+  const seconds = reading.atMost(key, LIFETIME_SECONDS_LIMIT, 'maxLifetime');
+  const entry = reading.all(key).at(-1);
+  if (seconds === undefined || entry === undefined) return;
+  const least = TURN_LIMITS.lifetimeSeconds;
+  reading.give('maxLifetime', Math.max(seconds, least), [entry]);
+  if (seconds >= least) return;
+  reading.warn(entry, `taken as --max-lifetime ${least}: RFC 8656 allows no shorter lifetime`);
 }
 
 /**
@@ -102,14 +125,14 @@ function takeBandwidth(reading: CoturnReading, userQuota: number): void {
   if (entry === undefined || ofSession === 0) return;
   if (userQuota === 0) {
     const why =
-      'the bandwidth of a session is not limited, and without user-quota that of a user is not ' +
-      'either: give --user-bandwidth';
+      'of each session in coturn, of each user here: without user-quota it is not taken, and ' +
+      'nothing is bounded; give --user-bandwidth';
     return reading.warn(entry, why);
   }
   const bytes = Math.min(2 * ofSession * userQuota, BANDWIDTH_MAX);
   reading.give('userBandwidth', bytes, [entry]);
   const what = `--user-bandwidth ${bytes}: both directions of the ${userQuota} sessions of a user`;
-  reading.warn(entry, `taken as ${what} together`);
+  reading.warn(entry, `of each session in coturn, of each user here: taken as ${what} together`);
 }
 
 function takeDefaultFamily(reading: CoturnReading): void {
@@ -126,13 +149,13 @@ function takeDefaultFamily(reading: CoturnReading): void {
 }
 
 function takeHttp(reading: CoturnReading): void {
-  const port = reading.integer('prometheus-port') ?? PROMETHEUS_PORT;
+  const port = reading.port('prometheus-port') ?? PROMETHEUS_PORT;
   const address = reading.last('prometheus-address');
   const [prometheus] = reading.all('prometheus');
   // coturn takes it as true whatever its value is.
   if (prometheus === undefined) return;
-  const ip = address?.value ?? '0.0.0.0';
-  const at = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+  const ip = address && reading.checked(address, () => canonicalIp(address.value));
+  const at = formatAddress({ address: ip ?? '0.0.0.0', port });
   reading.give('http', at, [address ?? prometheus]);
 }
 

@@ -15,8 +15,13 @@ const UNKNOWN_MAX = 100;
 const TRUE = /^($|[1-9yYtT]|on$|On$|ON$)/;
 const FALSE = /^([0nNfF]|off$|Off$|OFF$)/;
 
+const PORT_MAX = 65_535;
+
+/** Addresses with commas or blanks between them. */
+const SEVERAL_IPS = /^[\d.:a-f/-]+[\s,]+[\d.:a-f/]+[.:][\d.:a-f/,\s-]*$/i;
+
 /** Digits, then what coturn does not read: a semicolon, or words that are meant as a comment. */
-const INTEGER = /^(\d{1,9})(\s*[;#].*|\s+.*)?$/s;
+const INTEGER = /^(\d{1,15})(\s*[;#].*|\s+.*)?$/s;
 
 /** The settings of a `turnserver.conf`, and what has become of them so far. */
 export class CoturnReading {
@@ -74,8 +79,7 @@ export class CoturnReading {
   isTrue(entry: CoturnEntry): boolean {
     if (TRUE.test(entry.value)) return true;
     if (FALSE.test(entry.value)) return false;
-    const comment = entry.value.startsWith('#') ? '; a comment needs a line of its own' : '';
-    this.refuse(entry, `expected on, off or no value${comment}`);
+    this.refuse(entry, 'expected on, off or no value');
     return false;
   }
 
@@ -99,6 +103,28 @@ export class CoturnReading {
     }
     if (rest !== '') this.warn(entry, `of the value only ${digits} counts, as in coturn`);
     return Number(digits);
+  }
+
+  /**
+   * Returns the number of a setting with a key, at most what its option takes: a larger one counts
+   * as that, with a warning.
+   * @returns as `integer`
+   */
+  atMost(key: string, most: number, option: string): number | undefined {
+    const number = this.integer(key);
+    if (number === undefined || number <= most) return number;
+    const entry = this.all(key).at(-1);
+    if (entry !== undefined) this.warn(entry, `taken as --${optionKey(option)} ${most}, the most`);
+    return most;
+  }
+
+  /** Returns the port of a setting with a key. @returns as `integer` */
+  port(key: string, { leastPort = 1 } = {}): number | undefined {
+    const port = this.integer(key);
+    if (port === undefined || (port >= leastPort && port <= PORT_MAX)) return port;
+    const entry = this.all(key).at(-1);
+    if (entry !== undefined) this.refuse(entry, `expected a port from ${leastPort} to ${PORT_MAX}`);
+    return undefined;
   }
 
   /** Runs what throws for a wrong value, which is a problem then. @returns undefined then */
@@ -132,7 +158,15 @@ export class CoturnReading {
 
   /** Adds a problem with a setting. */
   refuse(entry: CoturnEntry, why: string): void {
-    this.#problems.add(`${this.sourceOf(entry)}: ${why}`);
+    this.#problems.add(`${this.sourceOf(entry)}: ${why}${mistakeIn(entry)}`);
+  }
+
+  /** Warns of what belongs to a text as in coturn, and is probably not meant to. */
+  sayLiteral(entry: CoturnEntry): void {
+    if (/\s#/.test(entry.value)) this.warn(entry, 'the text from # on is part of it, as in coturn');
+    if (isSingleQuoted(entry)) {
+      this.warn(entry, 'the single quotes are part of it, as in coturn: double ones are not');
+    }
   }
 
   /** Adds a warning about a setting. */
@@ -164,4 +198,15 @@ export class CoturnReading {
       else this.say('warn', text, { line, ...(isShown ? { keys: [key] } : {}) });
     }
   }
+}
+
+/** Returns what a wrong value probably comes from, for a message; empty if nothing shows that. */
+function mistakeIn(entry: CoturnEntry): string {
+  if (/(^|\s)[#;]/.test(entry.value)) return '; a comment needs a line of its own';
+  if (SEVERAL_IPS.test(entry.value)) return '; each address needs a line of its own';
+  return isSingleQuoted(entry) ? '; single quotes are part of a value, as in coturn' : '';
+}
+
+function isSingleQuoted({ value }: CoturnEntry): boolean {
+  return /^'.*'$/s.test(value);
 }

@@ -1,5 +1,6 @@
 import { USERS_FILE_BYTES_MAX } from '../../auth/static-users.js';
 import { readSmallFile, SMALL_FILE_BYTES_MAX } from '../../files/small-file.js';
+import { hostIps } from '../../http/forwarding-health.js';
 import { addressByDefaultRoute, hasIpv6 } from '../../turn-server/local-addresses.js';
 import type { OtherFileContext, OtherOptions } from '../config/other-file.js';
 import { parseCoturnFile } from './coturn-file.js';
@@ -25,6 +26,6 @@ export async function readCoturnConfig(
     addressByDefaultRoute(4),
     addressByDefaultRoute(6),
   ]);
-  const host = { hasIpv6: ipv6, byDefaultRoute: { 4: route4, 6: route6 } };
+  const host = { hasIpv6: ipv6, byDefaultRoute: { 4: route4, 6: route6 }, ips: hostIps() };
   return coturnOptions({ file: path, entries: parseCoturnFile(path, text), host, isGiven });
 }

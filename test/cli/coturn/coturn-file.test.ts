@@ -32,6 +32,8 @@ t.test('a line is read as coturn reads it', async (t) => {
     ['', undefined],
     [' \t\v\f\r', undefined],
     ['=x', ['', 'x']],
+    ['\ufeffrealm=x', ['realm', 'x']],
+    ['\ufeff# realm=x', undefined],
     ['"realm"=x', ['"realm"', 'x']],
     ['\u00a0realm=x', ['\u00a0realm', 'x']],
   ];

@@ -1,153 +1,19 @@
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { HostFacts } from '../../../src/cli/coturn/coturn-addresses.js';
-import { parseCoturnFile } from '../../../src/cli/coturn/coturn-file.js';
-import { coturnOptions } from '../../../src/cli/coturn/coturn-options.js';
-
-const HOST: HostFacts = { hasIpv6: true, byDefaultRoute: { 4: '10.0.0.5', 6: '2001:db8::5' } };
-
-function read(text: string, given: readonly string[] = [], host = HOST) {
-  const { values, problems, remarks } = coturnOptions({
-    file: 'turnserver.conf',
-    entries: parseCoturnFile('turnserver.conf', text),
-    host,
-    isGiven: (option) => given.includes(option),
-  });
-  return {
-    values: Object.fromEntries([...values].map(([name, { raw }]) => [name, raw])),
-    sources: Object.fromEntries([...values].map(([name, { source }]) => [name, source])),
-    problems: [...problems],
-    warnings: remarks.filter(({ level }) => level === 'warn').map(({ text: said }) => said),
-    infos: remarks.filter(({ level }) => level === 'info').map(({ text: said }) => said),
-  };
-}
-
-function deployment(name: string) {
-  return read(readFileSync(new URL(`deployments/${name}.conf`, import.meta.url), 'utf8'));
-}
-
-const TLS_WARNING = /TLS and DTLS are not served: clients need turn: URLs with transport=udp$/;
-
-t.test('Matrix with Synapse', async (t) => {
-  const { values, problems, warnings, infos } = deployment('synapse');
-  t.strictSame(problems, []);
-  t.strictSame(values, {
-    listen: ['0.0.0.0:3478', '[::]:3478'],
-    authSecret: ['5e7c0f1a9b8d46c2a3f4e5d6c7b8a9f0-matrix'],
-    allowPeer: ['10.0.0.1'],
-    denyPeer: [
-      '10.0.0.0-10.255.255.255',
-      '192.168.0.0-192.168.255.255',
-      '172.16.0.0-172.31.255.255',
-      '0.0.0.0-0.255.255.255',
-      '100.64.0.0-100.127.255.255',
-      '169.254.0.0-169.254.255.255',
-      '240.0.0.0-255.255.255.255',
-      '::1',
-      '64:ff9b::-64:ff9b::ffff:ffff',
-      'fc00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
-    ],
-    realm: 'turn.matrix.example.org',
-    userQuota: 12,
-    allocations: 1_200,
-  });
-  t.match(warnings, [TLS_WARNING, /^coturn serves TCP too/]);
-  t.match(warnings[0], /^turnserver\.conf: tls-listening-port \(line 3\), cert \(line 32\), pkey/);
-  t.ok(infos.some((text) => /an IPv4-mapped peer is judged as the IPv4 address/.test(text)));
-});
-
-t.test('Jitsi Meet, with blanks around = and CRLF', async (t) => {
-  const { values, problems, warnings } = deployment('jitsi');
-  t.strictSame(problems, []);
-  t.strictSame(values, {
-    listen: ['0.0.0.0:3478', '[::]:3478'],
-    relayAddress: ['10.0.0.5/198.51.100.20', '2001:db8::5'],
-    authSecret: ['jitsi-shared secret'],
-    denyPeer: ['10.0.0.0-10.255.255.255'],
-    realm: 'meet.example.org',
-    defaultFamily: 'client',
-  });
-  t.match(warnings, [TLS_WARNING]);
-});
-
-t.test('LiveKit with an external TURN server', async (t) => {
-  const { values, problems, warnings, infos } = deployment('livekit');
-  t.strictSame(problems, []);
-  t.strictSame(values, {
-    listen: ['10.0.0.5:3478'],
-    relayAddress: ['10.0.0.5/198.51.100.30'],
-    relayPorts: '50000-60000',
-    user: ['livekit:0xbc807ee29df3c9ffa736523fb2c4e8ee', 'probe:check this'],
-    realm: 'livekit.example.org',
-    workers: 4,
-    http: '0.0.0.0:9642',
-  });
-  t.strictSame(warnings, []);
-  t.match(infos[0], /fingerprint \(line 8\), log-file \(line 18\): no effect here/);
-  t.match(infos.at(-2), /private addresses .* this server refuses them/);
-});
-
-t.test('Nextcloud Talk', async (t) => {
-  const { values, problems, warnings } = deployment('nextcloud-talk');
-  t.strictSame(problems, []);
-  t.strictSame(values, {
-    listen: ['0.0.0.0:3478', '[::]:3478'],
-    authSecret: ['talk-0123456789'],
-    realm: 'cloud.example.org',
-  });
-  t.strictSame(warnings, ['coturn serves TCP too; this server serves UDP alone']);
-});
-
-t.test('BigBlueButton', async (t) => {
-  const { values, problems, warnings } = deployment('bigbluebutton');
-  t.strictSame(problems, []);
-  t.strictSame(values, {
-    listen: ['192.0.2.40:3478', '[2001:db8::40]:3478'],
-    relayAddress: ['192.0.2.40'],
-    relayPorts: '32769-65535',
-    authSecret: ['bbb-new-secret', 'bbb-old-secret'],
-    realm: 'bbb.example.org',
-    defaultFamily: 'client',
-  });
-  t.match(warnings[0], /^turnserver\.conf:15 \(user\): not used beside a shared secret/);
-  t.notMatch(warnings.join(), /by-coturn|-secret/);
-});
-
-t.test('a SIP gateway behind NAT, with devices and a database', async (t) => {
-  const { values, problems, warnings } = deployment('sip-gateway');
-  t.strictSame(problems, []);
-  t.strictSame(values, {
-    listen: ['10.0.0.5:3478', '127.0.0.1:3478'],
-    relayAddress: ['10.0.0.5/198.51.100.9'],
-    relayPorts: '20000-30000',
-    user: ['pbx:p@ss:w0rd=1', 'webphone:"quoted"'],
-    realm: 'pbx.example.org',
-    userQuota: 50,
-    mobility: true,
-    userBandwidth: 6_400_000,
-    allocations: 100,
-  });
-  t.match(warnings, [
-    /\(max-bps\): taken as --user-bandwidth 6400000/,
-    /listening-device \(line 2\), relay-device \(line 3\): sockets are bound to the addresses/,
-    /userdb \(line 14\): users, secrets and denied peers of this/,
-    /proc-user \(line 25\)/,
-    /^coturn serves TCP too/,
-  ]);
-});
+import { HOST, read } from './read-text.js';
 
 t.test('max-bps of a session bounds the user, who may have as many as user-quota', async (t) => {
   const taken = read('max-bps=1000\nuser-quota=3\nno-tcp');
   t.strictSame(taken.values, { userQuota: 3, userBandwidth: 6_000 });
   t.match(taken.warnings, [
-    /\(max-bps\): taken as --user-bandwidth 6000: both directions of the 3/,
+    /\(max-bps\): of each session .* of each user here: taken as --user-bandwidth 6000: both /,
   ]);
   const capped = read('max-bps=999999999\nuser-quota=1000\nno-tcp');
   t.match(capped.values, { userBandwidth: 100_000_000_000 });
   for (const quota of ['', '\nuser-quota=0']) {
     const { values, warnings, problems } = read(`max-bps=1000${quota}\nno-tcp`);
     t.equal(values.userBandwidth, undefined);
-    t.match(warnings, [/\(max-bps\): the bandwidth of a session is not limited, and without user/]);
+    t.match(warnings, [/\(max-bps\): of each session .* without user-quota it is not taken/]);
     t.strictSame(problems, []);
   }
   t.match(read('bps-capacity=9\nno-tcp').warnings, [/bps-capacity .*all sessions together is not/]);
@@ -194,8 +60,16 @@ t.test('what would serve more than the file says, or others, prevents the start'
     ['--denied-peer-ip=10.0.0.1', /unknown key "--denied-peer-ip"/],
     ['allowed-peer-ip=a', /\(allowed-peer-ip\): expected IP/],
     ['external-ip=turn.example.org', /\(external-ip\).*names are not resolved/],
-    ['external-ip=192.0.2.1/10.0.0.1/10.0.0.2', /\(external-ip\): expected IP or PUBLIC-IP/],
-    ['external-ip=192.0.2.1\nexternal-ip=192.0.2.2', /:2 \(external-ip\): another one is given/],
+    ['external-ip=192.0.2.1/10.0.0.1/10.0.0.2', /\(external-ip\): expected PUBLIC-IP or PUBLIC/],
+    ['external-ip=192.0.2.1\nexternal-ip=192.0.2.2', /:2 .*all addresses .* another one in line 1/],
+    [
+      'external-ip=192.0.2.1/10.0.0.5\nexternal-ip=192.0.2.2/10.0.0.5',
+      /:2 \(external-ip\): 10\.0\.0\.5 has another one in line 1: remove one/,
+    ],
+    ['external-ip=2001:db8::1/10.0.0.5', /\(external-ip\): expected PUBLIC-IP\/PRIV.* one family/],
+    ...['0.0.0.0', '::', '255.255.255.255', '224.0.0.1', '192.0.2.1/0.0.0.0'].map(
+      (ip): [string, RegExp] => [`external-ip=${ip}`, /external-ip\): .* no address of a single/],
+    ),
     ['listening-ip=localhost', /\(listening-ip\).*names are not resolved/],
     ['listening-port=many', /\(listening-port\): expected a whole number/],
     ['user-quota=-1', /\(user-quota\): expected a whole number/],
@@ -221,12 +95,48 @@ t.test('what would serve more than the file says, or others, prevents the start'
   t.strictSame(read(`user=alice:0x${'0'.repeat(32)}`, ['realm']).problems, []);
 });
 
+t.test('odd values of ports, addresses and flags are named', async (t) => {
+  const table: readonly [string, RegExp][] = [
+    ...['0', '65536', '99999999999'].map((port): [string, RegExp] => [
+      `listening-port=${port}`,
+      /\(listening-port\): expected a port from 1 to 65535$/,
+    ]),
+    ['alt-listening-port=65536', /\(alt-listening-port\): expected a port from 0 to 65535$/],
+    ['prometheus\nprometheus-port=0', /\(prometheus-port\): expected a port from 1 to 65535$/],
+    ['prometheus\nprometheus-address=', /:2 \(prometheus-address\): /],
+    ['aux-server=10.0.0.1:0', /\(aux-server\): expected a port from 1 to 65535/],
+    ['listening-ip=10.0.0.5 # LAN', /\(listening-ip\).*; a comment needs a line of its own$/],
+    ['listening-ip=10.0.0.5,10.0.0.6', /\(listening-ip\).*; each address needs a line of its own$/],
+    ['relay-ip=10.0.0.5 ::1', /\(relay-ip\).*; each address needs a line of its own$/],
+    ["relay-ip='10.0.0.5'", /\(relay-ip\).*; single quotes are part of a value, as in coturn$/],
+    ['max-allocate-lifetime=', /\(max-allocate-lifetime\): expected a whole number/],
+    ['no-stun=maybe', /\(no-stun\): expected on, off or no value$/],
+  ];
+  for (const [text, problem] of table) {
+    const { problems } = read(text);
+    t.match(problems, [problem], text);
+    t.equal(problems.length, 1, text);
+  }
+});
+
 t.test('warnings name the setting and its line', async (t) => {
   const table: readonly [string, RegExp][] = [
     ['userdb=/var/lib/turn/turndb', /userdb \(line 1\): users, secrets and denied peers of this/],
-    ['secure-stun', /Binding is answered without credentials/],
-    ['max-allocate-lifetime=600', /max-allocate-lifetime \(line 1\): an allocation lives up to/],
-    ['permission-lifetime=60', /a permission lives 300 s/],
+    ['max-allocate-lifetime=60', /\(max-allocate-lifetime\): taken as --max-lifetime 600: RFC/],
+    ['max-allocate-lifetime=999999', /taken as --max-lifetime 86400, the most/],
+    ['permission-lifetime=60', /permission-lifetime \(line 1\): a permission always lives 300 s/],
+    ['channel-lifetime=6000', /channel-lifetime \(line 1\): a channel always lives 600 s/],
+    ['alt-listening-port=3480', /:1 \(alt-listening-port\): not used without rfc5780/],
+    ['user-quota=10000000', /\(user-quota\): taken as --user-quota 1000000, the most/],
+    ['total-quota=10000000', /\(total-quota\): taken as --allocations 1000000, the most/],
+    ['relay-threads=64', /\(relay-threads\): taken as --workers 16, the most/],
+    ['external-ip=127.0.0.1', /\(external-ip\): no other host reaches 127\.0\.0\.1/],
+    ["realm='a'", /\(realm\): the single quotes are part of it/],
+    ["static-auth-secret='a'", /\(static-auth-secret\): the single quotes are part of it/],
+    [
+      'relay-ip=10.0.0.5\nrelay-ip=10.0.0.6\nexternal-ip=192.0.2.1/10.0.0.5',
+      /:2 \(relay-ip\): no external-ip is for 10\.0\.0\.6, so peers are told that address/,
+    ],
     ['server-relay', /a peer always needs a permission/],
     ['alternate-server=192.0.2.1', /clients are sent on only where this server is full/],
     ['proc-user=turnserver', /it keeps the user that starts it/],
@@ -240,7 +150,10 @@ t.test('warnings name the setting and its line', async (t) => {
     ['relm=x', /unknown key "relm"; did you mean realm\?/],
     ['--realm=x', /unknown key "--realm"; did you mean realm\?/],
     ['c2VjcmV0IHRoYXQgc3RhbmRzIGFsb25l', /unknown key a word of 32 characters$/],
-    ['relay-ip=10.0.0.5\nexternal-ip=192.0.2.1/10.0.0.6', /:2 \(external-ip\): it has no effect/],
+    [
+      'relay-ip=198.41.0.5\nexternal-ip=198.41.0.4/10.0.0.6',
+      /:2 \(external-ip\): it has no effect/,
+    ],
     [
       'allowed-peer-ip=10.0.0.0-10.255.255.255\ndenied-peer-ip=10.1.2.3',
       /:2 \(denied-peer-ip\): refused here, since it is within an allowed range/,
@@ -362,4 +275,43 @@ t.test('rfc5780 without two addresses of a family, or with --listen, is said', a
   const { values, warnings } = read(two, ['listen']);
   t.notOk('natDiscovery' in values);
   t.match(warnings[0], /not taken, since --listen is given elsewhere/);
+});
+
+t.test('no-stun and secure-stun say who gets an answer to Binding', async (t) => {
+  const table: readonly [string, string | undefined][] = [
+    ['no-stun', 'off'],
+    ['secure-stun=1', 'authenticated'],
+    ['secure-stun\nno-stun', 'off'],
+    ['secure-stun\nno-stun=0', 'authenticated'],
+    ['secure-stun=off', undefined],
+  ];
+  const ips = 'listening-ip=10.0.0.5\nlistening-ip=10.0.0.6\n';
+  for (const [text, binding] of table) {
+    const { values, warnings, problems } = read(`${text}\nno-tcp`);
+    t.strictSame([values.binding, warnings, problems], [binding, [], []], text);
+    const discovering = read(`${ips}rfc5780\n${text}\nno-tcp`);
+    t.equal(discovering.values.natDiscovery, binding === undefined ? true : undefined, text);
+    const said = binding === undefined ? [] : [/:3 \(rfc5780\): not served, .* no-stun and secure/];
+    t.match(discovering.warnings, said, text);
+    t.equal(discovering.warnings.length, said.length, text);
+  }
+});
+
+t.test('addresses that should be of this host and are not are named', async (t) => {
+  const host = { ...HOST, ips: new Set(['10.0.0.5', '2001:db8::5', '127.0.0.1', '::1']) };
+  const table: readonly [string, RegExp | undefined][] = [
+    ['listening-ip=10.0.0.5\nlistening-ip=127.0.0.2\nlistening-ip=::', undefined],
+    ['relay-ip=0.0.0.0\nexternal-ip=192.0.2.1', undefined],
+    ['external-ip=192.0.2.1/10.0.0.5', undefined],
+    ['listening-ip=192.0.2.1', /:1 \(listening-ip\): 192\.0\.2\.1 is none of this host's addr/],
+    ['relay-ip=192.0.2.1', /:1 \(relay-ip\): 192\.0\.2\.1 is none .* give one of them$/],
+    ['aux-server=192.0.2.1:443', /:1 \(aux-server\): 192\.0\.2\.1 is none of this host's addr/],
+    ['external-ip=10.0.0.5/192.0.2.1', /:1 \(external-ip\): 192\.0\.2\.1 .* as PUBLIC-IP\/PRIVATE/],
+  ];
+  for (const [text, warning] of table) {
+    const { warnings, problems } = read(`${text}\nno-tcp`, [], host);
+    t.strictSame(problems, [], text);
+    t.match(warnings, warning === undefined ? [] : [warning], text);
+    t.equal(warnings.length, warning === undefined ? 0 : 1, text);
+  }
 });
