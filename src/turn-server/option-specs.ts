@@ -269,6 +269,9 @@ export const TURN_SETTINGS = {
     defaultText: 'a random one',
   },
   workers: { ...FORWARDING_SPECS.workers, changes: 'at start' },
+  coalescingUs: { ...FORWARDING_SPECS.coalescingUs, changes: 'at start' },
+  busyPollUs: { ...FORWARDING_SPECS.busyPollUs, changes: 'at start' },
+  cpus: { ...FORWARDING_SPECS.cpus, changes: 'at start' },
   xdp: { ...DATA_PLANE_SPECS.xdp, changes: 'at start', description: 'forwarding in drivers' },
   ...HOST_SPECS,
 } as const satisfies Settings<TurnServerOptions>;

@@ -112,6 +112,12 @@ export interface TurnServerOptions extends TurnSettings, HostOptions {
   readonly nonceSecret?: Uint8Array | undefined;
   /** Number of forwarding threads, 1 to 16. Default: one per CPU, up to 4. */
   readonly workers?: number | undefined;
+  /** Maximum batching delay of a loaded thread, 0 to 1,000 µs. Default 50. */
+  readonly coalescingUs?: number | undefined;
+  /** Time that a thread polls its sockets before it sleeps, in µs. Default 0. */
+  readonly busyPollUs?: number | undefined;
+  /** CPUs to pin the threads to, one for each. Default: the scheduler's choice. */
+  readonly cpus?: DataPlaneOptions['cpus'] | undefined;
   /** Devices in whose drivers channels are forwarded, as of a data plane (docs/xdp.md). */
   readonly xdp?: DataPlaneOptions['xdp'] | undefined;
 }

@@ -19,6 +19,9 @@ const TURN_OPTIONS = {
   binding: setting(TURN_SETTINGS, 'binding'),
   natDiscovery: setting(TURN_SETTINGS, 'natDiscovery'),
   workers: setting(TURN_SETTINGS, 'workers'),
+  coalescing: setting(TURN_SETTINGS, 'coalescingUs'),
+  busyPoll: setting(TURN_SETTINGS, 'busyPollUs'),
+  cpus: setting(TURN_SETTINGS, 'cpus'),
   ...XDP_TABLE,
   ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
