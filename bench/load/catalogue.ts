@@ -38,9 +38,9 @@ export function catalogue(options: CatalogueOptions): Contestant[] {
 }
 
 /**
- * Parses a variant of the command line: `NAME={"coalescingUs":0}`, with the data plane's options in
- * JSON. Further members are `checkout`, the folder of another compiled checkout whose data plane is
- * measured, such as one before a change, and `"xdp":true`, which forwards by XDP.
+ * Parses a variant of the command line: `NAME={"coalescingUs":0}`, with options of the data plane
+ * or of a TURN server in JSON. Further members are `checkout`, the folder of another compiled
+ * checkout which is measured, such as one before a change, and `"xdp":true`, which forwards by XDP.
  * @throws Error for an invalid variant, with the reason
  */
 export function parseVariant(text: string): TurnpikeVariant {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { catalogue } from '../../bench/load/catalogue.js';
 import { type ChoiceOptions, choose, present } from '../../bench/load/choice.js';
+import { ROOT } from '../../bench/load/programs.js';
 import { WORKLOADS } from '../../bench/load/workloads.js';
 
 const all = { workloads: WORKLOADS, contestants: catalogue({ variants: [] }) };
@@ -12,6 +13,12 @@ function names(options: Partial<ChoiceOptions>) {
     contestants: contestants.map(({ name }) => name),
   };
 }
+
+const ADDRESSES = {
+  address: '192.0.2.1',
+  relayAddresses: ['192.0.2.2', '192.0.2.3'],
+  devices: [],
+};
 
 t.test('without words everything is measured', async (t) => {
   t.equal(names({}).workloads.length, WORKLOADS.length);
@@ -57,34 +64,42 @@ t.test('a newer coturn is a contestant of its own if its path is given', async (
     ({ name }) => name === 'coturn-newer',
   );
   t.match(await newer?.missing(), /^\/nowhere\/turnserver is not there$/);
-  const addresses = {
-    address: '192.0.2.1',
-    relayAddresses: ['192.0.2.2', '192.0.2.3'],
-    devices: [],
-  };
-  const words = newer?.turn?.command(addresses) ?? [];
+  const words = newer?.turn?.command(ADDRESSES) ?? [];
   t.equal(words[0], '/nowhere/turnserver');
   for (const word of ['--multiplex-peer', '--udp-gso', '--relay-ip=192.0.2.3']) {
     t.ok(words.includes(word), word);
   }
 });
 
-t.test('variants with options of the data plane have no TURN server of their own', async (t) => {
-  const variants = [
-    { name: 'turnpike-nowait', title: 'a', options: { coalescingUs: 0 } },
-    { name: 'turnpike-before', title: 'b', checkout: '/nowhere' },
-  ];
-  const turn = WORKLOADS.find(({ name }) => name === 'turn-in-10k-100B');
-  if (turn === undefined) throw new Error('no workload');
-  const unfit = new Map(
-    catalogue({ variants }).map((one) => [one.name, one.unfit(turn, 'namespaces')]),
-  );
-  t.match(unfit.get('turnpike-nowait'), /no option coalescingUs/);
-  for (const name of ['turnpike', 'turnpike-before', 'reflector', 'coturn', 'pion']) {
-    t.equal(unfit.get(name), undefined, name);
-  }
-  t.ok(unfit.get('turnpike-xdp') && unfit.get('xdp-redirect') && unfit.get('kernel-forwarding'));
-});
+t.test(
+  'variants with options of the data plane alone have no TURN server of their own',
+  async (t) => {
+    const variants = [
+      { name: 'turnpike-narrow', title: 'a', options: { trunkMtuBytes: 1_200 } },
+      { name: 'turnpike-nowait', title: 'a', options: { coalescingUs: 0 }, checkout: ROOT },
+      { name: 'turnpike-before', title: 'b', checkout: '/nowhere' },
+    ];
+    const turn = WORKLOADS.find(({ name }) => name === 'turn-in-10k-100B');
+    if (turn === undefined) throw new Error('no workload');
+    const unfit = new Map(
+      catalogue({ variants }).map((one) => [one.name, one.unfit(turn, 'namespaces')]),
+    );
+    t.match(unfit.get('turnpike-narrow'), /no option trunkMtuBytes/);
+    for (const name of [
+      'turnpike',
+      'turnpike-nowait',
+      'turnpike-before',
+      'reflector',
+      'coturn',
+      'pion',
+    ]) {
+      t.equal(unfit.get(name), undefined, name);
+    }
+    const nowait = catalogue({ variants }).find(({ name }) => name === 'turnpike-nowait');
+    t.match(nowait?.turn?.command(ADDRESSES).at(-1), /"coalescingUs":0/);
+    t.ok(unfit.get('turnpike-xdp') && unfit.get('xdp-redirect') && unfit.get('kernel-forwarding'));
+  },
+);
 
 t.test('XDP contestants take part only in workloads that they can forward', async (t) => {
   const unfit = (name: string, flow: string) => {

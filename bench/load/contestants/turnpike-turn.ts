@@ -10,6 +10,8 @@ import { COLLECTING, RELAY_PORTS, TURN_USER, type TurnProgram } from './turn-spe
 interface TurnVariant {
   /** Name of its contestant. */
   readonly name: string;
+  /** Further options of the server. */
+  readonly options?: Readonly<Record<string, unknown>> | undefined;
   /** Folder of another compiled checkout whose server is measured. */
   readonly checkout?: string | undefined;
   /** Whether it forwards by XDP. */
@@ -20,7 +22,8 @@ interface TurnVariant {
  * Returns Turnpike's TURN server with one worker, as compiled for users: what runs TypeScript
  * directly makes closures slower.
  */
-export function turnpikeTurn({ name, checkout, xdp = false }: TurnVariant): TurnProgram {
+export function turnpikeTurn(variant: TurnVariant): TurnProgram {
+  const { name, checkout, xdp = false } = variant;
   const program = join(ROOT, 'bench/load/contestants/turnpike-turn-main.mjs');
   const { username, password, realm } = TURN_USER;
   return {
@@ -39,6 +42,7 @@ export function turnpikeTurn({ name, checkout, xdp = false }: TurnVariant): Turn
         users: [`${username}:${password}`],
         allowPrivatePeers: true,
         workers: 1,
+        ...variant.options,
         ...(xdp && { xdp: { interfaces: devices } }),
       };
       return [process.execPath, ...COLLECTING, program, JSON.stringify({ entry, options })];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TransportAddress } from '../../../src/address.js';
 import { utcDay } from '../../../src/auth/keys.js';
+import { TURN_SETTINGS } from '../../../src/turn-server/option-specs.js';
 import { programArguments } from '../../../test/setup/test-programs.js';
 import { addonObstacle } from '../addon.js';
 import { clientAddress, SERVER_PORT, TRUNK_PORT } from '../addresses.js';
@@ -20,7 +21,7 @@ import { unfitForXdp } from './xdp-redirect.js';
 export interface TurnpikeVariant {
   readonly name: string;
   readonly title: string;
-  /** Options of the data plane. */
+  /** Options of the data plane, which a TURN server may have too. */
   readonly options?: Readonly<Record<string, unknown>>;
   /** Folder of another compiled checkout whose data plane is measured. */
   readonly checkout?: string;
@@ -62,7 +63,7 @@ export function turnpike(variant: TurnpikeVariant): Contestant {
 
 /** Returns why a variant has no TURN server of its own; undefined if it has. */
 function unfitForTurn({ options = {} }: TurnpikeVariant): string | undefined {
-  const [option] = Object.keys(options);
+  const option = Object.keys(options).find((name) => !(name in TURN_SETTINGS));
   return option === undefined ? undefined : `the TURN server has no option ${option}`;
 }
 
