@@ -7,7 +7,8 @@ import { TestLab } from '../lab/test-lab.js';
 import { turnClient } from '../setup/test-tools.js';
 import { PATIENCE_MS, skipReason, TURNPIKE } from './world.js';
 
-setPatience(t, PATIENCE_MS);
+// One deployment after another: each starts a server and a client.
+setPatience(t, 2 * PATIENCE_MS);
 
 const CLIENT = turnClient() ?? '';
 const skip = skipReason() || (existsSync(CLIENT) ? false : "coturn's client is not there");
