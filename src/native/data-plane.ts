@@ -47,6 +47,8 @@ export class NativeDataPlane implements DataPlane {
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
   readonly #xdp: Omit<XdpStatus, 'attached' | 'leftOut' | 'passedBy'>;
+  /** Why relayed ports are not steered although they could be; otherwise empty. */
+  readonly #noSteering: string;
   readonly #relayedIps: readonly string[];
   readonly #native: NativePlane;
   readonly #scratch: Scratch;
@@ -125,6 +127,8 @@ export class NativeDataPlane implements DataPlane {
       return addresses.map(({ address }, index) => ({ address, port: ports[index] ?? 0 }));
     };
     this.clientAddresses = bound(checked.clientAddresses, SIDE_NUMBERS.client);
+    const wouldSteer = checked.steering === 'auto' && checked.relayedAddresses.length > 0;
+    this.#noSteering = wouldSteer && checked.xdpInterfaces.length > 0 ? 'XDP is asked for' : '';
     this.#relayedIps = checked.relayedAddresses.map(({ address }) => address);
     this.trunkAddresses = bound(checked.trunkAddresses, SIDE_NUMBERS.trunk);
     this.trunkLanePorts = this.trunkAddresses.map((_, index) => this.#native.lanePorts(index));
@@ -132,7 +136,7 @@ export class NativeDataPlane implements DataPlane {
 
   get steering(): SteeringStatus {
     if (this.#native.steers()) return { mode: 'on' };
-    const reason = this.#native.steeringReason();
+    const reason = this.#native.steeringReason() || this.#noSteering;
     return { mode: 'off', ...(reason !== '' && { reason }) };
   }
 

@@ -59,8 +59,11 @@ export async function askMappedAddress(question: MappedAddressQuestion): Promise
     const { address, port } = socket.address();
     const transactionId = random(TRANSACTION_ID_BYTES);
     const request = new MessageWriter('request', Method.Binding, transactionId).finish();
-    const answer = await answerOf(socket, { request, transactionId, waitsMs });
-    if (answer === undefined) throw failure(question, 'does not answer');
+    const { answer, others } = await answerOf(socket, { request, transactionId, waitsMs });
+    if (answer === undefined) {
+      const sent = `sends ${others} datagrams, none of which is a response to the request`;
+      throw failure(question, others === 0 ? 'does not answer' : sent);
+    }
     return { local: { address, port }, mapped: mappedOf(question, answer) };
   } catch (error) {
     if (error instanceof TurnpikeError) throw error;
@@ -119,16 +122,25 @@ interface Transmission {
   readonly waitsMs: readonly number[];
 }
 
-/** Transmits a request until its response comes. @returns undefined if none comes in time */
+interface Reception {
+  /** Undefined if none came in time. */
+  readonly answer: StunMessage | undefined;
+  /** Number of datagrams from the server that are no answer. */
+  readonly others: number;
+}
+
+/** Transmits a request until its response comes. */
 async function answerOf(
   socket: Socket,
   { request, transactionId, waitsMs }: Transmission,
-): Promise<StunMessage | undefined> {
+): Promise<Reception> {
   const stop = new AbortController();
+  let others = 0;
   const answered = new Promise<StunMessage>((resolve, reject) => {
     socket.on('message', (bytes) => {
       const decoded = decodeMessage(bytes);
       if (decoded.ok && isAnswer(decoded.message, transactionId)) resolve(decoded.message);
+      else others += 1;
     });
     socket.on('error', reject);
   });
@@ -142,7 +154,8 @@ async function answerOf(
   // It rejects when the answer has come.
   timedOut.catch(() => {});
   try {
-    return await Promise.race([answered, timedOut]);
+    const answer = await Promise.race([answered, timedOut]);
+    return { answer, others };
   } finally {
     stop.abort();
   }

@@ -91,7 +91,7 @@ t.test('a file without any credential is an error', async (t) => {
     ...['--users-file', join(folder, 'users')],
   ]);
   t.equal(exitCode, 2);
-  t.match(stderr, /--users-file: there is no credential in it/);
+  t.match(stderr, /--users-file .*users: there is no credential in it/);
 });
 
 t.test('it serves every source, by flag, file and variable, and reloads', async (t) => {

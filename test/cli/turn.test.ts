@@ -55,7 +55,10 @@ t.test('wrong credentials end with 2, and their text is not shown', async (t) =>
     ],
     [['--users-file', join(folder, 'users')], /--users-file .*users line 2: .*no colon/],
     [['--users-file', join(folder, 'empty')], /--users-file .*it is empty/],
-    [['--users-file', join(folder, 'comment')], /--users-file: there is no credential in it/],
+    [
+      ['--users-file', join(folder, 'comment')],
+      /--users-file .*comment: there is no credential in it/,
+    ],
     [['--users-file', join(folder, 'absent')], /--users-file .*absent/],
     [['--auth-secret-file', join(folder, 'absent')], /--auth-secret-file .*absent/],
   ];

@@ -47,7 +47,7 @@ function programsOf({ path, text }: SourceFile): DocProgram[] {
   return [...text.matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)].map((found) => {
     const [, language = '', source = ''] = found;
     const line = text.slice(0, found.index).split('\n').length;
-    const [, named] = /^\/\/ (\S+\.js)\n/.exec(source) ?? [];
+    const [, named] = /^\/\/ (\S+\.mjs)\n/.exec(source) ?? [];
     const name = named ?? `${path.replace(/\W/g, '-')}-${line}.${language}`;
     const padded = `${'\n'.repeat(line)}${source}`;
     return { file: join(ROOT, 'docs', name), source: padded, document: path };

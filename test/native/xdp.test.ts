@@ -20,6 +20,24 @@ t.test('without the option xdp its status is off, without a reason', async (t) =
   await plane.close();
 });
 
+t.test('where XDP is asked for no relayed port is steered, and the status says why', async (t) => {
+  const relayedAddresses = [{ address: '127.0.0.1' }];
+  const xdp = { interfaces: ['no-such-device'] };
+  const table = [
+    [
+      { xdp, relayedAddresses },
+      { mode: 'off', reason: 'XDP is asked for' },
+    ],
+    [{ xdp, relayedAddresses, steering: 'off' }, { mode: 'off' }],
+    [{ xdp }, { mode: 'off' }],
+  ] as const;
+  for (const [options, status] of table) {
+    const plane = openDataPlane({ ...base, ...options });
+    t.strictSame(plane.steering, status);
+    await plane.close();
+  }
+});
+
 t.test('a plane opens without XDP and with the reason if XDP cannot be used', async (t) => {
   const interfaces = ['no-such-device'];
   const plane = openDataPlane({ ...base, xdp: { interfaces, generic: true } });

@@ -88,7 +88,7 @@ async function example(t: Test, name: string) {
 }
 
 t.test('the SQL example of docs/turn.md serves users with both algorithms', async (t) => {
-  const { module } = await example(t, 'users-in-sql.js');
+  const { module } = await example(t, 'users-in-sql.mjs');
   await module.addUser('alice', REALM, 'secret', 1);
   const server = await serverOf(t, { authenticate: module.authenticate });
   for (const integrity of ['sha1', 'sha256'] as const) {
@@ -118,7 +118,7 @@ t.test('the SQL example of docs/turn.md serves users with both algorithms', asyn
 });
 
 t.test('the Redis example of docs/turn.md ends users that are removed', async (t) => {
-  const { module, load } = await example(t, 'users-in-redis.js');
+  const { module, load } = await example(t, 'users-in-redis.mjs');
   const { Redis } = await load('node_modules/ioredis/index.js');
   const redis = new Redis();
   await redis.hset('turn:user:alice', { password: 'secret', account: 'acme' });

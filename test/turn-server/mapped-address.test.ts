@@ -99,6 +99,26 @@ t.test('a server that does not answer is an error after the last wait', async (t
   t.ok(asked <= 3);
 });
 
+t.test('a server of another protocol is told from one that does not answer', async (t) => {
+  const junk: Respond = (request) => [new Uint8Array(40), request.bytes];
+  await t.rejects(ask(t, junk, [SOON, LATE / 20]), {
+    code: 'ERR_TURNPIKE_STUN_SERVER',
+    message: /sends [1-9]\d* datagrams, none of which is a response to the request, asked from/,
+  });
+});
+
+t.test('an answer from another address than the one asked is none', async (t) => {
+  const other = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const elsewhere: Respond = (request, from) => {
+    other.send(mappedTo(request, from), from.port, from.address);
+    return [];
+  };
+  const message = /does not answer, asked from/;
+  await t.rejects(ask(t, elsewhere, [SOON, SOON]), { message });
+});
+
 t.test('a closed port, and an address of another host, are errors at once', async (t) => {
   const server = await closedPort();
   const question = { server, from: '127.0.0.1', ports: PORTS, random: pooledRandom() };

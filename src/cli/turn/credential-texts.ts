@@ -123,7 +123,8 @@ export class CredentialTexts {
     const { users, authSecrets } = this.all;
     const named = ([USERS_FILE, SECRET_FILE] as const).find((file) => options[file.option]);
     if (named === undefined || users.length + authSecrets.length > 0) return;
-    const message = `${sourceOf(named.option)}: there is no credential in it, so that ${so}`;
+    const file = `${sourceOf(named.option)} ${options[named.option]}`;
+    const message = `${file}: there is no credential in it, so that ${so}`;
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
   }
 
