@@ -1,49 +1,84 @@
 import type { TransportAddress } from '../address.js';
-import type { Permission } from './allocation.js';
+import type { Allocation, Permission } from './allocation.js';
 import type { AllocationEnds } from './allocation-ends.js';
 import type { TurnContext } from './context.js';
 import { secondsLeft } from './forwarding.js';
 import { isAllowed, isInRange, peerPorts } from './peer-checks.js';
+import { TURN_LIMITS } from './turn-limits.js';
 import type { PortRange } from './turn-options.js';
 
 /**
  * Applies a changed peer policy to the permissions and channels that clients have: those of peers
  * that are refused now end, and a permission holds for the ports that its IP address may have now.
+ * It judges `TURN_LIMITS.judgedAtOnce` of them in one go, so that requests are answered meanwhile.
  */
 export class PolicyChange {
   readonly #context: TurnContext;
   readonly #ends: AllocationEnds;
   /** Permissions whose ports have changed, while the data plane is too busy to take them. */
   readonly #waiting = new Set<Permission>();
+  /** Allocations that the newest change has not come to yet. */
+  #left: Allocation[] = [];
 
   constructor(context: TurnContext, ends: AllocationEnds) {
     this.#context = context;
     this.#ends = ends;
   }
 
-  /** Judges all permissions and channels by the policy of the context. */
+  /**
+   * Begins to judge all permissions and channels by the policy of the context; `tick` continues.
+   * A change before has no effect any more.
+   */
   apply(): void {
     this.#waiting.clear();
-    for (const { permissions, channels } of this.#context.table.all()) {
-      for (const permission of permissions.values()) {
-        if (isAllowed(this.#context, permission.address)) this.#setPorts(permission);
-        else this.#ends.endPermission(permission);
-      }
-      for (const channel of channels.values()) {
-        if (channel.state === 'bound' && !this.#allows(channel.peer))
-          this.#ends.endChannel(channel);
-      }
+    this.#left = this.#context.table.all();
+    this.#judgeNext();
+  }
+
+  /**
+   * Continues, and tries again what the data plane was too busy for.
+   * @returns whether work is left that can be done at once
+   */
+  tick(): boolean {
+    const more = this.#tryAgain();
+    this.#judgeNext();
+    return more || this.#left.length > 0;
+  }
+
+  #judgeNext(): void {
+    for (let room: number = TURN_LIMITS.judgedAtOnce; room > 0; ) {
+      // One that has ended since has neither permissions nor channels.
+      const allocation = this.#left.pop();
+      if (allocation === undefined) return;
+      room -= 1 + allocation.permissions.size + allocation.channels.size;
+      this.#judge(allocation);
     }
   }
 
-  /** Tries again what the data plane was too busy for. */
-  tick(): void {
-    for (const permission of [...this.#waiting]) {
+  #judge({ permissions, channels }: Allocation): void {
+    for (const permission of permissions.values()) {
+      if (isAllowed(this.#context, permission.address)) this.#setPorts(permission);
+      else this.#ends.endPermission(permission);
+    }
+    for (const channel of channels.values()) {
+      if (channel.state === 'bound' && !this.#allows(channel.peer)) this.#ends.endChannel(channel);
+    }
+  }
+
+  /** @returns whether some are left, and the data plane takes them */
+  #tryAgain(): boolean {
+    let tries = Math.min(this.#waiting.size, TURN_LIMITS.judgedAtOnce);
+    const rest = this.#waiting.size - tries;
+    for (const permission of this.#waiting) {
+      if (tries === 0) break;
+      tries -= 1;
       const { permissions } = permission.relayed.allocation;
       const isThere = permissions.get(permission.address) === permission;
+      // If the data plane is still busy, the permission is the last one then.
       if (isThere) this.#setPorts(permission);
       else this.#waiting.delete(permission);
     }
+    return rest > 0 && this.#waiting.size === rest;
   }
 
   #allows({ address, port }: TransportAddress): boolean {

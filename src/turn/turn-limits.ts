@@ -27,4 +27,6 @@ export const TURN_LIMITS = {
   moveIntervalMs: 400,
   /** Entries that are ended in one go, before other work has its turn. */
   endedAtOnce: 100,
+  /** Permissions and channels that a changed peer policy judges in one go. */
+  judgedAtOnce: 1_000,
 } as const;

@@ -258,13 +258,14 @@ export class Turn implements Usage, SignsOfLife {
   }
 
   /**
-   * Ends what has expired, within bounds. To be called every 100 ms or so.
+   * Ends what has expired and applies a changed peer policy, within bounds. To be called every
+   * 100 ms or so.
    * @returns whether work is left; call again after other work has had its turn
    */
   tick(): boolean {
     this.lookups?.tick();
-    this.#policyChange.tick();
-    return this.#timers.tick();
+    const more = this.#policyChange.tick();
+    return this.#timers.tick() || more;
   }
 
   /** Replaces the bounds. Existing allocations stay. */
@@ -284,9 +285,9 @@ export class Turn implements Usage, SignsOfLife {
   }
 
   /**
-   * Replaces the peer policy, and ends permissions and channels of peers that it denies
-   * (`PolicyChange`). Permissions of addresses of which it allows only some ports hold for those
-   * from now on.
+   * Replaces the peer policy. Requests are judged by it at once. Permissions and channels of peers
+   * that it denies end within some ticks (`PolicyChange`), and permissions of addresses of which it
+   * allows only some ports then hold for those.
    */
   setPolicy(policy: PeerRules): void {
     this.#context.policy = policy;

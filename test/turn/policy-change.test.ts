@@ -1,6 +1,7 @@
 import t from 'tap';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import type { PeerRules } from '../../src/turn/index.js';
+import { TURN_LIMITS } from '../../src/turn/turn-limits.js';
 import { family, PEER, peerKey, RELAY_V4, TurnClient, TurnWorld } from './world/index.js';
 
 const PORTS = { min: 50_000, max: 50_999 };
@@ -95,3 +96,96 @@ t.test('IPv6 addresses that embed the IPv4 address of a new relay are refused', 
   t.equal(plane.clientFlows.size + plane.peerFlows.size, 0, 'the channel has ended, too');
   t.equal((await client.permit(EMBEDDING)).code, 403);
 });
+
+/** Permissions of each of the clients below. */
+const PEERS = Array.from({ length: 50 }, (_, index) => ({
+  address: `198.51.100.${index + 1}`,
+  port: 1,
+}));
+const CLIENTS = Math.ceil((3 * TURN_LIMITS.judgedAtOnce) / PEERS.length);
+
+/** Clients with more permissions than are judged in one go. */
+async function crowd() {
+  const world = new TurnWorld({
+    policy: WITHOUT_RELAYS,
+    limits: { allocationsMax: 100, userQuota: 100, permissionsMax: 100, channelsMax: 10 },
+  });
+  const clients = Array.from({ length: CLIENTS }, (_, index) => {
+    return new TurnClient(world, { port: 5_000 + index });
+  });
+  for (const client of clients) {
+    await client.allocate();
+    await client.permit(...PEERS);
+  }
+  return { world, clients };
+}
+
+t.test('requests are answered, by the new policy, while many permissions are judged', async (t) => {
+  const { world, clients } = await crowd();
+  const { turn, plane } = world;
+  turn.setPolicy({ check: () => 'denied' });
+  let left = plane.peerFlows.size;
+  t.ok(left > 0 && left < CLIENTS * PEERS.length, `${left} are left`);
+  for (let more = true, turns = 0; more; turns += 1) {
+    const client = clients[turns % CLIENTS] as TurnClient;
+    t.equal((await client.refresh()).messageClass, 'success');
+    t.equal((await client.permit(PEER)).code, 403);
+    more = turn.tick();
+    const ended = left - plane.peerFlows.size;
+    t.ok(ended <= TURN_LIMITS.judgedAtOnce + PEERS.length, `${ended} in one go`);
+    left = plane.peerFlows.size;
+  }
+  t.equal(left, 0);
+  t.equal(turn.allocations, CLIENTS);
+});
+
+t.test('a change replaces one that is still being applied', async (t) => {
+  const { world } = await crowd();
+  const { turn, plane } = world;
+  turn.setPolicy({ check: () => 'denied' });
+  const { size } = plane.peerFlows;
+  turn.setPolicy(WITHOUT_RELAYS);
+  while (turn.tick());
+  t.equal(plane.peerFlows.size, size);
+});
+
+t.test('what ends and begins while others are judged is by the new policy', async (t) => {
+  const { world, clients } = await crowd();
+  const { turn, plane } = world;
+  turn.setPolicy(withRelay(PEER.address));
+  const [first] = clients as [TurnClient];
+  await first.refresh(0);
+  await first.allocate();
+  await first.permit(...PEERS);
+  while (turn.tick());
+  const ofRelay = [...plane.peerFlows].filter(([key]) => key.includes(` ${PEER.address}:`));
+  t.equal(ofRelay.length, CLIENTS);
+  for (const [, { action }] of ofRelay) t.same(action.ports, PORTS);
+  t.equal(plane.peerFlows.size, CLIENTS * PEERS.length);
+});
+
+t.test(
+  'a data plane that is busy for many permissions gets a part of them at each try',
+  async (t) => {
+    const { world } = await crowd();
+    const { turn, plane } = world;
+    plane.putErrors.set('peer', 'ERR_TURNPIKE_QUEUE_FULL');
+    turn.setPolicy({ check: () => 'allowed', portsOf: () => PORTS });
+    while (turn.tick());
+    const put = plane.putPeerFlow.bind(plane);
+    let puts = 0;
+    plane.putPeerFlow = (...args) => {
+      puts += 1;
+      put(...args);
+    };
+    t.notOk(turn.tick(), 'it is not tried again at once');
+    t.equal(puts, TURN_LIMITS.judgedAtOnce);
+    plane.putErrors.clear();
+    t.ok(turn.tick());
+    t.equal(puts, 2 * TURN_LIMITS.judgedAtOnce);
+    while (turn.tick());
+    t.equal(puts, TURN_LIMITS.judgedAtOnce + CLIENTS * PEERS.length, 'each once');
+    const ports = [...plane.peerFlows.values()].map(({ action }) => action.ports);
+    t.ok(ports.every((each) => each?.min === PORTS.min && each.max === PORTS.max));
+  },
+);
