@@ -292,15 +292,20 @@ export class Allocate {
     return token;
   }
 
-  /** Closes what a request has opened, and answers it. */
+  /**
+   * Closes what a request has opened, and answers it. If the data plane is busy, its token stays
+   * valid for the retransmission.
+   */
   #abandon(
-    { to, transaction, wish, holder }: PendingAllocate,
+    { to, transaction, wish, holder, reservation }: PendingAllocate,
     opened: readonly OpenedAddress[],
     reason: RefusalReason,
   ): void {
     const { addresses, responses, memory } = this.#context;
+    const staysReserved = reason === 'data-plane-busy' && reservation !== undefined;
     for (const each of opened) {
-      addresses.close(each);
+      if (staysReserved) addresses.close(each, () => this.#reserve(reservation));
+      else addresses.close(each);
       if (wish.port === 'pair') each.ports.putBack(each.port + 1);
     }
     const response = responses.refused(to, reason);

@@ -78,7 +78,9 @@ export class ChannelBind {
     const known = channels.get(number);
     const channel = known ?? new Channel(relayed, number, peer);
     const isBound = known?.state === 'bound';
-    const result = isBound ? forwarding.refreshChannel(channel) : forwarding.putChannel(channel);
+    const result = isBound
+      ? forwarding.refreshChannel(channel, clock.monotonic())
+      : forwarding.putChannel(channel);
     if (result !== 'done') return refusalOf(result);
     channel.state = 'bound';
     channel.expiresAt = wholeMs(clock) + TURN_LIMITS.channelSeconds * 1_000;

@@ -123,7 +123,9 @@ export class Forwarding {
     }
     for (const each of channels.values()) {
       if (each.state !== 'bound') continue;
-      if (this.#putChannel(each, secondsLeft(each, now)) !== 'done') return false;
+      const seconds = secondsLeft(each, now);
+      if (this.#putData(each, seconds) !== 'done') return false;
+      if (this.#putPeer(each, seconds) !== 'done') return false;
       this.#removeData(each, from.origin);
     }
     for (const each of permissions.values()) {
@@ -181,31 +183,39 @@ export class Forwarding {
 
   /** Puts both entries of a new channel, or none. */
   putChannel(channel: Channel): PutResult {
-    return this.#store(channel, () => this.#putChannel(channel, TURN_LIMITS.channelSeconds));
+    const { channelSeconds } = TURN_LIMITS;
+    return this.#store(channel, () => {
+      const result = this.#putData(channel, channelSeconds);
+      if (result !== 'done') return result;
+      const back = this.#putPeer(channel, channelSeconds);
+      if (back !== 'done') this.#plane.removeClientFlow(clientEntry(channel));
+      return back;
+    });
   }
 
-  #putChannel(channel: Channel, channelSeconds: number): PutResult {
+  /** Puts the entry for what the client sends on a channel. */
+  #putData(channel: Channel, seconds: number): PutResult {
     const { relayed, peer } = channel;
     const { bucket } = relayed.allocation;
     const action = { type: 'peer', relayed: relayed.handle, peer, bucket } as const;
-    const result = attempt(() =>
-      this.#plane.putClientFlow(clientEntry(channel), action, channelSeconds),
-    );
-    if (result !== 'done') return result;
-    const back = attempt(() =>
-      this.#plane.putPeerFlow(peerEntry(channel), peerAction(channel), channelSeconds),
-    );
-    if (back !== 'done') this.#plane.removeClientFlow(clientEntry(channel));
-    return back;
+    return attempt(() => this.#plane.putClientFlow(clientEntry(channel), action, seconds));
   }
 
-  /** Prolongs both entries of a channel. */
-  refreshChannel(channel: Channel): PutResult {
+  /** Puts the entry for what the peer of a channel sends. */
+  #putPeer(channel: Channel, seconds: number): PutResult {
+    return attempt(() => this.#plane.putPeerFlow(peerEntry(channel), peerAction(channel), seconds));
+  }
+
+  /** Prolongs both entries of a channel, or none. @param now - monotonic ms */
+  refreshChannel(channel: Channel, now: number): PutResult {
     const { channelSeconds } = TURN_LIMITS;
-    return attempt(() => {
-      this.#plane.refreshClientFlow(clientEntry(channel), channelSeconds);
-      this.#plane.putPeerFlow(peerEntry(channel), peerAction(channel), channelSeconds);
-    });
+    const refresh = (seconds: number) =>
+      attempt(() => this.#plane.refreshClientFlow(clientEntry(channel), seconds));
+    const result = refresh(channelSeconds);
+    if (result !== 'done') return result;
+    const back = this.#putPeer(channel, channelSeconds);
+    if (back !== 'done') refresh(secondsLeft(channel, now));
+    return back;
   }
 
   /** Removes both entries of a channel. */

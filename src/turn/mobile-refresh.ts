@@ -49,12 +49,12 @@ export class MobileRefresh {
     }
     const refusal = this.#refusal(request, found);
     if (refusal !== undefined) return void responses.refused(to, refusal);
-    const lifetimeSeconds = this.#refresh.prolong({ request, allocation });
+    const lifetimeSeconds = this.#refresh.prolong({ request, allocation }, () =>
+      this.#move(request, found),
+    );
     if (typeof lifetimeSeconds === 'string') {
       return void responses.refused(to, lifetimeSeconds);
     }
-    const failure = this.#move(request, found);
-    if (failure !== undefined) return void responses.refused(to, failure);
     const response = responses.refreshed(to, lifetimeSeconds, moves.ticketOf(mobility));
     memory.keep(shareOf(allocation), transactionKey(request), response);
   }

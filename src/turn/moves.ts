@@ -49,7 +49,7 @@ export class Moves {
 
   /**
    * Begins to move an allocation. Its tickets until now are void, once data comes from there.
-   * @returns why that fails; undefined if it succeeds
+   * @returns why that fails, and then a move that is under way goes on; undefined if it succeeds
    */
   begin(
     allocation: Allocation,
@@ -59,9 +59,9 @@ export class Moves {
     const { forwarding, table, clock, stats } = this.#context;
     // Its entries are first to be those of its present 5-tuple.
     if (mobility.left !== undefined) return 'busy';
-    this.cancel(allocation, mobility);
     const result = forwarding.putMoved(allocation, to);
     if (result !== 'done') return result;
+    this.cancel(allocation, mobility);
     mobility.next = to;
     this.#renew(mobility, clock.monotonic());
     // The worker that has the entries hands up its requests.

@@ -2,7 +2,7 @@ import type { TransportAddress } from '../address.js';
 import { wholeMs } from '../clock.js';
 import { Permission, type RelayedTransportAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
-import { refusalOf } from './forwarding.js';
+import { refusalOf, secondsLeft } from './forwarding.js';
 import type { RefusalReason } from './refusals.js';
 import { TURN_LIMITS } from './turn-limits.js';
 
@@ -56,10 +56,16 @@ export class Permissions {
     return undefined;
   }
 
-  /** Removes the entries of permissions that are not installed. */
+  /**
+   * Removes the entries of permissions that are not installed, and gives the others the lifetimes
+   * of their permissions. An entry that the data plane is too busy to take back is removed when its
+   * permission ends, like any other.
+   */
   #revert(put: readonly Permission[]): void {
+    const { forwarding, clock } = this.#context;
     for (const each of put) {
-      if (!isInstalled(each)) this.#context.forwarding.removePermission(each);
+      if (!isInstalled(each)) forwarding.removePermission(each);
+      else forwarding.putPermission(each, secondsLeft(each, clock.monotonic()));
     }
   }
 }

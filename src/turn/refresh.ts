@@ -2,7 +2,7 @@ import { AttributeType } from '../stun/attribute-types.js';
 import type { Allocation, RelayedTransportAddress } from './allocation.js';
 import type { AllocationEnds } from './allocation-ends.js';
 import type { TurnContext } from './context.js';
-import { refusalOf } from './forwarding.js';
+import { refusalOf, secondsLeft } from './forwarding.js';
 import { shareOf } from './holder-counts.js';
 import type { RefusalReason } from './refusals.js';
 import { transactionKey } from './response-memory.js';
@@ -40,20 +40,50 @@ export class Refresh {
     responses.refreshed(replyTarget(request), lifetimeSeconds);
   }
 
-  /** Prolongs what a request means. @returns the lifetime in seconds, or why it is refused */
-  prolong({ request, allocation }: AllocationRequest): number | RefusalReason {
-    const { forwarding, table, clock, stats, limits, onEvent } = this.#context;
+  /**
+   * Prolongs what a request means: all of it, or nothing.
+   * @param andThen - what else has to succeed; returns why it fails, and then leaves nothing
+   * @returns the lifetime in seconds, or why it is refused
+   */
+  prolong(
+    { request, allocation }: AllocationRequest,
+    andThen: () => RefusalReason | undefined = () => undefined,
+  ): number | RefusalReason {
+    const { table, clock, stats, limits, onEvent } = this.#context;
     const meant = meantBy(request, allocation);
     if (typeof meant === 'string') return meant;
     const lifetimeSeconds = lifetimeOf(request.message, limits);
-    for (const relayed of meant) {
-      const result = forwarding.putRelayed(relayed, lifetimeSeconds);
-      if (result !== 'done') return refusalOf(result);
-      table.scheduleEnd(relayed, clock.monotonic() + lifetimeSeconds * 1_000);
+    const refusal = this.#put(meant, lifetimeSeconds) ?? andThen();
+    if (refusal !== undefined) {
+      this.#revert(meant);
+      return refusal;
     }
+    const until = clock.monotonic() + lifetimeSeconds * 1_000;
+    for (const relayed of meant) table.scheduleEnd(relayed, until);
     stats.requests.refreshed += 1;
     onEvent({ type: 'refreshed', lifetimeSeconds, ...allocation.summary() });
     return lifetimeSeconds;
+  }
+
+  /** Prolongs entries. @returns why one is not prolonged; undefined if all are */
+  #put(
+    meant: readonly RelayedTransportAddress[],
+    lifetimeSeconds: number,
+  ): RefusalReason | undefined {
+    for (const relayed of meant) {
+      const result = this.#context.forwarding.putRelayed(relayed, lifetimeSeconds);
+      if (result !== 'done') return refusalOf(result);
+    }
+    return undefined;
+  }
+
+  /**
+   * Gives entries the lifetimes that their relayed transport addresses have. An entry that the data
+   * plane is too busy to take back is removed when its address ends, like any other.
+   */
+  #revert(meant: readonly RelayedTransportAddress[]): void {
+    const { forwarding, clock } = this.#context;
+    for (const each of meant) forwarding.putRelayed(each, secondsLeft(each, clock.monotonic()));
   }
 
   /** Deletes. A retransmission gets the same success, not a 437. */

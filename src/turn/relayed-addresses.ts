@@ -135,10 +135,12 @@ export class RelayedAddresses {
     }
   }
 
-  /** Closes a relayed transport address, and frees its port once the socket is closed. */
-  close({ handle, ports, port }: OpenedAddress): void {
-    const free = () => this.free({ ports, port });
-    this.#plane.closeEndpoint(handle).then(free, free);
+  /**
+   * Closes a relayed transport address.
+   * @param then - what becomes of its port once the socket is closed; by default it is freed
+   */
+  close({ handle, ports, port }: OpenedAddress, then = () => this.free({ ports, port })): void {
+    this.#plane.closeEndpoint(handle).then(then, then);
   }
 
   /** Frees a held port that is not open. It rests. */

@@ -24,6 +24,15 @@ interface Put<Action> {
   readonly seconds: number | undefined;
 }
 
+/** Which puts of a method are refused. */
+interface Refusal {
+  /** Puts that succeed before. */
+  readonly after: number;
+  /** Puts that are refused then; the rest succeed. */
+  readonly times: number;
+  readonly code: TurnpikeErrorCode;
+}
+
 type PutMethod = 'allocation' | 'moved' | 'client' | 'peer' | 'trunk' | 'session';
 
 /** A data plane that records its entries. It opens and closes endpoints when it is told to. */
@@ -52,6 +61,7 @@ export class FakeTurnPlane implements TurnPlane {
   openError: TurnpikeError | undefined;
   /** The error of each put from now on, by method. */
   readonly putErrors = new Map<PutMethod, TurnpikeErrorCode>();
+  readonly #refusals = new Map<PutMethod, Refusal>();
   /** Whether opens wait for `settle`. */
   holdsOpens = false;
   readonly #opens: (() => void)[] = [];
@@ -185,9 +195,25 @@ export class FakeTurnPlane implements TurnPlane {
     return { packets, payloadBytes: 100 * packets, idleSeconds: undefined, overBandwidth };
   }
 
+  /** Refuses puts of a method as `Refusal` says. */
+  refuse(method: PutMethod, refusal: Partial<Refusal> = {}): void {
+    const code = 'ERR_TURNPIKE_QUEUE_FULL';
+    this.#refusals.set(method, { after: 0, times: 1, code, ...refusal });
+  }
+
   #fail(method: PutMethod): void {
-    const code = this.putErrors.get(method);
+    const code = this.putErrors.get(method) ?? this.#refusalOf(method);
     if (code !== undefined) throw new TurnpikeError(code, 'the fake plane refuses');
+  }
+
+  #refusalOf(method: PutMethod): TurnpikeErrorCode | undefined {
+    const refusal = this.#refusals.get(method);
+    if (refusal === undefined) return undefined;
+    const { after, times, code } = refusal;
+    if (after > 0) this.#refusals.set(method, { ...refusal, after: after - 1 });
+    else if (times > 1) this.#refusals.set(method, { ...refusal, times: times - 1 });
+    else this.#refusals.delete(method);
+    return after > 0 ? undefined : code;
   }
 
   #isBound({ address }: EndpointSpec): boolean {
