@@ -1,16 +1,17 @@
 import type { AddressFamily } from '../address.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import type { StunMessage } from '../stun/message.js';
+import { Method } from '../stun/methods.js';
 import { type AllocateWish, allocateWish, defaultFamilyOf } from './allocate-request.js';
 import { Allocation, type AllocationHolder, type OpenedAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
-import { refusalOf } from './forwarding.js';
+import { refusalOf, secondsLeft } from './forwarding.js';
 import { shareOf } from './holder-counts.js';
 import type { RefusalReason } from './refusals.js';
 import type { OpenFailure } from './relayed-addresses.js';
 import { RESERVATION_TOKEN_BYTES, Reservation } from './reservations.js';
-import { transactionKey } from './response-memory.js';
-import { type ReplyTarget, replyTarget } from './responses.js';
+import { latin1, transactionKey } from './response-memory.js';
+import { type AllocateSuccess, type ReplyTarget, replyTarget } from './responses.js';
 import { TURN_LIMITS } from './turn-limits.js';
 import type { ClientDescription, DefaultFamily } from './turn-options.js';
 import type { ClientRequest } from './turn-request.js';
@@ -139,6 +140,29 @@ export class Allocate {
     });
   }
 
+  /**
+   * Answers the request that made an allocation, which is retransmitted, from what the allocation
+   * has now (RFC 8656 section 7.2): the response to it is kept no more.
+   * @returns false if the request is another one
+   */
+  answerAgain(request: ClientRequest, allocation: Allocation): boolean {
+    const { method, tupleKey, principal } = request;
+    if (method !== Method.Allocate || tupleKey !== allocation.tupleKey) return false;
+    if (principal.username !== allocation.username) return false;
+    if (latin1(request.transactionId) !== allocation.transactionId) return false;
+    const { responses, clock } = this.#context;
+    const now = clock.monotonic();
+    const lifetimeSeconds = Math.min(...allocation.relayed.map((each) => secondsLeft(each, now)));
+    const success = this.#success(allocation, lifetimeSeconds);
+    responses.allocated(replyTarget(request), allocation, success);
+    return true;
+  }
+
+  #success({ further, mobility }: Allocation, lifetimeSeconds: number): AllocateSuccess {
+    const ticket = mobility && this.#context.moves.ticketOf(mobility);
+    return { lifetimeSeconds, token: further?.token, ticket, failed: further?.failed };
+  }
+
   /** Refuses a request. Retransmissions get the same response. */
   #refuse(request: ClientRequest, reason: RefusalReason): void {
     const { responses, memory } = this.#context;
@@ -233,16 +257,18 @@ export class Allocate {
   }
 
   #allocationOf(
-    { to: { origin }, tupleKey, holder, tellsIcmpErrors, wish }: PendingAllocate,
+    { to, tupleKey, holder, tellsIcmpErrors, wish }: PendingAllocate,
     opened: readonly OpenedAddress[],
     bucket: number,
   ): Allocation {
     const { clock, moves } = this.#context;
+    const { origin } = to;
     // A whole number takes no memory of its own.
     const since = Math.floor(clock.monotonic());
     const mobility = wish.isMobile ? moves.mobility() : undefined;
+    const transactionId = latin1(to.transactionId);
     const about = { mobility, origin, tupleKey, holder, since, tellsIcmpErrors, bucket };
-    return new Allocation({ ...about, opened });
+    return new Allocation({ ...about, transactionId, opened });
   }
 
   /** Puts the allocation into the data plane. @returns why that fails; undefined if it succeeds */
@@ -263,7 +289,7 @@ export class Allocate {
     allocation: Allocation,
     failed: FamilyFailure | undefined,
   ): void {
-    const { table, trunk, memory, responses, stats, clock, moves, onEvent } = this.#context;
+    const { table, trunk, memory, responses, stats, clock, onEvent } = this.#context;
     const { to, wish } = pending;
     const { lifetimeSeconds } = wish;
     table.add(allocation);
@@ -274,9 +300,8 @@ export class Allocate {
     }
     const token = wish.port === 'pair' ? this.#reserveNext(allocation) : undefined;
     stats.requests.allocated += 1;
-    const { mobility } = allocation;
-    const ticket = mobility && moves.ticketOf(mobility);
-    const success = { lifetimeSeconds, token, ticket, failed };
+    if (token !== undefined || failed !== undefined) allocation.further = { token, failed };
+    const success = this.#success(allocation, lifetimeSeconds);
     const response = responses.allocated(to, allocation, success);
     memory.keep(shareOf(allocation), pending.transaction, response);
     onEvent({ type: 'allocated', lifetimeSeconds, ...allocation.summary() });

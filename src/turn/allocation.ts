@@ -8,6 +8,7 @@ import type { Origin } from '../stun-server/origin.js';
 import type { AllocationSummary } from './allocation-events.js';
 import { type Holder, shareOf } from './holder-counts.js';
 import type { RelayedPorts } from './relayed-ports.js';
+import type { AllocateSuccess } from './responses.js';
 import type { PortRange } from './turn-options.js';
 
 /** An open relayed transport address that belongs to no allocation yet. */
@@ -183,6 +184,10 @@ export class Allocation implements AllocationHolder {
   readonly tellsIcmpErrors: boolean;
   /** The data plane's bucket of its user's bandwidth. */
   readonly bucket: number;
+  /** The transaction ID of the Allocate request that made it, by `latin1`. */
+  readonly transactionId: string;
+  /** What the response to that request has besides; undefined if nothing. */
+  further: Pick<AllocateSuccess, 'token' | 'failed'> | undefined;
   /** One, or one of each family (RFC 8656 section 7.2). */
   readonly relayed: RelayedTransportAddress[];
   /** By IP address of the peer. */
@@ -201,6 +206,7 @@ export class Allocation implements AllocationHolder {
     readonly since: number;
     readonly tellsIcmpErrors: boolean;
     readonly bucket: number;
+    readonly transactionId: string;
     readonly mobility: Mobility | undefined;
     readonly opened: readonly OpenedAddress[];
   }) {
@@ -214,6 +220,7 @@ export class Allocation implements AllocationHolder {
     this.since = options.since;
     this.tellsIcmpErrors = options.tellsIcmpErrors;
     this.bucket = options.bucket;
+    this.transactionId = options.transactionId;
     this.mobility = options.mobility;
     // An array that is filled later would have room for 17.
     this.relayed = options.opened.map((each) => new RelayedTransportAddress(this, each));

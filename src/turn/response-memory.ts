@@ -11,7 +11,7 @@ interface Repeated {
 }
 
 interface Kept {
-  /** Its bytes as characters: an array of bytes of its own takes three times the memory. */
+  /** Its bytes, by `latin1`. */
   readonly response: string;
   readonly until: number;
 }
@@ -22,7 +22,8 @@ export function transactionKey(request: Repeated): string {
   return `${tupleKey} ${method} ${latin1(id)} ${principal.username}`;
 }
 
-function latin1(bytes: Uint8Array): string {
+/** Returns bytes as characters: an array of bytes of its own takes three times the memory. */
+export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 

@@ -169,6 +169,11 @@ export class Turn implements Usage, SignsOfLife {
       return responses.again(request, kept);
     }
     const allocation = this.#allocationOf(request.message, request.tupleKey);
+    if (allocation !== undefined && this.#allocate.answerAgain(request, allocation)) {
+      this.#authenticator.accept(request);
+      stats.requests.retransmitted += 1;
+      return;
+    }
     if (this.#isExpired(request, allocation)) {
       const { Unauthenticated: code } = ErrorCode;
       return this.#authenticator.challenge(request, { code, reason: 'expired' });
