@@ -30,11 +30,12 @@ export interface ServedTurn {
  * @throws TurnpikeError as `turnParts`
  */
 export async function relayTurnParts(options: CheckedRelayOptions): Promise<TurnParts | undefined> {
-  const { turn, users, authSecrets, authenticate, listen, workers, tenantRoot } = options;
+  const { turn, users, authSecrets, authenticate, tenantRoot } = options;
   const isServed = turn || users.length + authSecrets.length > 0 || authenticate !== undefined;
   if (!isServed) return undefined;
   const tenants = turn ? new TenantTurnUsers(tenantRoot) : undefined;
-  return turnParts(options, { listen, workers, tenants });
+  const { listen, trunk, workers } = options;
+  return turnParts(options, { listen, trunk, workers, tenants });
 }
 
 /** Returns the size of each worker's table of client flows: for the legs, and for allocations. */

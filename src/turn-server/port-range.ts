@@ -1,5 +1,6 @@
 import { TurnpikeError } from '../errors.js';
-import type { PortRange } from '../turn/turn-options.js';
+import { type OwnSockets, ownPorts } from '../turn/own-ports.js';
+import type { PortRange, RelayedAddress } from '../turn/turn-options.js';
 
 /** Smallest port that may be a relayed one: those below need a privilege. */
 export const RELAYED_PORT_MIN = 1_024;
@@ -33,6 +34,42 @@ export function parsePortRange(text: string): PortRange {
 /** Returns the number of ports in a range. */
 export function portCount({ min, max }: PortRange): number {
   return max - min + 1;
+}
+
+/** Relay addresses, and the range of their ports. */
+interface RelayPorts {
+  readonly relayAddresses: readonly RelayedAddress[];
+  readonly ports: PortRange;
+}
+
+/** Returns how many ports of a range a server's own sockets leave at all relay addresses. */
+export function portsLeft(plane: OwnSockets, { relayAddresses, ports }: RelayPorts): number {
+  const leftAt = ({ address }: RelayedAddress) =>
+    portCount(ports) - ownPortsIn(ports, ownPorts(plane, address)).length;
+  return relayAddresses.reduce((sum, each) => sum + leftAt(each), 0);
+}
+
+/**
+ * Checks that a server's own sockets leave ports of a range at each relay address.
+ * @param plane - with the sockets
+ * @throws TurnpikeError ERR_TURNPIKE_CONFIG where no even port with the next one is left
+ */
+export function checkPortsLeft(plane: OwnSockets, { relayAddresses, ports }: RelayPorts): void {
+  const { min, max } = ports;
+  for (const { address } of relayAddresses) {
+    const own = ownPorts(plane, address);
+    let port = min + (min % 2);
+    while (port < max && (own.has(port) || own.has(port + 1))) port += 2;
+    if (port < max) continue;
+    const why =
+      `the server itself has ${ownPortsIn(ports, own).join(', ')} at ${address}, which leaves no ` +
+      'even port with the next one, which clients ask for';
+    throw wrong(`${min}-${max}`, why);
+  }
+}
+
+function ownPortsIn({ min, max }: PortRange, own: ReadonlySet<number>): number[] {
+  return [...own].filter((port) => port >= min && port <= max).sort((a, b) => a - b);
 }
 
 function wrong(text: string, why: string): TurnpikeError {

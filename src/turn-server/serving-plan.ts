@@ -9,7 +9,7 @@ import { type AllocationsLimit, allocationsLimit } from './allocations-limit.js'
 import { hasIpv6 } from './local-addresses.js';
 import { TURN_PORT } from './option-specs.js';
 import type { CheckedTurnSettings } from './options.js';
-import { parsePortRange, portCount } from './port-range.js';
+import { parsePortRange, portsLeft } from './port-range.js';
 import { type FoundRelayAddress, resolveRelayAddresses } from './resolve-relay-addresses.js';
 
 /** What a plan is made of. */
@@ -19,6 +19,8 @@ export interface PlanInput
     'relayPorts' | 'relayAddresses' | 'stunServer' | 'allocationsMax'
   > {
   readonly listen: readonly TransportAddress[];
+  /** Addresses for other relays; default none. */
+  readonly trunk?: readonly TransportAddress[] | undefined;
   readonly workers: number | undefined;
   readonly random?: RandomBytes | undefined;
 }
@@ -48,8 +50,11 @@ export async function servingPlan(options: PlanInput): Promise<ServingPlan> {
   const relayAddresses = found.map(({ address, advertised }) => ({ address, advertised }));
   const portsChanged = found.filter(({ portSeen }) => portSeen !== undefined);
   const workers = options.workers ?? Math.min(WORKERS_DEFAULT_MAX, availableParallelism());
+  // A socket for which the kernel chooses the port, and the lanes of a trunk, are not known yet.
+  const { trunk = [] } = options;
+  const own = { clientAddresses: listen, trunkAddresses: trunk, trunkLanePorts: [] };
   const resources = {
-    ports: relayAddresses.length * portCount(ports),
+    ports: portsLeft(own, { relayAddresses, ports }),
     workers,
     descriptors: readDescriptors(),
   };

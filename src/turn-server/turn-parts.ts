@@ -43,6 +43,8 @@ export interface TurnParts {
 export interface PartsInput {
   /** Addresses for clients; empty for those of `turnpike turn`. */
   readonly listen: readonly TransportAddress[];
+  /** Addresses for other relays; default none. */
+  readonly trunk?: readonly TransportAddress[] | undefined;
   readonly workers: number | undefined;
   /** Default: `randomBytes` of node:crypto. */
   readonly random?: RandomBytes | undefined;

@@ -4,9 +4,11 @@ import { formatAddress, type TransportAddress } from '../address.js';
 import { isTurnpikeError, TurnpikeError } from '../errors.js';
 import type { DataPlane } from '../native/types.js';
 import type { RelayedAddress, Turn, TurnLimits } from '../turn/index.js';
+import type { OwnSockets } from '../turn/own-ports.js';
 import type { AllocationsLimit } from './allocations-limit.js';
 import type { CredentialTexts } from './credentials.js';
 import { reachesItself } from './own-addresses.js';
+import { checkPortsLeft } from './port-range.js';
 import { unreachableRelayAddresses } from './relay-addresses.js';
 import type { PeerLists } from './replaceable-peer-policy.js';
 import { quotaOf, type TurnParts } from './turn-parts.js';
@@ -178,12 +180,14 @@ function sayDoubts({ plan, credentials: { md5Only } }: TurnParts, logger: Logger
 /**
  * Binds a port of each relay address and frees it again, so that a wrong address is an error at the
  * start instead of a refusal of every client.
- * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address`
+ * @throws TurnpikeError ERR_TURNPIKE_BIND with `errno` and `address`; as `checkPortsLeft`
  */
 export async function tryRelayAddresses(
-  plane: Pick<DataPlane, 'openEndpoint' | 'closeEndpoint'>,
-  { relayAddresses }: TurnParts['plan'],
+  plane: Pick<DataPlane, 'openEndpoint' | 'closeEndpoint'> & OwnSockets,
+  plan: Pick<TurnParts['plan'], 'relayAddresses' | 'ports'>,
 ): Promise<void> {
+  const { relayAddresses } = plan;
+  checkPortsLeft(plane, plan);
   for (const { address } of relayAddresses) {
     const spec = { kind: 'relayed', address: { address, port: 0 }, worker: 0 } as const;
     try {

@@ -67,6 +67,7 @@ export class ChannelBind {
     if (typeof relayed === 'string') return relayed;
     const ports = peerPorts(this.#context, peer.address);
     if (ports !== undefined && !isInRange(peer.port, ports)) return 'peer-is-server';
+    if (this.#context.addresses.isOfServer(peer)) return 'peer-is-server';
     const isRoom = channel !== undefined || allocation.channels.size < limits.channelsMax;
     return isRoom ? { relayed, number, peer } : 'channels-used-up';
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import { isTurnpikeError } from '../errors.js';
 import type { RandomBytes } from '../random.js';
 import type { OpenedAddress } from './allocation.js';
+import { type OwnSockets, ownPorts } from './own-ports.js';
 import type { RefusalReason } from './refusals.js';
 import { type PortWish, RelayedPorts } from './relayed-ports.js';
 import { TURN_LIMITS } from './turn-limits.js';
@@ -24,7 +25,7 @@ export type OpenFailure =
 
 /** Dependencies of `RelayedAddresses`. */
 export interface RelayedAddressesOptions {
-  readonly plane: Pick<TurnPlane, 'openEndpoint' | 'closeEndpoint'>;
+  readonly plane: Pick<TurnPlane, 'openEndpoint' | 'closeEndpoint'> & OwnSockets;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly relayedAddresses: readonly RelayedAddress[];
@@ -49,7 +50,9 @@ export class RelayedAddresses {
     this.#clock = clock;
     this.#random = random;
     this.#range = ports;
-    this.#all = relayedAddresses.map((each) => new RelayedPorts(each, ports, random));
+    this.#all = relayedAddresses.map(
+      (each) => new RelayedPorts(each, ports, random, ownPorts(plane, each.address)),
+    );
     this.#own = new Set(
       relayedAddresses.flatMap(({ address, advertised }) => [address, advertised]),
     );
@@ -61,9 +64,9 @@ export class RelayedAddresses {
     return this.#all.reduce((sum, { held }) => sum + held, 0);
   }
 
-  /** Whether no further port may be held. */
+  /** Whether no further port may be held, or none is left. */
   get isFull(): boolean {
-    return this.held >= this.heldMax;
+    return this.held >= this.heldMax || this.#all.every(({ isUsedUp }) => isUsedUp);
   }
 
   /** Returns whether there are addresses of a family. */
@@ -81,6 +84,11 @@ export class RelayedAddresses {
     return this.isOwn(address) ? this.#range : undefined;
   }
 
+  /** Returns whether an address is one of this server's own sockets at a relayed IP address. */
+  isOfServer({ address, port }: TransportAddress): boolean {
+    return this.#all.some((each) => isAt(each, address) && each.isOwn(port));
+  }
+
   /** Returns whether a port can be that of a relayed transport address. */
   #isRelayedPort(port: number): boolean {
     return port >= this.#range.min && port <= this.#range.max;
@@ -89,9 +97,7 @@ export class RelayedAddresses {
   /** Returns whether an address is a held relayed transport address, as bound or as advertised. */
   isHeld({ address, port }: TransportAddress): boolean {
     if (!this.#isRelayedPort(port)) return false;
-    return this.#all.some(
-      (each) => [each.address, each.advertised].includes(address) && each.isHeld(port),
-    );
+    return this.#all.some((each) => isAt(each, address) && each.isHeld(port));
   }
 
   /**
@@ -159,4 +165,8 @@ export class RelayedAddresses {
     }
     return undefined;
   }
+}
+
+function isAt({ address, advertised }: RelayedAddress, ip: string): boolean {
+  return address === ip || advertised === ip;
 }

@@ -25,6 +25,7 @@ export class RelayedPorts {
   readonly family: AddressFamily;
   readonly #range: PortRange;
   readonly #random: RandomBytes;
+  readonly #own: ReadonlySet<number>;
   /** Ports that have rested, in no order. */
   readonly #rested: number[] = [];
   /** Index of a port in `#rested`, by offset from the first port; -1 if it is not there. */
@@ -35,16 +36,25 @@ export class RelayedPorts {
   readonly #freedAt: Float64Array;
   #held = 0;
 
-  constructor({ address, advertised }: RelayedAddress, range: PortRange, random: RandomBytes) {
+  /** @param own - ports of the server's own sockets, which are never taken */
+  constructor(
+    { address, advertised }: RelayedAddress,
+    range: PortRange,
+    random: RandomBytes,
+    own: ReadonlySet<number> = new Set(),
+  ) {
     this.address = address;
     this.advertised = advertised;
     this.family = familyOf({ address, port: 0 });
     this.#range = range;
     this.#random = random;
+    this.#own = own;
     const count = range.max - range.min + 1;
     this.#indexes = new Int32Array(count).fill(-1);
     this.#freedAt = new Float64Array(count);
-    for (let port = range.min; port <= range.max; port += 1) this.#putRested(port);
+    for (let port = range.min; port <= range.max; port += 1) {
+      if (!own.has(port)) this.#putRested(port);
+    }
   }
 
   /** Number of held ports. */
@@ -52,7 +62,17 @@ export class RelayedPorts {
     return this.#held;
   }
 
-  /** Returns whether a port of the range is held. */
+  /** Whether every port is held. */
+  get isUsedUp(): boolean {
+    return this.#rested.length + this.#resting.size === 0;
+  }
+
+  /** Returns whether a port is one of the server's own sockets. */
+  isOwn(port: number): boolean {
+    return this.#own.has(port);
+  }
+
+  /** Returns whether a port of the range is held, by a holder or by the server's own sockets. */
   isHeld(port: number): boolean {
     const isRested = this.#indexes[port - this.#range.min] !== -1;
     return !isRested && !this.#resting.has(port);

@@ -35,6 +35,9 @@ export type TurnPlane = Pick<
   | 'removeTrunkRoute'
   | 'putSession'
   | 'removeSession'
+  | 'clientAddresses'
+  | 'trunkAddresses'
+  | 'trunkLanePorts'
 >;
 
 /** The trunk to other relays, as TURN uses it. */

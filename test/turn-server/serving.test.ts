@@ -319,11 +319,9 @@ t.test('no client reaches the server itself by a relay address', async (t) => {
   const [at = { address: '', port: 0 }] = server.listen;
   const client = await clientOf(t, server);
   await client.allocate();
-  t.equal(await client.bind(0x4000, at), undefined);
-  client.channelData(
-    0x4000,
-    Buffer.from(new MessageWriter('request', 1, randomBytes(12)).finish()),
-  );
+  t.equal(await client.bind(0x4000, at), 403);
+  t.equal(await client.permit(at), undefined);
+  client.indicate('to the server itself', at);
   await until(() => server.counters().relayed_port_closed === 1n);
   t.equal(server.counters().relayed_tx_packets, 0n);
 });

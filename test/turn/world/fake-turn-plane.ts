@@ -1,4 +1,4 @@
-import { formatAddress } from '../../../src/address.js';
+import { formatAddress, type TransportAddress } from '../../../src/address.js';
 import { TurnpikeError, type TurnpikeErrorCode } from '../../../src/errors.js';
 import type { Endpoint, EndpointSpec } from '../../../src/native/endpoints.js';
 import type { TransportHandle } from '../../../src/native/transport-handle.js';
@@ -45,6 +45,10 @@ export class FakeTurnPlane implements TurnPlane {
   /** By `movedKey`. */
   readonly moved = new Map<string, MovedClientAction>();
   readonly sessions = new Map<number, Put<SessionAction>>();
+  /** Sockets of the server itself. */
+  clientAddresses: readonly TransportAddress[] = [];
+  trunkAddresses: readonly TransportAddress[] = [];
+  trunkLanePorts: readonly (readonly number[])[] = [];
   /** Every endpoint that was asked for, in order. */
   readonly asked: EndpointSpec[] = [];
   /** Ports that other processes have bound, by `IP:PORT`. */

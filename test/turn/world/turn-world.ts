@@ -20,6 +20,7 @@ import { type ServerContext, ServerStats } from '../../../src/stun-server/server
 import { StunServer } from '../../../src/stun-server/stun-server.js';
 import { UserLookups } from '../../../src/stun-server/user-lookups.js';
 import { type PeerRules, Turn, TurnLog, type TurnOptions } from '../../../src/turn/index.js';
+import type { OwnSockets } from '../../../src/turn/own-ports.js';
 import { TestClock } from '../../auth/test-clock.js';
 import { FakeTurnPlane } from './fake-turn-plane.js';
 
@@ -73,6 +74,8 @@ export const STATIC_USER = 'static';
 export interface WorldOptions extends Partial<TurnOptions> {
   /** Looks up every user but `STATIC_USER`. Default: every username is known. */
   readonly authenticate?: Authenticate;
+  /** The server's own sockets. Default: none. */
+  readonly sockets?: OwnSockets;
 }
 
 /** A TURN server on a fake data plane, and the datagrams that it sends. */
@@ -108,8 +111,9 @@ export class TurnWorld {
   readonly lookups: UserLookups<TurnPrincipal> | undefined;
   readonly context: ServerContext;
 
-  constructor({ authenticate, ...options }: WorldOptions = {}) {
+  constructor({ authenticate, sockets, ...options }: WorldOptions = {}) {
     const { clock, random } = this;
+    if (sockets !== undefined) Object.assign(this.plane, sockets);
     this.lookups = authenticate && this.#lookupsOf(authenticate);
     const context = {
       plane: this.plane,
