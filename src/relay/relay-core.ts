@@ -269,7 +269,7 @@ export class RelayCore {
       // The registry holds this relay's own record too.
       this.relaysLeftOut += Math.max(records.length - 1 - REGISTRATION_LIMITS.relaysMax, 0);
       take();
-      this.#relaysByIp.update(records);
+      if (this.#relaysByIp.update(records)) this.#guarded(() => this.turn?.relaysChanged());
     };
   }
 

@@ -7,8 +7,8 @@ import type { RelayRecord } from '../registry/types.js';
 export class RelaysByIp {
   #ids: ReadonlyMap<string, string | undefined> = new Map();
 
-  /** Takes the registry's relays. */
-  update(records: readonly RelayRecord[]): void {
+  /** Takes the registry's relays. @returns whether a relay is at another address than before */
+  update(records: readonly RelayRecord[]): boolean {
     const ids = new Map<string, string | undefined>();
     for (const { id, serviceAddresses, trunkAddresses, trunkSources } of records) {
       for (const { address } of [...serviceAddresses, ...trunkAddresses, ...trunkSources]) {
@@ -16,7 +16,9 @@ export class RelaysByIp {
         ids.set(address, isAnothers ? undefined : id);
       }
     }
+    const before = this.#ids;
     this.#ids = ids;
+    return before.size !== ids.size || [...ids].some(([ip, id]) => before.get(ip) !== id);
   }
 
   /** Returns the id of the only relay at an IP address. */

@@ -62,6 +62,8 @@ export class Permission implements Timed {
   readonly relayed: RelayedTransportAddress;
   /** Canonical IP address of the peer. */
   readonly address: string;
+  /** The port that the client named last with it; 0 if none. A permission is for every port. */
+  port = 0;
   /** The only ports of the peer that its entry holds for; undefined for all. */
   ports: PortRange | undefined;
   /** Monotonic ms. */

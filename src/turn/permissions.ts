@@ -53,6 +53,10 @@ export class Permissions {
       each.expiresAt = expiresAt;
       table.schedule(each, expiresAt);
     }
+    for (const { relayed, peer } of peers) {
+      const permission = relayed.allocation.permissions.get(peer.address);
+      if (permission !== undefined && peer.port !== 0) permission.port = peer.port;
+    }
     return undefined;
   }
 

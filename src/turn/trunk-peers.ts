@@ -87,15 +87,20 @@ export class TrunkPeers {
 
   /**
    * Has a peer bound if it is at another relay; its IP address has a permission. A request that
-   * failed is made again soon, since something has changed.
+   * failed is made again soon if something has changed.
    * @param isHeard - whether the other relay has just said that the peer is there
    */
   want(relayed: RelayedTransportAddress, peer: TransportAddress, isHeard = false): void {
     const { trunk, limits } = this.#means;
     const peers = this.#byRelayed.get(relayed) ?? new Map<string, TrunkPeer>();
     const known = peers.get(formatAddress(peer));
-    if (known !== undefined) return isHeard ? this.#hasten(known) : undefined;
     const remote = trunk.relayAt(peer.address);
+    if (known !== undefined) {
+      // The address is another relay's now, or nobody's.
+      if (known.remote !== remote) this.#schedule(known, 0);
+      else if (isHeard) this.#hasten(known);
+      return;
+    }
     if (remote === undefined || peers.size >= limits().permissionsMax) return;
     const made = new TrunkPeer(relayed, peer, remote);
     peers.set(formatAddress(peer), made);

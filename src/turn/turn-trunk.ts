@@ -3,7 +3,7 @@ import type { BindMessage } from '../trunk/bind-message.js';
 import type { ControlOrder } from '../trunk/control-message.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { AdvertisedAddresses } from './advertised-addresses.js';
-import type { RelayedTransportAddress } from './allocation.js';
+import type { Allocation, RelayedTransportAddress } from './allocation.js';
 import type { TurnContext } from './context.js';
 import { type TrunkMeans, TrunkPeers } from './trunk-peers.js';
 import { type SessionRules, TrunkSessions } from './trunk-sessions.js';
@@ -49,6 +49,19 @@ export class TurnTrunk {
    */
   want(relayed: RelayedTransportAddress, peer: TransportAddress): void {
     if (peer.port !== 0) this.#peers.want(relayed, peer);
+  }
+
+  /**
+   * Has the peers of an allocation reached as is right now: over the trunk also those whose relay
+   * was not known when they got their permission or channel.
+   */
+  wantAll({ permissions, channels }: Allocation): void {
+    for (const { relayed, address, port } of permissions.values()) {
+      this.want(relayed, { address, port });
+    }
+    for (const { state, relayed, peer } of channels.values()) {
+      if (state === 'bound') this.want(relayed, peer);
+    }
   }
 
   /** Handles an authentic message of another relay. */

@@ -132,6 +132,12 @@ export class Turn implements Usage, SignsOfLife {
     return this.#context.trunk;
   }
 
+  /** Notes that other relays are known now, or at other addresses (`PeerTrunk.relayAt`). */
+  relaysChanged(): void {
+    const { trunk, table } = this.#context;
+    if (trunk !== undefined) for (const each of table.all()) trunk.wantAll(each);
+  }
+
   /** Returns whether a 5-tuple has an allocation, or is getting one. @param tupleKey - its key */
   holds(tupleKey: string): boolean {
     const { table } = this.#context;
