@@ -38,6 +38,11 @@ export const TRIED_CLIENTS: readonly TriedClient[] = [
     result: 'data channels with itself and with wrtc',
   },
   {
+    name: 'werift-ice, simple-peer with wrtc (npm)',
+    version: '0.2.3, 9.11.1',
+    result: 'two of each by relays alone; every message came back',
+  },
+  {
     name: '@roamhq/wrtc, @avahq/wrtc-linux-x64 (npm; older libwebrtc)',
     version: '0.8.0, 0.7.3',
     result: 'data channels with each other, with GStreamer and with node-datachannel',
@@ -48,9 +53,33 @@ export const TRIED_CLIENTS: readonly TriedClient[] = [
     result: 'every datagram came back, by indications and on a channel; Refresh',
   },
   {
-    name: 'Linphone (Debian)',
+    name: 'Linphone (Debian; mediastreamer)',
     version: '5.1.65-4',
-    result: 'makes and deletes its allocations; no call was made',
+    result:
+      'a call with audio both ways, on channels of two allocations each. The TURN server has to be ' +
+      'that of an account: without one it does not answer the challenge',
+  },
+  {
+    name: 'pjnath (PJSIP): pjturn-client, icedemo',
+    version: '2.17-dev',
+    result:
+      'data both ways by indications and on a channel; two ICE agents by relays alone, also where ' +
+      'one of the peers that they permit in one request is refused: they go on with each alone',
+  },
+  {
+    name: 'Janus (Debian)',
+    version: '1.1.2-1',
+    result: "a data channel between its relayed candidate and wrtc's",
+  },
+  {
+    name: 'pion/ice (Debian; Go)',
+    version: '2.3.1-1',
+    result: 'two agents by relays alone; every datagram came back',
+  },
+  {
+    name: 'ex_turn (Elixir)',
+    version: '0.2.1',
+    result: 'data both ways by indications and on a channel; Refresh',
   },
   {
     name: 'turn-server (npm), its client',
@@ -60,8 +89,8 @@ export const TRIED_CLIENTS: readonly TriedClient[] = [
       'section 9.2.4 has a server answer 400',
   },
   {
-    name: 'turnutils_stunclient, pion/stun, stun, @msimerson/stun, vs-stun',
-    version: '4.6.1, 0.4.0, 2.1.0, 3.2.1, 0.0.7',
+    name: 'turnutils_stunclient, pion/stun, stun, @msimerson/stun, vs-stun, webrtc-stun, aiostun',
+    version: '4.6.1, 0.4.0, 2.1.0, 3.2.1, 0.0.7, 3.0.0, 2025-12',
     result: 'learn their address by a Binding request',
   },
   {
