@@ -20,8 +20,8 @@ HOME = 'a-1'
 """Our relay in all of these scenarios."""
 FAR: Address = ('198.51.100.7', 4242)
 """Where the foreign relay's own peer is said to be. Nothing is ever sent there."""
-KNOWN_SECONDS = 10
-WAIT_SECONDS = 8
+KNOWN_SECONDS = 30
+WAIT_SECONDS = 20
 
 _numbers = itertools.count(1)
 
@@ -80,7 +80,7 @@ def counter_offer(
 
 
 def ask(
-    relay: ForeignRelay, out: Outgoing, seconds: float = 5, home: str = HOME
+    relay: ForeignRelay, out: Outgoing, seconds: float = 20, home: str = HOME
 ) -> Message:
     """Sends a request every half second until it is answered."""
     until = time.monotonic() + seconds

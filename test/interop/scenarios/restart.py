@@ -8,9 +8,8 @@ from peer.endpoint import run, settle
 from peer.overlay import connect
 
 from .connections import joined
-from .harness import World, closed_with, refused, scenario, success, true
+from .harness import LISTED_SECONDS, World, closed_with, refused, scenario, success, true
 
-LISTED_SECONDS = 12
 GONE_SECONDS = 15
 
 

@@ -22,7 +22,7 @@ HOME = 'g-1'
 CHANNEL = 0x4000
 MINE = 0x0BADCAFE
 LIFETIME_SECONDS = 120
-WAIT_SECONDS = 8
+WAIT_SECONDS = 20
 
 
 def bind(source: Address, to: Address) -> Outgoing:

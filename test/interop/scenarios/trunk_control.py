@@ -25,7 +25,7 @@ from .foreign import (
     reserved,
     wait,
 )
-from .harness import World, equal, refused, scenario, success
+from .harness import LISTED_SECONDS, World, equal, refused, scenario, success
 
 MINE = 0x0BADCAFE
 
@@ -173,13 +173,14 @@ def malformed(world: World) -> None:
 def listed(world: World) -> None:
     with foreign(world) as relay:
         wish = [{'region': 'a'}, {'region': relay.id}]
-        until = time.monotonic() + 15
+        until = time.monotonic() + LISTED_SECONDS
+        wanted = world.service('a-1'), relay.service_address
         first, second = world.directory().connection(wish)
-        while second.relay != relay.service_address and time.monotonic() < until:
+        while (first.relay, second.relay) != wanted and time.monotonic() < until:
             time.sleep(0.3)
             first, second = world.directory().connection(wish)
-        equal((first.peer_relay, second.relay), (relay.service_address,) * 2)
-        equal(second.peer_relay, world.service('a-1'))
+        equal((first.relay, second.relay), wanted)
+        equal((second.peer_relay, first.peer_relay), wanted)
         leg = Leg(first, 'sha256', local_ip=world.host())
         success(leg.allocate())
         run([leg.endpoint], lambda: True, 0)
