@@ -4,7 +4,7 @@ import t from 'tap';
 import { runOutsider } from './outsider.js';
 import { System } from './system.js';
 
-const TIMEOUT_MS = 160_000;
+const TIMEOUT_MS = 240_000;
 
 /** Returns why this machine cannot run the scenarios; empty if it can. */
 function obstacle(): string {
@@ -35,7 +35,7 @@ async function runScenarios(): Promise<void> {
 }
 
 // Some scenarios wait for the 30 s of the protocol; the others run meanwhile.
-t.setTimeout(180_000);
+t.setTimeout(290_000);
 const reason = obstacle();
 if (reason === '') await runScenarios();
 else t.pass('a peer written in Python', { skip: reason });

@@ -56,15 +56,15 @@ export const TRIED_CLIENTS: readonly TriedClient[] = [
     name: 'Linphone (Debian; mediastreamer)',
     version: '5.1.65-4',
     result:
-      'a call with audio both ways, on channels of two allocations each. The TURN server has to be ' +
-      'that of an account: without one it does not answer the challenge',
+      'a call with audio both ways, on channels of two allocations each. The TURN server has to ' +
+      'be that of an account: without one it does not answer the challenge',
   },
   {
     name: 'pjnath (PJSIP): pjturn-client, icedemo',
     version: '2.17-dev',
     result:
-      'data both ways by indications and on a channel; two ICE agents by relays alone, also where ' +
-      'one of the peers that they permit in one request is refused: they go on with each alone',
+      'data both ways by indications and on a channel; two ICE agents by relays alone, also ' +
+      'where a peer of one CreatePermission is refused: they ask for each alone',
   },
   {
     name: 'Janus (Debian)',
