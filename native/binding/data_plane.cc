@@ -88,6 +88,7 @@ Napi::Function DataPlaneObject::Define(Napi::Env env) {
                       Plane::InstanceMethod("xdpReason", &Plane::XdpReason),
                       Plane::InstanceMethod("xdpAttached", &Plane::XdpAttached),
                       Plane::InstanceMethod("xdpFindings", &Plane::XdpFindings),
+                      Plane::InstanceMethod("xdpFarEnds", &Plane::XdpFarEnds),
                       Plane::InstanceMethod("close", &Plane::Close)});
 }
 

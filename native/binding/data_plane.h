@@ -72,6 +72,7 @@ class DataPlaneObject : public Napi::ObjectWrap<DataPlaneObject> {
   Napi::Value XdpReason(const Napi::CallbackInfo& info);
   Napi::Value XdpAttached(const Napi::CallbackInfo& info);
   Napi::Value XdpFindings(const Napi::CallbackInfo& info);
+  Napi::Value XdpFarEnds(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
   const uint8_t* scratch_ = nullptr;

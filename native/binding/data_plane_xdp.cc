@@ -61,4 +61,16 @@ Napi::Value DataPlaneObject::XdpFindings(const Napi::CallbackInfo& info) {
   return array;
 }
 
+Napi::Value DataPlaneObject::XdpFarEnds(const Napi::CallbackInfo& info) {
+  const std::vector<XdpPlane::DoubtfulDevice> devices = xdp_.DoubtfulDevices();
+  Napi::Array array = Napi::Array::New(info.Env(), devices.size());
+  for (uint32_t i = 0; i < devices.size(); ++i) {
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("device", devices[i].name);
+    object.Set("program", devices[i].far_end == FarEnd::kNoProgram ? "none" : "unknown");
+    array.Set(i, object);
+  }
+  return array;
+}
+
 }  // namespace turnpike

@@ -146,6 +146,8 @@ Status XdpPlane::StartUpkeep() {
   RefreshDevices();
   RefreshAddresses();
   LookAtHost();
+  far_ends_.Open();
+  LookAtFarEnds();
   Status status = StartThread<XdpPlane, &XdpPlane::Upkeep>("turnpike-xdp", this, &thread_);
   running_ = status.ok();
   return status;
@@ -243,24 +245,6 @@ void XdpPlane::RemoveRemoteRelay(uint32_t relay_index) {
   const std::lock_guard lock(mutex_);
   counters_.CollectTraffic(relay_index);
   tables_.RemoveRemoteRelay(relay_index);
-}
-
-std::vector<std::string> XdpPlane::AttachedDevices() {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::string> names;
-  for (const Attached& attached : attached_) {
-    if (attached.present) names.push_back(attached.name);
-  }
-  return names;
-}
-
-std::vector<XdpPlane::HostFinding> XdpPlane::HostFindings() {
-  const std::lock_guard lock(mutex_);
-  std::vector<HostFinding> found;
-  for (const Finding& finding : findings_) {
-    found.push_back(HostFinding{finding, strict_ || finding.kind != FindingKind::kFilter});
-  }
-  return found;
 }
 
 void XdpPlane::RefreshDevices() {
@@ -384,6 +368,7 @@ void XdpPlane::UpkeepTurn(bool tick) {
         next_hops.ResolveSomeAgain();
         // No event tells when a device that another program held can be attached.
         if (IsAnyAbsent()) RefreshDevices();
+        LookAtFarEnds();
       }
     }
   }

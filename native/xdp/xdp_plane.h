@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "io/fast_path.h"
+#include "xdp/far_end.h"
 #include "xdp/host/host_rules.h"
 #include "xdp/program_clock.h"
 #include "xdp/refresh_throttle.h"
@@ -83,6 +84,13 @@ class XdpPlane : public FastPath {
   // Returns the devices that the program is attached to now. A device that is removed and created
   // again is attached again.
   std::vector<std::string> AttachedDevices();
+  // A device whose other end takes nothing that the program sends back through it, as far as known.
+  struct DoubtfulDevice {
+    std::string name;
+    FarEnd far_end = FarEnd::kUnknown;
+  };
+  // Returns them; none in generic mode. They are looked at once a second.
+  std::vector<DoubtfulDevice> DoubtfulDevices();
   // A host rule that affects packets of the sockets, and whether it keeps them off the fast path.
   struct HostFinding {
     Finding finding;
@@ -100,6 +108,7 @@ class XdpPlane : public FastPath {
     bool present = true;
     // Host rules require that its packets go through the stack.
     bool left_out = false;
+    FarEnd far_end = FarEnd::kTakes;
   };
 
   Status Load(const XdpOptions& options);
@@ -121,6 +130,8 @@ class XdpPlane : public FastPath {
   bool IsAnyAbsent() const;
   void RefreshDevices();
   void RefreshAddresses();
+  // Looks at the other ends of the devices with the program.
+  void LookAtFarEnds();
   void Upkeep();
   // One iteration of the upkeep thread: notifications, waiting destinations, and on `tick` periodic
   // work.
@@ -146,6 +157,7 @@ class XdpPlane : public FastPath {
   XdpCounters counters_;
   RefreshThrottle refresh_throttle_;
   Findings findings_;
+  FarEnds far_ends_;
   uint32_t ticks_ = 0;
   int today_ = -1;
 

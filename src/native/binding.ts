@@ -4,7 +4,7 @@
  * change here, `npm run build:interface` updates the addon's contract number.
  */
 
-import type { XdpFindingKind } from './xdp-finding.js';
+import type { XdpFarEnd, XdpFindingKind } from './xdp-finding.js';
 
 /** Fields of the Error that the constructor of a native plane throws. */
 export interface NativeFailure {
@@ -176,6 +176,8 @@ export interface NativePlane {
   xdpAttached(): string[];
   /** Returns the findings in the host's rules. */
   xdpFindings(): NativeFinding[];
+  /** Returns the devices whose other ends may take nothing. */
+  xdpFarEnds(): XdpFarEnd[];
   /** Returns the number of 64-bit cells before the first counter. */
   counterOffset(): number;
   close(): Promise<void>;

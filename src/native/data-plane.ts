@@ -46,7 +46,7 @@ export class NativeDataPlane implements DataPlane {
   readonly trunkAddresses: readonly TransportAddress[];
   readonly trunkLanePorts: readonly (readonly number[])[];
   readonly workers: number;
-  readonly #xdp: Omit<XdpStatus, 'attached' | 'leftOut' | 'passedBy'>;
+  readonly #xdp: Omit<XdpStatus, 'attached' | 'leftOut' | 'passedBy' | 'farEnds'>;
   /** Why relayed ports are not steered although they could be; otherwise empty. */
   readonly #noSteering: string;
   readonly #relayedIps: readonly string[];
@@ -153,6 +153,7 @@ export class NativeDataPlane implements DataPlane {
       attached: this.#native.xdpAttached(),
       leftOut: those(true),
       passedBy: those(false),
+      farEnds: this.#native.xdpFarEnds(),
     };
   }
 

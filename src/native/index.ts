@@ -21,7 +21,7 @@ export {
   transportOf,
 } from './transport-handle.js';
 export type * from './types.js';
-export type { XdpFinding, XdpFindingKind } from './xdp-finding.js';
+export type { XdpFarEnd, XdpFinding, XdpFindingKind } from './xdp-finding.js';
 
 /**
  * Opens a data plane: binds every address, then starts the workers.

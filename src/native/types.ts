@@ -18,7 +18,7 @@ import type {
 } from './entries.js';
 import type { DataPlaneEvent } from './events.js';
 import type { TransportHandle } from './transport-handle.js';
-import type { XdpFinding } from './xdp-finding.js';
+import type { XdpFarEnd, XdpFinding } from './xdp-finding.js';
 
 export type * from './entries.js';
 
@@ -174,6 +174,8 @@ export interface XdpStatus {
   readonly leftOut: readonly XdpFinding[];
   /** Host rules that the fast path bypasses and that may drop or delay packets. */
   readonly passedBy: readonly XdpFinding[];
+  /** Devices through which it sends although their other ends take nothing, as far as known. */
+  readonly farEnds: readonly XdpFarEnd[];
   /** Why a requested fast path is off: one line for the operator. */
   readonly reason?: string;
 }

@@ -32,6 +32,16 @@ export interface XdpFinding {
   readonly device?: string;
 }
 
+/** A veth whose other end takes nothing that the fast path sends back through it, or may not. */
+export interface XdpFarEnd {
+  readonly device: string;
+  /**
+   * Whether the other end has an XDP program in its driver: `none`, so all of that is lost;
+   * `unknown` where this process may not see it.
+   */
+  readonly program: 'none' | 'unknown';
+}
+
 /** First bits of the trunk sockets and of the relayed IP addresses: native/xdp/map_structs.h. */
 const TRUNK_BIT = DATA_PLANE_LIMITS.addressesPerSideMax;
 const RELAYED_BIT = 2 * DATA_PLANE_LIMITS.addressesPerSideMax;

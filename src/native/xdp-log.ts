@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import type { DataPlane, XdpStatus } from './types.js';
-import { subjectsOf, type XdpFinding } from './xdp-finding.js';
+import { subjectsOf, type XdpFarEnd, type XdpFinding } from './xdp-finding.js';
 
 /** Interval of reading the XDP status, ms. */
 const CHECK_MS = 1_000;
@@ -18,6 +18,8 @@ export class XdpLog {
   #attached: readonly string[];
   #leftOut = '';
   #passedBySaid: ReadonlySet<string> = new Set();
+  /** What was said of the other ends of devices, by device. */
+  #farEnds: ReadonlyMap<string, XdpFarEnd['program']> = new Map();
 
   constructor(plane: Pick<DataPlane, 'xdp'>, clock: Clock, logger: Logger) {
     this.#plane = plane;
@@ -29,6 +31,7 @@ export class XdpLog {
     if (status.interfaces.length === 0) return;
     this.#sayMode(status);
     this.#checkRules(status);
+    this.#checkFarEnds(status);
   }
 
   /** Reads the status if that is due, and logs changes. */
@@ -39,6 +42,7 @@ export class XdpLog {
     const status = this.#plane.xdp;
     this.#checkDevices(status);
     this.#checkRules(status);
+    this.#checkFarEnds(status);
   }
 
   #sayMode({ mode, interfaces, reason }: XdpStatus): void {
@@ -69,6 +73,27 @@ export class XdpLog {
       'packets that go by XDP are not seen by rules of this host that may drop or delay them ' +
         `(--xdp-strict leaves them to the sockets): ${describe(news)}`,
     );
+  }
+
+  #checkFarEnds({ farEnds }: XdpStatus): void {
+    const before = this.#farEnds;
+    this.#farEnds = new Map(farEnds.map(({ device, program }) => [device, program]));
+    for (const { device, program } of farEnds) {
+      if (before.get(device) === program) continue;
+      const fields = { event: 'xdp-far-end', device, program };
+      const what = `what XDP sends back through ${device} is lost`;
+      const why =
+        program === 'none'
+          ? 'the other end of this veth has no XDP program'
+          : 'if the other end of this veth has no XDP program, which this process cannot see';
+      const advice = 'attach one to it that passes everything (docs/xdp.md), or leave out --xdp';
+      this.#logger.warn(fields, `${what}${program === 'none' ? ': ' : ' '}${why}; ${advice}`);
+    }
+    for (const device of before.keys()) {
+      if (this.#farEnds.has(device)) continue;
+      const fields = { event: 'xdp-far-end', device };
+      this.#logger.info(fields, `what XDP sends back through ${device} is no longer lost`);
+    }
   }
 
   #checkDevices({ attached, leftOut }: XdpStatus): void {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
@@ -102,8 +103,8 @@ inline void SetOffload(const char* device, uint32_t command, bool on) {
 inline void CompleteChecksums(const char* device) { SetOffload(device, ETHTOOL_STXCSUM, false); }
 
 // Attaches an XDP program that passes every frame, because veth accepts redirected frames only if
-// its peer has a program. Returns the link's descriptor.
-inline int AttachPass(const char* device) {
+// its peer has a program in its driver. Returns the link's descriptor.
+inline int AttachPass(const char* device, uint32_t mode = XDP_FLAGS_DRV_MODE) {
   const bpf_insn instructions[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS},
                                    {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
   bpf_attr attributes{};
@@ -113,7 +114,7 @@ inline int AttachPass(const char* device) {
   attributes.license = reinterpret_cast<uintptr_t>("Apache-2.0");
   const int program =
       static_cast<int>(syscall(__NR_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes)));
-  const int link = LinkXdp(program, if_nametoindex(device), 1u << 2);
+  const int link = LinkXdp(program, if_nametoindex(device), mode);
   EXPECT_TRUE(program >= 0 && link >= 0);
   close(program);
   return link;

@@ -117,6 +117,7 @@ t.test(
       attached: [],
       leftOut: [],
       passedBy: [],
+      farEnds: [],
     });
     await unset.plane.close();
   },

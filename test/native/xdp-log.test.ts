@@ -25,6 +25,7 @@ function setUp(status: Partial<XdpStatus> = {}) {
       attached: ['eth0', 'eth1'],
       leftOut: [],
       passedBy: [],
+      farEnds: [],
       ...status,
     },
   };
@@ -110,6 +111,26 @@ t.test('a device that a rule leaves to the sockets is not logged as lost', async
   t.same(after(1_000, { attached: ['eth0', 'eth1'], leftOut: [] }), [
     'forwarding by XDP on eth0 again',
     'nothing is left to the sockets any more',
+  ]);
+});
+
+t.test('a veth whose other end takes nothing, or may not, is logged once', async (t) => {
+  const { taken, after } = setUp({ farEnds: [{ device: 'eth0', program: 'none' }] });
+  t.match(taken(), [
+    /^forwarding by XDP/,
+    /^what XDP sends back through eth0 is lost: the other end .* has no XDP program; attach one /,
+  ]);
+  t.same(after(1_000), []);
+  const farEnds = [
+    { device: 'eth0', program: 'none' },
+    { device: 'eth1', program: 'unknown' },
+  ] as const;
+  t.match(after(1_000, { farEnds }), [
+    /^what XDP sends back through eth1 is lost if the other end .*, which .* cannot see; attach /,
+  ]);
+  t.same(after(1_000, { farEnds: [] }), [
+    'what XDP sends back through eth0 is no longer lost',
+    'what XDP sends back through eth1 is no longer lost',
   ]);
 });
 

@@ -35,8 +35,11 @@ class World {
   }
   // Restores the link after the relay's end was deleted.
   void JoinOther() { Join(other_host, "t0", "r1", "2"); }
-  ~World() {
+  ~World() { DetachFarEnds(); }
+  // Takes the programs away that have the far ends accept frames.
+  void DetachFarEnds() {
     for (const int link : links_) close(link);
+    links_.clear();
   }
 
   XdpOptions Options(const std::string& client = "10.77.1.1",

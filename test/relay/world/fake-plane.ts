@@ -31,6 +31,7 @@ export class FakePlane implements DataPlane {
     attached: [],
     leftOut: [],
     passedBy: [],
+    farEnds: [],
   };
   readonly clientFlows = new Map<string, ClientAction>();
   readonly sessions = new Map<number, SessionAction>();
