@@ -36,9 +36,14 @@ export class MarkedSocket extends EventEmitter implements DatagramSocket {
     this.#address = address;
   }
 
-  /** Opens a socket at a free port of a loopback address. */
-  static async open(ip: string): Promise<MarkedSocket> {
-    const child = spawn('python3', [PROGRAM, ip], { stdio: ['pipe', 'pipe', 'inherit'] });
+  /**
+   * Opens a socket at a free port of an address.
+   * @param namespace - the network namespace that has the address; by default that of the tests
+   */
+  static async open(ip: string, namespace?: string): Promise<MarkedSocket> {
+    const within = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace];
+    const [command = '', ...args] = [...within, 'python3', PROGRAM, ip];
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const lines = createInterface(child.stdout);
     const [port] = (await once(lines, 'line')) as [string];
     const socket = new MarkedSocket(child, { address: ip, port: Number(port) });

@@ -1,21 +1,15 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { promisify } from 'node:util';
 import t from 'tap';
-import { type LabHost, LoggedProcess } from '../../src/lab/index.js';
-import { toolEnvironment } from '../../src/lab/tools.js';
+import { LoggedProcess } from '../../src/lab/index.js';
 import { closeAfter, setPatience } from '../lab/keep-on-failure.js';
 import { TestLab } from '../lab/test-lab.js';
 import { turnClient, turnPeer } from '../setup/test-tools.js';
 import { until } from '../until.js';
-import { PATIENCE_MS, readUrl, TURNPIKE } from './world.js';
+import { counted, DEVICES, HTTP, redirected } from './turn-by-xdp.js';
+import { PATIENCE_MS, TURNPIKE } from './world.js';
 import { xdpSkipReason } from './xdp-relays.js';
 
 const PEER_PORT = '3480';
-const HTTP = '127.0.0.1:9100';
-
-/** The devices toward the client and toward the peer, between which XDP redirects. */
-const DEVICES = ['eth0', 'wire0'] as const;
 
 /** Messages of the client, one each 20 ms. The peer answers each. */
 const MESSAGES = 100;
@@ -26,34 +20,6 @@ const CLIENT = turnClient() ?? '';
 const PEER = turnPeer() ?? '';
 const missing = existsSync(CLIENT) && existsSync(PEER) ? false : "coturn's client is not there";
 const skip = xdpSkipReason() || missing;
-
-async function inside({ namespace }: LabHost, argv: readonly string[]): Promise<string> {
-  const args = ['netns', 'exec', namespace, ...argv];
-  const { stdout } = await promisify(execFile)('ip', args, { env: toolEnvironment() });
-  return stdout;
-}
-
-/** Returns the numbers of packets that the program redirected, by the devices that got them. */
-async function redirected(host: LabHost): Promise<{ toPeer: number; toClient: number }> {
-  const [toPeer = 0, toClient = 0] = await Promise.all(
-    DEVICES.map(async (device) => {
-      const text = await inside(host, ['ethtool', '-S', device]);
-      const queues = text.matchAll(/rx_queue_\d+_xdp_redirect: (\d+)/g);
-      return [...queues].reduce((sum, [, count]) => sum + Number(count), 0);
-    }),
-  );
-  return { toPeer, toClient };
-}
-
-/** Returns what the relayed addresses sent and received, by XDP and by sockets together. */
-async function counted(host: LabHost) {
-  const text = await inside(host, readUrl(`http://${HTTP}/metrics`));
-  const count = (name: string) => {
-    const series = `turnpike_turn_data_plane_datagrams_total{name="${name}"}`;
-    return Number(new RegExp(`^${series} (\\d+)$`, 'm').exec(text)?.[1]);
-  };
-  return { toPeer: count('relayed_tx_packets'), toClient: count('relayed_rx_packets') };
-}
 
 t.test('turnpike turn --xdp forwards channels both ways in the driver', { skip }, async (t) => {
   const lab = new TestLab();

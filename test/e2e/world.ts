@@ -187,12 +187,14 @@ export class World {
    */
   async blockBareUdp(a: string, b: string): Promise<void> {
     const block = async (at: LabHost, { addresses }: LabHost) => {
-      const isBare = `udp dport != ${TRUNK_PORT} udp sport != ${TRUNK_PORT}`;
+      // nft 1.0.6 makes one comparison of two neighbouring fields that are not to be equal.
       const rules = `table inet bare {
   chain arriving {
     type filter hook input priority -300; policy accept;
-    ip saddr ${addresses[4]} ${isBare} drop
-    ip6 saddr ${addresses[6]} ${isBare} drop
+    udp dport ${TRUNK_PORT} accept
+    udp sport ${TRUNK_PORT} accept
+    ip saddr ${addresses[4]} meta l4proto udp drop
+    ip6 saddr ${addresses[6]} meta l4proto udp drop
   }
 }
 `;
