@@ -28,7 +28,8 @@ export interface ChallengeOptions {
 
 /**
  * Builds the response to an unauthenticated request: 401 and 438 carry REALM, NONCE and
- * PASSWORD-ALGORITHMS, 400 carries none of them (RFC 8489 section 9.2.4).
+ * PASSWORD-ALGORITHMS, 400 carries none of them (RFC 8489 section 9.2.4). 401 has the server's name
+ * too where access tokens are taken (RFC 7635 section 6.1).
  * @param request - the request to answer
  * @returns the message
  */
@@ -42,6 +43,10 @@ export function buildChallenge(request: StunMessage, options: ChallengeOptions):
       realm.passwordAlgorithms.map((name) => PasswordAlgorithmNumber[name]),
     );
   }
+  const { thirdParty } = realm;
+  if (code === ErrorCode.Unauthenticated && thirdParty !== undefined) {
+    writer.text(AttributeType.ThirdPartyAuthorization, thirdParty);
+  }
   if (fingerprint) writer.fingerprint();
   return writer.finish();
 }
@@ -54,6 +59,10 @@ export function challengeBytes(options: Omit<ChallengeOptions, 'nonce'>): number
   if (code !== ErrorCode.BadRequest) {
     bytes += attribute(Buffer.byteLength(realm.name)) + attribute(NONCE_CHARACTERS);
     bytes += attribute(4 * realm.passwordAlgorithms.length);
+  }
+  const { thirdParty } = realm;
+  if (code === ErrorCode.Unauthenticated && thirdParty !== undefined) {
+    bytes += attribute(Buffer.byteLength(thirdParty));
   }
   return fingerprint ? bytes + FINGERPRINT_BYTES : bytes;
 }

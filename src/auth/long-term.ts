@@ -60,6 +60,8 @@ export type AuthenticationResult<Proved extends Principal> =
       readonly signer: Signer;
       /** Expiry of the nonce, Unix seconds. */
       readonly nonceSeconds: number;
+      /** The user as the verifier knows it. */
+      readonly user: User<Proved>;
     }
   | {
       readonly ok: false;
@@ -113,7 +115,7 @@ export function authenticate<Proved extends Principal>(
   const { state, expirySeconds } = context.nonces.check(context.ip, nonce);
   if (state === 'invalid') return refused(ErrorCode.StaleNonce, 'forged-nonce');
   if (realm !== context.realm.name) return refused(ErrorCode.Unauthenticated, 'wrong-realm');
-  const user = lookUp(message, username, context.verifier);
+  const user = lookUp(message, username, context);
   // A remembered user costs one hash, so clients behind the same address as a guesser continue.
   if (user?.isRemembered !== true && context.mayTry?.() === false) {
     return refused(ErrorCode.Unauthenticated, 'not-tried');
@@ -130,18 +132,29 @@ export function authenticate<Proved extends Principal>(
     principal: user.principal,
     signer: { kind, key },
     nonceSeconds: expirySeconds,
+    user,
   };
 }
 
 /**
- * Looks the sender up by USERNAME, or else by USERHASH, whether or not the nonce offers it: a
- * client that learnt of anonymity before the server was set up anew continues.
+ * Returns the access token that is the credential of a request (RFC 7635); undefined without one,
+ * and in a realm that takes none.
+ */
+export function tokenOf(message: StunMessage, { thirdParty }: Realm): Uint8Array | undefined {
+  return thirdParty === undefined ? undefined : message.get(AttributeType.AccessToken);
+}
+
+/**
+ * Looks the sender up by ACCESS-TOKEN, by USERNAME, or else by USERHASH, whether or not the nonce
+ * offers it: a client that learnt of anonymity before the server was set up anew continues.
  */
 function lookUp<Proved extends Principal>(
   message: StunMessage,
   username: string | undefined,
-  verifier: Verifier<Proved>,
+  { realm, verifier }: Pick<AuthenticationContext<Proved>, 'realm' | 'verifier'>,
 ): User<Proved> | undefined {
+  const token = tokenOf(message, realm);
+  if (token !== undefined) return verifier.findByToken?.(username ?? '', token);
   if (username !== undefined) return verifier.find(username);
   const hash = message.get(AttributeType.UserHash);
   return hash?.length === USER_HASH_BYTES ? verifier.findByHash?.(hash) : undefined;

@@ -45,4 +45,12 @@ export interface Verifier<Proved extends Principal> {
    * @returns undefined if no user that this verifier can name has it
    */
   findByHash?(hash: Uint8Array): User<Proved> | undefined;
+  /**
+   * Looks up whoever has an access token (RFC 7635). Called as `find` is, and decrypts nothing yet.
+   * Needed only in a realm that takes tokens (`Realm.thirdParty`).
+   * @param kid - USERNAME: the name of the key that the token is encrypted by
+   * @param token - value of ACCESS-TOKEN, of any length
+   * @returns undefined if there is no such key
+   */
+  findByToken?(kid: string, token: Uint8Array): User<Proved> | undefined;
 }

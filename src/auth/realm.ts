@@ -14,6 +14,11 @@ export interface Realm {
    * names of all its users beforehand. Default false.
    */
   readonly usernameAnonymity?: boolean;
+  /**
+   * The server's name in THIRD-PARTY-AUTHORIZATION, where access tokens are taken (RFC 7635 section
+   * 6.1). Default: they are not.
+   */
+  readonly thirdParty?: string | undefined;
 }
 
 /**

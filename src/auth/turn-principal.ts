@@ -1,3 +1,4 @@
+import type { OauthKey } from './oauth-keys.js';
 import type { Principal } from './principal.js';
 
 /** The authenticated user of a standard TURN client. */
@@ -19,6 +20,17 @@ export interface TurnPrincipal extends Principal {
   readonly expiresAtSeconds?: number;
   /** Maximum allocations of the user, in place of the server's quota. */
   readonly userQuota?: number;
+  /** What the access token says, where one is the credential. */
+  readonly token?: TokenTerms;
+}
+
+/** When an access token counts, and whose it is (RFC 7635 section 6.2). */
+export interface TokenTerms {
+  /** The key that it is encrypted by. */
+  readonly key: OauthKey;
+  /** When it was made, Unix seconds with a fraction. */
+  readonly timestampSeconds: number;
+  readonly lifetimeSeconds: number;
 }
 
 /** A credential that a source knows for a username, not yet proved. */

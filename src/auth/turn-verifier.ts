@@ -2,10 +2,12 @@ import { timingSafeEqual } from 'node:crypto';
 import { BoundedCache } from '../collections/bounded-cache.js';
 import { type PasswordAlgorithm, USERNAME_BYTES_MAX } from '../stun/attribute-types.js';
 import { longTermKey, opaqueString, userHash } from '../stun/integrity.js';
+import type { OauthUsers } from './oauth-users.js';
 import type { User, Verifier } from './principal.js';
 import { checkRealmName, type Realm } from './realm.js';
 import type {
   CredentialSource,
+  TokenTerms,
   TurnCredential,
   TurnPrincipal,
   TurnSecret,
@@ -22,6 +24,7 @@ export const TURN_USERS_REMEMBERED_MAX = 16_384;
 export class TurnVerifier implements Verifier<TurnPrincipal> {
   /** What challenges offer. It stays as it is at a reload, as the nonces that clients hold do. */
   readonly realm: Realm;
+  readonly #oauth: OauthUsers | undefined;
   #sources: readonly CredentialSource[] = [];
   /** Names of the users that are known beforehand, by hash. */
   #namesByHash = new Map<string, string>();
@@ -35,19 +38,27 @@ export class TurnVerifier implements Verifier<TurnPrincipal> {
    *   a client that is asked leaves USERNAME out. PASSWORD-ALGORITHMS offers SHA-256 unless all
    *   users have only an MD5 key
    * @param options.hasLookups - whether users that no source knows are looked up elsewhere
+   * @param options.oauth - keys of access tokens; no USERHASH is asked for with these either, since
+   *   USERNAME names the key
    * @throws TurnpikeError ERR_TURNPIKE_CONFIG as `checkRealmName`
    */
   constructor(options: {
     readonly realm: string;
     readonly sources: readonly CredentialSource[];
     readonly hasLookups?: boolean;
+    readonly oauth?: OauthUsers | undefined;
   }) {
-    const { sources, hasLookups = false } = options;
+    const { sources, hasLookups = false, oauth } = options;
     const name = checkRealmName(options.realm);
-    const usernameAnonymity = sources.length > 0 && sources.every(isStatic) && !hasLookups;
+    const usernameAnonymity =
+      sources.length > 0 && sources.every(isStatic) && !hasLookups && !oauth;
     const onlyMd5 = usernameAnonymity && sources.every(hasOnlyMd5Keys);
     const passwordAlgorithms = onlyMd5 ? (['md5'] as const) : (['sha256', 'md5'] as const);
-    this.realm = { name, passwordAlgorithms, usernameAnonymity };
+    this.realm = {
+      ...{ name, passwordAlgorithms, usernameAnonymity },
+      ...(oauth !== undefined && { thirdParty: oauth.serverName }),
+    };
+    this.#oauth = oauth;
     this.replace(sources);
   }
 
@@ -91,12 +102,20 @@ export class TurnVerifier implements Verifier<TurnPrincipal> {
    * Returns whether a credential that was proved earlier is still one of a source: false after a
    * reload that removed its user or secret, or changed its password.
    * @param username - the principal's
-   * @param key - the key that proved it (`Signer.key`): 16 bytes of MD5 or 32 of SHA-256
+   * @param key - the key that proved it (`Signer.key`): 16 bytes of MD5 or 32 of SHA-256, or the
+   *   token's
+   * @param token - the terms of its access token, if that was the credential
    */
-  accepts(username: string, key: Uint8Array): boolean {
+  accepts(username: string, key: Uint8Array, token?: TokenTerms): boolean {
+    if (token !== undefined) return this.#oauth?.accepts(token) === true;
     const user = this.find(username);
     const keys = user?.keysFor(key.length === MD5_BYTES ? 'md5' : 'sha256') ?? [];
     return [...keys].some((each) => each.length === key.length && timingSafeEqual(each, key));
+  }
+
+  /** Looks an access token up, as `Verifier.findByToken`. */
+  findByToken(kid: string, token: Uint8Array): User<TurnPrincipal> | undefined {
+    return this.#oauth?.find(kid, token);
   }
 
   /** Derives a long-term key. @returns undefined if the secret gives none of this algorithm */

@@ -25,13 +25,14 @@ export interface ServedTurn {
 
 /**
  * Checks the settings of TURN, and completes them from this host.
- * @returns undefined where no source of credentials is given: users, shared secrets,
- *   `authenticate` or the tenants
+ * @returns undefined where no source of credentials is given: users, shared secrets, keys of access
+ *   tokens, `authenticate` or the tenants
  * @throws TurnpikeError as `turnParts`
  */
 export async function relayTurnParts(options: CheckedRelayOptions): Promise<TurnParts | undefined> {
-  const { turn, users, authSecrets, authenticate, tenantRoot } = options;
-  const isServed = turn || users.length + authSecrets.length > 0 || authenticate !== undefined;
+  const { turn, users, authSecrets, oauthKeys, authenticate, tenantRoot } = options;
+  const given = users.length + authSecrets.length + oauthKeys.length;
+  const isServed = turn || given > 0 || authenticate !== undefined;
   if (!isServed) return undefined;
   const tenants = turn ? new TenantTurnUsers(tenantRoot) : undefined;
   const { listen, trunk, workers } = options;
@@ -71,7 +72,7 @@ export function prepareTurn(turn: TurnService | undefined, change: TurnChange): 
   if (turn !== undefined) return turn.prepare(change);
   const message =
     `Relay#update: \`${names[0]}\` is a setting of TURN, which is served only by a relay that ` +
-    'was started with `turn`, `users`, `authSecrets` or `authenticate`';
+    'was started with `turn`, `users`, `authSecrets`, `oauthKeys` or `authenticate`';
   throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
 }
 

@@ -10,10 +10,10 @@ export interface AuthenticatedRequest<Proved extends Principal> extends Received
   readonly tupleKey: string;
   readonly principal: Proved;
   /**
-   * The user, if it was looked up outside of this process. A usage keeps it with what it makes, and
-   * gives it to `Authenticator.authenticate` for later requests about that.
+   * The user, if it was looked up outside of this process or has an access token. A usage keeps it
+   * with what it makes, and gives it to `Authenticator.authenticate` for later requests about that.
    */
-  readonly lookedUp: User<Proved> | undefined;
+  readonly kept: User<Proved> | undefined;
   readonly signer: Signer;
   /** Expiry of its nonce, Unix seconds. */
   readonly nonceSeconds: number;

@@ -1,5 +1,10 @@
 import { buildChallenge, CHALLENGE_TOKEN_BYTES, challengeBytes } from '../auth/challenge.js';
-import { type AuthenticationResult, authenticate, type Challenge } from '../auth/long-term.js';
+import {
+  type AuthenticationResult,
+  authenticate,
+  type Challenge,
+  tokenOf,
+} from '../auth/long-term.js';
 import type { Nonces } from '../auth/nonce.js';
 import type { Principal, User, Verifier } from '../auth/principal.js';
 import type { Realm } from '../auth/realm.js';
@@ -62,18 +67,28 @@ export class Authenticator<Proved extends Principal> {
 
   /**
    * Authenticates a request.
-   * @param held - the `lookedUp` of what the request is about; it counts for requests of its name
+   * @param held - the `kept` of what the request is about; it counts for requests of its name that
+   *   have no access token of their own
    * @returns undefined if that fails, and the request is challenged; or if its user is looked up
    */
   authenticate(received: Received, held?: User<Proved>): AuthenticatedRequest<Proved> | undefined {
-    const { lookups, verifier } = this.#options;
-    if (lookups === undefined) return this.#judged(received, this.#check(received, verifier));
-    const sought = soughtUser(received.message);
+    const { lookups, verifier, realm } = this.#options;
+    const { message } = received;
+    if (tokenOf(message, realm) !== undefined) {
+      const result = this.#check(received, verifier);
+      return this.#judged(received, result, result.ok ? result.user : undefined);
+    }
+    if (lookups === undefined && held === undefined) {
+      return this.#judged(received, this.#check(received, verifier));
+    }
+    const sought = soughtUser(message);
     if (held !== undefined && sought !== undefined && this.#isNameOf(sought, held)) {
       return this.#judged(received, this.#check(received, only(held)), held);
     }
     const result = this.#check(received, verifier);
-    if (result.ok || sought === undefined) return this.#judged(received, result);
+    if (result.ok || sought === undefined || lookups === undefined) {
+      return this.#judged(received, result);
+    }
     if (result.unknown === 'stale') {
       this.challenge(received, { code: ErrorCode.StaleNonce, reason: 'stale-nonce' });
       return undefined;
@@ -139,7 +154,7 @@ export class Authenticator<Proved extends Principal> {
   #judged(
     received: Received,
     result: AuthenticationResult<Proved>,
-    lookedUp?: User<Proved>,
+    kept?: User<Proved>,
   ): AuthenticatedRequest<Proved> | undefined {
     const { message, origin } = received;
     if (!result.ok) {
@@ -157,7 +172,7 @@ export class Authenticator<Proved extends Principal> {
       transactionId: message.transactionId,
       tupleKey: tupleKey(origin.tuple),
       principal,
-      lookedUp,
+      kept,
       signer,
       nonceSeconds,
     };

@@ -1,7 +1,8 @@
 /**
- * Attribute types of RFC 8489, RFC 8656 and PROTOCOL.md section 2. To add an attribute: name it
- * here, list it below if it is an XOR-coded address, and use the getter and the writer method of
- * its type (`u32`, `text`, `address`, `bytes`). A new type of value gets one method in each.
+ * Attribute types of RFC 8489, RFC 8656, RFC 7635, RFC 8016 and PROTOCOL.md section 2. To add an
+ * attribute: name it here, list it below if it is an XOR-coded address, and use the getter and the
+ * writer method of its type (`u32`, `text`, `address`, `bytes`). A new type of value gets one
+ * method in each.
  */
 export const AttributeType = {
   MappedAddress: 0x0001,
@@ -21,6 +22,7 @@ export const AttributeType = {
   EvenPort: 0x0018,
   RequestedTransport: 0x0019,
   DontFragment: 0x001a,
+  AccessToken: 0x001b,
   MessageIntegritySha256: 0x001c,
   PasswordAlgorithm: 0x001d,
   UserHash: 0x001e,
@@ -44,6 +46,7 @@ export const AttributeType = {
   Fingerprint: 0x8028,
   ResponseOrigin: 0x802b,
   OtherAddress: 0x802c,
+  ThirdPartyAuthorization: 0x802e,
   MobilityTicket: 0x8030,
   Liveness: 0xff01,
   RecommendedPayload: 0xff02,

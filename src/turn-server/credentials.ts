@@ -1,3 +1,5 @@
+import { OauthKeys } from '../auth/oauth-keys.js';
+import { OauthUsers } from '../auth/oauth-users.js';
 import { RestSecrets } from '../auth/rest-secrets.js';
 import { StaticUsers } from '../auth/static-users.js';
 import type { CredentialSource } from '../auth/turn-principal.js';
@@ -8,6 +10,7 @@ import { TurnpikeError } from '../errors.js';
 export interface CredentialTexts {
   readonly users: readonly string[];
   readonly authSecrets: readonly string[];
+  readonly oauthKeys: readonly string[];
 }
 
 /** Users besides those that the texts make. */
@@ -16,6 +19,8 @@ export interface OtherUsers {
   readonly tenants?: CredentialSource | undefined;
   /** Whether further users are looked up. */
   readonly hasLookups?: boolean | undefined;
+  /** The server's name to authorization servers. Default: the realm. */
+  readonly oauthServerName?: string | undefined;
 }
 
 /** The sources of credentials that the texts make. */
@@ -23,15 +28,17 @@ interface Sources {
   readonly texts: CredentialTexts;
   readonly users: StaticUsers;
   readonly all: readonly CredentialSource[];
+  readonly keys: OauthKeys;
 }
 
 /**
- * The credentials of a TURN server: its users, the tenants' users, its shared secrets. Users and
- * secrets can be replaced.
+ * The credentials of a TURN server: its users, the tenants' users, its shared secrets, its keys of
+ * access tokens. All but the tenants can be replaced.
  */
 export class Credentials {
   readonly verifier: TurnVerifier;
   readonly #others: OtherUsers;
+  readonly #oauth: OauthUsers | undefined;
   #sources: Sources;
 
   /**
@@ -42,8 +49,13 @@ export class Credentials {
   constructor(realm: string, texts: CredentialTexts, others: OtherUsers = {}) {
     this.#others = others;
     this.#sources = sourcesOf(texts, others);
-    const { hasLookups = false } = others;
-    this.verifier = new TurnVerifier({ realm, sources: this.#sources.all, hasLookups });
+    const { hasLookups = false, oauthServerName } = others;
+    const { all, keys } = this.#sources;
+    const serverName = oauthServerName ?? realm;
+    // Without keys at the start challenges do not offer tokens.
+    this.#oauth = keys.size > 0 ? new OauthUsers(serverName, keys) : undefined;
+    const oauth = this.#oauth;
+    this.verifier = new TurnVerifier({ realm, sources: all, hasLookups, oauth });
   }
 
   /** Names of the users that cannot use SHA-256. */
@@ -53,29 +65,38 @@ export class Credentials {
 
   /**
    * Checks credentials, and returns what takes them in place of those before; what is left out
-   * stays. Throws as the constructor.
+   * stays. Throws as the constructor; ERR_TURNPIKE_CONFIG for a first key of tokens too, as
+   * challenges offer them from the start or not at all.
    */
   prepare(change: Partial<CredentialTexts>): () => void {
     const sources = sourcesOf({ ...this.#sources.texts, ...change }, this.#others);
+    if (sources.keys.size > 0 && this.#oauth === undefined) {
+      const message =
+        '`oauthKeys` (--oauth-keys-file) had no key at the start: restart to take one';
+      throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
+    }
     return () => {
       this.#sources = sources;
+      this.#oauth?.replace(sources.keys);
       this.verifier.replace(sources.all);
     };
   }
 }
 
 function sourcesOf(
-  { users: userTexts, authSecrets: secretTexts }: CredentialTexts,
+  { users: userTexts, authSecrets: secretTexts, oauthKeys: keyTexts }: CredentialTexts,
   { tenants, hasLookups = false }: OtherUsers,
 ): Sources {
-  if (userTexts.length + secretTexts.length === 0 && tenants === undefined && !hasLookups) {
+  const given = userTexts.length + secretTexts.length + keyTexts.length;
+  if (given === 0 && tenants === undefined && !hasLookups) {
     const message =
       'a TURN server without credentials would relay for everybody: give `users`, ' +
-      '`authSecrets` or `authenticate`';
+      '`authSecrets`, `oauthKeys` or `authenticate`';
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
   }
   const users = StaticUsers.parse({ given: named('users', userTexts) });
   const secrets = RestSecrets.parse({ given: named('authSecrets', secretTexts) });
+  const keys = OauthKeys.parse({ given: named('oauthKeys', keyTexts) });
   // An empty source would change what challenges offer.
   const all = [
     ...(userTexts.length > 0 ? [users] : []),
@@ -83,7 +104,8 @@ function sourcesOf(
     ...(tenants === undefined ? [] : [tenants]),
     ...(secretTexts.length > 0 ? [secrets] : []),
   ];
-  return { texts: { users: userTexts, authSecrets: secretTexts }, users, all };
+  const texts = { users: userTexts, authSecrets: secretTexts, oauthKeys: keyTexts };
+  return { texts, users, all, keys };
 }
 
 function named(name: string, texts: readonly string[]) {

@@ -12,6 +12,12 @@ export const USERS_MAX = 65_536;
 /** Maximum shared secrets of time-limited credentials (`RestSecrets`). */
 export const AUTH_SECRETS_MAX = 8;
 
+/** Maximum keys of access tokens (`OauthKeys`). */
+export const OAUTH_KEYS_MAX = 1_024;
+
+/** Maximum length of the server's name in THIRD-PARTY-AUTHORIZATION. */
+export const OAUTH_SERVER_NAME_MAX = 255;
+
 /** Maximum relay addresses. */
 export const RELAY_ADDRESSES_MAX = 64;
 
@@ -138,6 +144,30 @@ export const TURN_SPECS = {
       'shared secret of time-limited credentials (REST); other users of this host see it in the ' +
       'list of processes',
     placeholder: 'TEXT',
+  },
+  oauthKeys: {
+    kind: 'text',
+    pattern: '^\\P{Cc}+$',
+    lengthMin: 1,
+    lengthMax: 1_024,
+    repeat: true,
+    itemsMax: OAUTH_KEYS_MAX,
+    words: 'kid=NAME, ikm_key=BASE64 and the like',
+    confidential: true,
+    changes: 'while running',
+    description: 'key of access tokens (RFC 7635)',
+    placeholder: 'KEY',
+  },
+  oauthServerName: {
+    kind: 'text',
+    pattern: '^[!-~]+$',
+    lengthMin: 1,
+    lengthMax: OAUTH_SERVER_NAME_MAX,
+    words: `1 to ${OAUTH_SERVER_NAME_MAX} printable characters of ASCII, such as a domain name`,
+    changes: 'at start',
+    description: 'name of this server that access tokens are made for (RFC 7635)',
+    placeholder: 'NAME',
+    defaultText: 'the realm',
   },
   allowPeers: {
     ...PEERS,

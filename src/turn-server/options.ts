@@ -32,6 +32,13 @@ export interface TurnSettings {
   readonly users?: OneOrMore<string> | undefined;
   /** Shared secrets of time-limited credentials, as coturn's `static-auth-secret`. */
   readonly authSecrets?: OneOrMore<string> | undefined;
+  /**
+   * Keys of access tokens (RFC 7635), each as `kid=NAME, ikm_key=BASE64, timestamp=SECONDS,
+   * lifetime=SECONDS, as_rs_alg=A256GCM|A128GCM, realm=NAME`; docs/turn.md.
+   */
+  readonly oauthKeys?: OneOrMore<string> | undefined;
+  /** The server's name, which access tokens are made for. Default: the realm. */
+  readonly oauthServerName?: string | undefined;
   /** Peers that are allowed although they would be refused: addresses and prefixes. */
   readonly allowPeers?: OneOrMore<string> | undefined;
   /** Peers that are refused although they would be allowed: addresses and prefixes. */
@@ -90,7 +97,7 @@ export interface TurnSettings {
 /** Validated settings of TURN. */
 export type CheckedTurnSettings = Checked<TurnSettings, typeof TURN_SPECS>;
 
-/** Options of `TurnServer.open`. One of `users`, `authSecrets` and `authenticate` is required. */
+/** Options of `TurnServer.open`. One source of credentials is required. */
 export interface TurnServerOptions extends TurnSettings, HostOptions {
   /**
    * UDP addresses for clients, up to 16; port 0 takes a free one. Default: port 3478 of 0.0.0.0

@@ -62,7 +62,9 @@ export async function turnParts(
   { tenants, ...input }: PartsInput,
 ): Promise<TurnParts> {
   const hasLookups = settings.authenticate !== undefined;
-  const credentials = new Credentials(settings.realm, settings, { tenants, hasLookups });
+  const { realm, oauthServerName } = settings;
+  const others = { tenants, hasLookups, oauthServerName };
+  const credentials = new Credentials(realm, settings, others);
   const plan = await servingPlan({ ...settings, ...input });
   checkDefaultFamily(settings, plan);
   return { plan, credentials, peers: new ReplaceablePeerPolicy(settings, plan) };

@@ -41,6 +41,7 @@ export function notedIn(change: TurnChange): {
   return {
     users: noted('users'),
     authSecrets: noted('authSecrets'),
+    oauthKeys: noted('oauthKeys'),
     allowPeers: noted('allowPeers'),
     denyPeers: noted('denyPeers'),
     allowPrivatePeers: noted('allowPrivatePeers'),
@@ -101,7 +102,7 @@ export class TurnService {
    * @throws TurnpikeError as the constructors of the parts, and as this one
    */
   prepare(change: TurnChange): () => void {
-    const { users, authSecrets, userBandwidth, alternateServers } = change;
+    const { users, authSecrets, oauthKeys, userBandwidth, alternateServers } = change;
     const { credentials, peers } = this.#parts;
     const takeCredentials = credentials.prepare(change);
     const takePeers = peers.prepare(change);
@@ -109,10 +110,10 @@ export class TurnService {
     return () => {
       takePeers();
       this.turn.setPolicy(peers);
-      if (users !== undefined || authSecrets !== undefined) {
+      if (users !== undefined || authSecrets !== undefined || oauthKeys !== undefined) {
         takeCredentials();
         const { verifier } = credentials;
-        this.turn.endUsers((username, key) => verifier.accepts(username, key));
+        this.turn.endUsers((username, key, token) => verifier.accepts(username, key, token));
       }
       this.turn.setLimits({ ...this.turn.limits, ...limitsIn(change) });
       if (userBandwidth !== undefined) this.turn.setUserBandwidth(userBandwidth);

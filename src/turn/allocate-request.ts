@@ -26,6 +26,8 @@ export interface AllocateRules {
   /** The family of a request that names none. */
   readonly defaultFamily: AddressFamily;
   readonly limits: TurnLimits;
+  /** How long the access token counts, s; infinite without one. */
+  readonly tokenSeconds: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export function defaultFamilyOf(
  */
 export function allocateWish(
   message: StunMessage,
-  { hasFamily, defaultFamily, limits }: AllocateRules,
+  { hasFamily, defaultFamily, limits, tokenSeconds }: AllocateRules,
 ): AllocateWish | RefusalReason {
   const transport = message.requestedTransport();
   if (transport === undefined) return 'attribute-missing';
@@ -67,7 +69,7 @@ export function allocateWish(
     port: reserves === undefined ? 'any' : reserves ? 'pair' : 'even',
     token: token && new Uint8Array(token),
     isMobile: message.has(AttributeType.MobilityTicket),
-    lifetimeSeconds: lifetimeOf(message, limits),
+    lifetimeSeconds: lifetimeOf(message, limits, tokenSeconds),
   };
 }
 

@@ -14,7 +14,7 @@ import { latin1, transactionKey } from './response-memory.js';
 import { type AllocateSuccess, type ReplyTarget, replyTarget } from './responses.js';
 import { TURN_LIMITS } from './turn-limits.js';
 import type { ClientDescription, DefaultFamily } from './turn-options.js';
-import type { ClientRequest } from './turn-request.js';
+import { type ClientRequest, tokenSecondsLeft } from './turn-request.js';
 
 /**
  * An Allocate request whose relayed transport addresses are being opened. It holds no view of the
@@ -111,7 +111,9 @@ export class Allocate {
     const hasFamily = (family: AddressFamily) => addresses.has(family);
     const { remote } = origin.tuple;
     const defaultFamily = defaultFamilyOf(this.#options.defaultFamily, remote, hasFamily);
-    const wish = allocateWish(message, { hasFamily, defaultFamily, limits });
+    const tokenSeconds = tokenSecondsLeft(principal.token, this.#context.clock);
+    const rules = { hasFamily, defaultFamily, limits, tokenSeconds };
+    const wish = allocateWish(message, rules);
     if (typeof wish === 'string') return this.#refuse(request, wish);
     if (wish.isMobile && !this.#options.mobility) {
       return this.#refuse(request, 'mobility-forbidden');
@@ -148,7 +150,7 @@ export class Allocate {
   answerAgain(request: ClientRequest, allocation: Allocation): boolean {
     const { method, tupleKey, principal } = request;
     if (method !== Method.Allocate || tupleKey !== allocation.tupleKey) return false;
-    if (principal.username !== allocation.username) return false;
+    if (!allocation.isOf(principal)) return false;
     if (latin1(request.transactionId) !== allocation.transactionId) return false;
     const { responses, clock } = this.#context;
     const now = clock.monotonic();
@@ -338,9 +340,9 @@ export class Allocate {
   }
 }
 
-function holderOf({ principal, signer, lookedUp }: ClientRequest): AllocationHolder {
+function holderOf({ principal, signer, kept }: ClientRequest): AllocationHolder {
   const { username, user, tenant } = principal;
-  return { username, user, tenant, key: signer.key, lookedUp };
+  return { username, user, tenant, key: signer.key, kept };
 }
 
 /** Attributes that no client of RFC 5389 and RFC 5766 sends. */

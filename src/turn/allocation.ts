@@ -4,6 +4,7 @@ import type { TurnPrincipal } from '../auth/turn-principal.js';
 import { SmallMap } from '../collections/small-map.js';
 import type { Timed } from '../collections/timing-wheel.js';
 import type { TransportHandle } from '../native/transport-handle.js';
+import type { AuthenticatedRequest } from '../stun-server/authenticated-request.js';
 import type { Origin } from '../stun-server/origin.js';
 import type { AllocationSummary } from './allocation-events.js';
 import { type Holder, shareOf } from './holder-counts.js';
@@ -136,10 +137,13 @@ export function noTraffic(): TrafficSums {
 export interface AllocationHolder extends Holder {
   /** The whole USERNAME: every later request must have it (RFC 8656 section 5). */
   readonly username: string;
-  /** The key that proved its Allocate. */
+  /** The key that proved its Allocate, or the newest access token's. */
   readonly key: Uint8Array;
-  /** The user, if it was looked up outside of this process: it proves later requests. */
-  readonly lookedUp: User<TurnPrincipal> | undefined;
+  /**
+   * The user, if it was looked up outside of this process or has an access token: it proves later
+   * requests.
+   */
+  readonly kept: User<TurnPrincipal> | undefined;
 }
 
 /** A client's 5-tuple, and the worker that receives it. */
@@ -177,8 +181,8 @@ export class Allocation implements AllocationHolder {
   readonly username: string;
   readonly user: string;
   readonly tenant: string | undefined;
-  readonly key: Uint8Array;
-  readonly lookedUp: User<TurnPrincipal> | undefined;
+  key: Uint8Array;
+  kept: User<TurnPrincipal> | undefined;
   /** Undefined if its client has not asked for it. */
   readonly mobility: Mobility | undefined;
   /** Monotonic ms of its creation. */
@@ -218,7 +222,7 @@ export class Allocation implements AllocationHolder {
     this.user = options.holder.user;
     this.tenant = options.holder.tenant;
     this.key = options.holder.key;
-    this.lookedUp = options.holder.lookedUp;
+    this.kept = options.holder.kept;
     this.since = options.since;
     this.tellsIcmpErrors = options.tellsIcmpErrors;
     this.bucket = options.bucket;
@@ -242,6 +246,29 @@ export class Allocation implements AllocationHolder {
       if (sameAddress(channel.peer, peer)) return channel;
     }
     return undefined;
+  }
+
+  /**
+   * Returns whether later requests of a principal may be about it: those with its USERNAME (RFC
+   * 8656 section 5). That of an access token is a key, and another one of the same authorization
+   * server may follow it.
+   */
+  isOf({ username, user, token }: TurnPrincipal): boolean {
+    const own = this.kept?.principal.token;
+    if (token === undefined || own === undefined) {
+      return token === own && username === this.username;
+    }
+    return user === this.user;
+  }
+
+  /**
+   * Takes the access token of a later request in place of its own: a client sends a new one once,
+   * and proves what follows by the key in it. Does nothing for another credential.
+   */
+  renew({ principal, signer, kept }: AuthenticatedRequest<TurnPrincipal>): void {
+    if (principal.token === undefined) return;
+    this.key = signer.key;
+    this.kept = kept;
   }
 
   /** Returns what logs and events say of it. */

@@ -44,6 +44,7 @@ export class MobileRefresh {
     const found = this.#find(request, ticket);
     if (typeof found === 'string') return void responses.refused(to, found);
     const { allocation, mobility } = found;
+    allocation.renew(request);
     if (request.message.lifetimeSeconds() === 0) {
       return this.#refresh.handle({ request, allocation });
     }
@@ -67,7 +68,7 @@ export class MobileRefresh {
     const { allocation, generation } = holder;
     const mobility = allocation?.mobility;
     if (allocation === undefined || mobility === undefined) return 'no-allocation';
-    if (allocation.username !== principal.username) return 'allocation-of-another-user';
+    if (!allocation.isOf(principal)) return 'allocation-of-another-user';
     const isPrevious = (generation + 1) % 2 ** 32 === mobility.generation;
     // The previous one counts until the client has been heard from the new 5-tuple.
     const isValid =

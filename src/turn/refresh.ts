@@ -13,6 +13,7 @@ import {
   familyOfNumber,
   hasMalformedLifetime,
   lifetimeOf,
+  tokenSecondsLeft,
 } from './turn-request.js';
 
 /**
@@ -52,7 +53,8 @@ export class Refresh {
     const { table, clock, stats, limits, onEvent } = this.#context;
     const meant = meantBy(request, allocation);
     if (typeof meant === 'string') return meant;
-    const lifetimeSeconds = lifetimeOf(request.message, limits);
+    const tokenSeconds = tokenSecondsLeft(request.principal.token, clock);
+    const lifetimeSeconds = lifetimeOf(request.message, limits, tokenSeconds);
     const refusal = this.#put(meant, lifetimeSeconds) ?? andThen();
     if (refusal !== undefined) {
       this.#revert(meant);

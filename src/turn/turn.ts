@@ -1,5 +1,6 @@
 import type { TransportAddress } from '../address.js';
 import type { TurnPrincipal } from '../auth/turn-principal.js';
+import type { TurnVerifier } from '../auth/turn-verifier.js';
 import type { DataPlaneEvent } from '../native/events.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode } from '../stun/error-codes.js';
@@ -34,7 +35,7 @@ import { ResponseMemory, transactionKey } from './response-memory.js';
 import { Responses, replyTarget } from './responses.js';
 import { TURN_LIMITS } from './turn-limits.js';
 import type { ClientDescription, PeerRules, TurnLimits, TurnOptions } from './turn-options.js';
-import type { AllocationRequest, ClientRequest } from './turn-request.js';
+import { type AllocationRequest, type ClientRequest, hasExpired } from './turn-request.js';
 import { TurnStats } from './turn-stats.js';
 import { TurnTimers } from './turn-timers.js';
 import { TurnTrunk } from './turn-trunk.js';
@@ -105,6 +106,7 @@ export class Turn implements Usage, SignsOfLife {
       AttributeType.EvenPort,
       AttributeType.DontFragment,
       AttributeType.ReservationToken,
+      ...(options.realm.thirdParty === undefined ? [] : [AttributeType.AccessToken]),
       ...OF_OTHER_MESSAGES,
     ]);
   }
@@ -161,7 +163,7 @@ export class Turn implements Usage, SignsOfLife {
     // A new allocation needs the user as it is now; one that exists keeps whom it was made for.
     const isNew = message.method === Method.Allocate;
     const allocation = isNew ? undefined : this.#allocationOf(message, tupleKey(origin.tuple));
-    const request = this.#authenticator.authenticate(received, allocation?.lookedUp);
+    const request = this.#authenticator.authenticate(received, allocation?.kept);
     if (request !== undefined) this.#handle(request);
   }
 
@@ -180,7 +182,7 @@ export class Turn implements Usage, SignsOfLife {
       stats.requests.retransmitted += 1;
       return;
     }
-    if (this.#isExpired(request, allocation)) {
+    if (hasExpired(request, allocation, this.#context.clock)) {
       const { Unauthenticated: code } = ErrorCode;
       return this.#authenticator.challenge(request, { code, reason: 'expired' });
     }
@@ -213,17 +215,6 @@ export class Turn implements Usage, SignsOfLife {
     return isSent !== undefined;
   }
 
-  /**
-   * Returns whether a request's credential has expired. It still serves the allocation that was
-   * made with it, so that a call outlives it, but makes no other.
-   */
-  #isExpired({ method, principal }: ClientRequest, allocation: Allocation | undefined): boolean {
-    const { expiresAtSeconds, username } = principal;
-    if (expiresAtSeconds === undefined) return false;
-    if (this.#context.clock.now() < expiresAtSeconds * 1_000) return false;
-    return method === Method.Allocate || allocation?.username !== username;
-  }
-
   /** Passes a request to its method's handler (RFC 8656 section 5). */
   #dispatch(request: ClientRequest, allocation: Allocation | undefined): void {
     const { unknownAttributes: unknown } = request;
@@ -233,11 +224,12 @@ export class Turn implements Usage, SignsOfLife {
     const ticket = request.method === Method.Refresh ? ticketOf(request) : undefined;
     if (ticket !== undefined) return this.#mobileRefresh.handle(request, ticket);
     if (allocation === undefined) return this.#refuse(request, 'no-allocation');
-    if (allocation.username !== request.principal.username) {
+    if (!allocation.isOf(request.principal)) {
       return this.#refuse(request, 'allocation-of-another-user');
     }
     // It has received the response to its move.
     if (request.tupleKey !== allocation.tupleKey) this.#context.moves.arrive(allocation);
+    allocation.renew(request);
     this.#methods.get(request.method)?.handle({ request, allocation });
   }
 
@@ -308,11 +300,15 @@ export class Turn implements Usage, SignsOfLife {
   /**
    * Ends the allocations of credentials that are no longer accepted, those that are being made
    * included: of removed users, changed passwords and removed secrets.
-   * @param accepts - is given the whole username and the key that proved its Allocate
-   *   (`TurnVerifier.accepts`). Users that were looked up are not asked about: `endUser`
+   * @param accepts - is given the whole username, the key that proved its Allocate, and the terms
+   *   of its token (`TurnVerifier.accepts`). Users that were looked up are not asked about:
+   *   `endUser`
    */
-  endUsers(accepts: (username: string, key: Uint8Array) => boolean): void {
-    this.#endWhose(({ username, key, lookedUp }) => !lookedUp && !accepts(username, key));
+  endUsers(accepts: TurnVerifier['accepts']): void {
+    this.#endWhose(({ username, key, kept }) => {
+      const token = kept?.principal.token;
+      return (kept === undefined || token !== undefined) && !accepts(username, key, token);
+    });
   }
 
   /**

@@ -37,6 +37,22 @@ t.test('a challenge has the attributes of RFC 8489 section 9.2.4', async (t) => 
   }
 });
 
+t.test(
+  'a 401 has the name of a server that takes access tokens (RFC 7635 section 6.1)',
+  async (t) => {
+    const realm = { ...OVERLAY_REALM, thirdParty: 'turn.example.org' };
+    for (const [code, name] of [
+      [400, undefined],
+      [401, realm.thirdParty],
+      [438, undefined],
+    ] as const) {
+      const bytes = buildChallenge(REQUEST, { code, realm, nonce, fingerprint: true });
+      t.equal(decoded(bytes).text(AttributeType.ThirdPartyAuthorization), name);
+      t.equal(challengeBytes({ code, realm, fingerprint: true }), bytes.length, 'challengeBytes');
+    }
+  },
+);
+
 t.test('a challenge is no longer than one token of the budget (reflection by 401)', async (t) => {
   for (const name of [REALM, '', 'r'.repeat(8)]) {
     const realm = { ...OVERLAY_REALM, name };

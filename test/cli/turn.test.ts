@@ -40,7 +40,7 @@ t.test('without a source of credentials it ends with 2 and says what to do', asy
   t.equal(exitCode, 2);
   t.match(
     stderr,
-    /missing at least one of --user, --users-file, --auth-secret, --auth-secret-file/,
+    /missing at least one of --user, --users-file, --auth-secret, --auth-secret-file, --oauth-k/,
   );
   t.match(stderr, /--user alice:secret/);
 });
@@ -98,6 +98,7 @@ t.test('start lines name addresses, bounds, refused peers and a test', async (t)
     denyPeer: [],
     allowPrivatePeers: false,
     users: ["o'hara:secret"],
+    passwords: 'users' as const,
   };
   const text = (change: Partial<typeof facts> | object = {}) =>
     startLines(server, { ...facts, ...change }).map(([line]) => line);
@@ -113,6 +114,8 @@ t.test('start lines name addresses, bounds, refused peers and a test', async (t)
   t.match(text(lists)[1], /and 192\.0\.2\.0\/24; allows 10\.1\.0\.0\/16$/);
   t.match(text({ allowPrivatePeers: true })[1], /^refuses peers: loopback, link-local, multicast/);
   t.match(text({ users: [] })[2], /-u USER -W SECRET /);
+  t.match(text({ users: [], passwords: 'tenants' })[2], /-u USERNAME -w PASSWORD /);
+  t.equal(text({ users: [], passwords: 'none' }).length, 2, 'its tokens are of its own keys');
 });
 
 t.test('it serves, and SIGHUP takes other users, secrets and peers', async (t) => {

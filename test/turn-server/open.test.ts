@@ -10,7 +10,7 @@ const SOUND: TurnServerOptions = {
 
 t.test('options that cannot serve are refused before anything is bound', async (t) => {
   const table: [Partial<TurnServerOptions>, string, RegExp][] = [
-    [{ users: undefined }, 'ERR_TURNPIKE_CONFIG', /give `users`, `authSecrets` or `auth/],
+    [{ users: undefined }, 'ERR_TURNPIKE_CONFIG', /give `users`, `authSecrets`, `oauthKeys` or/],
     [{ users: 'alice' }, 'ERR_TURNPIKE_CONFIG', /`users`: expected NAME:PASSWORD/],
     [{ users: ['a:b', 'a:c'] }, 'ERR_TURNPIKE_SECRET', /`users\[1\]`.*`users\[0\]`/],
     [{ users: 'a:0x12' }, 'ERR_TURNPIKE_SECRET', /32 hex digits/],

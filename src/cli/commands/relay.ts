@@ -45,7 +45,8 @@ export const relayCommand = defineCommand({
   description:
     'Runs a relay. Peers reach it at --listen, other relays at --trunk. It registers with the ' +
     'directory by itself, again and again if need be, and goes on forwarding without it. With ' +
-    '--turn, --user, --users-file or --auth-secret-file it also serves standard TURN at --listen.',
+    '--turn, --user, --users-file, --auth-secret-file or --oauth-keys-file it also serves ' +
+    'standard TURN at --listen.',
   options: RELAY_OPTIONS,
   rules: [{ type: 'one', options: ['relaySecretFile', 'clusterSecretFile'] }],
   examples: [
@@ -89,9 +90,8 @@ async function openRelay(context: RelayContext): Promise<Server> {
   const secrets = await readSecrets(context);
   const settings = { ...settingsOf(RELAY_OPTIONS, options), ...forwarding, ...secrets };
   const texts = await CredentialTexts.read(context);
-  const { users, authSecrets } = texts.all;
   if (!options.turn) texts.checkFiles('TURN is not served');
-  const relay = await Relay.open({ ...settings, users, authSecrets, logger });
+  const relay = await Relay.open({ ...settings, ...texts.all, logger });
   const { id } = options;
   const listen = relay.serviceAddresses.map(formatAddress);
   const trunk = relay.trunkAddresses.map(formatAddress);
@@ -136,9 +136,9 @@ async function servedTurn(
   const { startLines } = await import('../turn/start-lines.js');
   const { urls, relayAddresses } = turn;
   const server = { listen: relay.serviceAddresses, relayAddresses };
-  const { users, authSecrets } = texts.all;
-  const onlyTenants = users.length + authSecrets.length === 0;
-  const lines = startLines(turn, { ...options, users, onlyTenants });
+  const { users } = texts.all;
+  const passwords = texts.hasPasswords ? 'users' : options.turn ? 'tenants' : 'none';
+  const lines = startLines(turn, { ...options, users, passwords });
   return {
     files: [...files, relayAddressCheck({ options, server, logger })],
     notes: [[`TURN server at ${urls.join(', ')}`, { urls, relayAddresses }], ...lines],
@@ -156,7 +156,7 @@ function warnOfIdleOptions({ sourceOf, logger }: RelayContext): void {
   logger.warn(
     { event: 'turn-not-served', options: given },
     `TURN is not served, so these options do nothing: ${given.join(', ')}; give --turn, --user, ` +
-      '--users-file, --auth-secret or --auth-secret-file',
+      '--users-file, --auth-secret, --auth-secret-file or --oauth-keys-file',
   );
 }
 

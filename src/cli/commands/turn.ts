@@ -35,12 +35,13 @@ export const turnCommand = defineCommand({
   description:
     'Runs a stand-alone TURN server over UDP (RFC 8656), which needs no directory. Any ICE ' +
     'client can use it with a user of --user or --users-file, or with time-limited credentials ' +
-    'of --auth-secret-file. The start prints its URLs.',
+    'of --auth-secret-file, or with access tokens (RFC 7635) for the keys of --oauth-keys-file. ' +
+    'The start prints its URLs.',
   options: TURN_OPTIONS,
   rules: [
     {
       type: 'some',
-      options: ['user', 'usersFile', 'authSecret', 'authSecretFile'],
+      options: ['user', 'usersFile', 'authSecret', 'authSecretFile', 'oauthKeysFile'],
       because: 'without credentials it would relay for everybody; for example --user alice:secret',
     },
   ],
@@ -98,8 +99,8 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
   const { startLines } = await import('../turn/start-lines.js');
   const texts = await CredentialTexts.read(context);
   texts.checkFiles('nobody could use the server');
-  const { users, authSecrets } = texts.all;
-  const credentials = { users, authSecrets };
+  const credentials = texts.all;
+  const passwords = texts.hasPasswords ? 'users' : 'none';
   const settings = { ...settingsOf(TURN_OPTIONS, options), ...credentials, xdp: xdpOf(context) };
   const server = await TurnServer.open({ ...settings, logger });
   const { urls, listen, relayAddresses } = server;
@@ -111,7 +112,7 @@ async function openTurnServer(context: TurnContext): Promise<Server> {
       update: texts.updating((settings: TurnServerUpdate) => server.update(settings)),
     },
     listening: [`TURN server at ${urls.join(', ')}`, { urls, listen, relayAddresses }],
-    notes: startLines(server, { ...options, users }),
+    notes: startLines(server, { ...options, users: credentials.users, passwords }),
     stopping: 'draining: new clients are refused',
     drain: { ms: options.drainSeconds * 1_000, run: (ms) => server.drain(ms / 1_000) },
     files: [...texts.files(server), relayAddressCheck({ options, server, logger })],

@@ -5,8 +5,8 @@ import type { CoturnReading } from './coturn-reading.js';
 
 /**
  * Takes `user` as `--user` and `static-auth-secret` as `--auth-secret`. With a shared secret coturn
- * has no users, so they are left out. Secrets that only a database has are a problem unless another
- * source gives some.
+ * has no users, so they are left out. Secrets and keys of access tokens that only a database has
+ * are a problem unless another source gives some.
  */
 export function takeCredentials(reading: CoturnReading): void {
   const secrets = takeSecrets(reading);
@@ -17,9 +17,23 @@ export function takeCredentials(reading: CoturnReading): void {
   } else {
     takeUsers(reading, users);
   }
+  takeOauth(reading);
   const isGiven = reading.isGiven('authSecret') || reading.isGiven('authSecretFile');
   if (uses === undefined || secrets.length > 0 || isGiven) return;
   reading.refuse(uses, 'there is no static-auth-secret, and databases are not read');
+}
+
+function takeOauth(reading: CoturnReading): void {
+  if (!reading.has('oauth')) return;
+  if (!reading.isGiven('oauthKeysFile')) {
+    const why =
+      'coturn has the keys of access tokens in its database, which is not read: write what ' +
+      '`turnadmin --list-oauth` prints to a file, and give it as --oauth-keys-file';
+    for (const entry of reading.all('oauth').slice(-1)) reading.refuse(entry, why);
+  }
+  const name = reading.last('server-name');
+  // Without a name coturn takes the realm too.
+  if (name !== undefined && name.value !== '') reading.give('oauthServerName', name.value, [name]);
 }
 
 function takeSecrets(reading: CoturnReading): readonly CoturnEntry[] {

@@ -54,6 +54,10 @@ const TAKEN: Keys = {
   ...keys('taken', '`--user`, unless there is a shared secret, as in coturn', { values: 'user' }),
   ...keys('taken', '`--auth-secret`', { values: 'static-auth-secret' }),
   ...keys('taken', 'only shared secrets count, and no `user`', { flags: 'use-auth-secret' }),
+  ...keys('taken', 'it needs `--oauth-keys-file`: the keys are in a database, which is not read', {
+    flags: 'oauth',
+  }),
+  ...keys('taken', '`--oauth-server-name`, where `oauth` is on', { values: 'server-name' }),
   ...keys('taken', '`--allow-peer`', { values: 'allowed-peer-ip' }),
   ...keys('taken', '`--allow-peer` 127.0.0.0/8 and ::1', { flags: 'allow-loopback-peers' }),
   ...keys('taken', '`--deny-peer`', { values: 'denied-peer-ip' }),
@@ -140,10 +144,7 @@ const NO_EFFECT: Keys = {
       'ne cpus sock-buf-size multiplex-peer-port multiplex-peer-max-peers max-allocate-timeout ' +
       'secret-ts-exp-time stateless-nonce-secret drain-min-allocations',
   }),
-  ...keys('no-effect', 'ORIGIN and OAuth are not used', {
-    flags: 'check-origin-consistency',
-    values: 'server-name',
-  }),
+  ...keys('no-effect', 'ORIGIN is not used', { flags: 'check-origin-consistency' }),
   ...keys('no-effect', 'databases are not read', { values: 'secret-key-file' }),
 };
 
@@ -207,7 +208,6 @@ const REFUSED: Keys = {
   ...keys('refused', 'it would relay for everybody', { flags: 'no-auth' }),
   ...keys('refused', 'only UDP is served', { flags: 'no-udp no-udp-relay' }),
   ...keys('refused', 'it serves TURN', { flags: 'stun-only' }),
-  ...keys('refused', 'OAuth is not served, so its users are not known', { flags: 'oauth' }),
   ...keys('refused', 'databases are not read: give users, secrets and denied peers as options', {
     values: 'psql-userdb sql-userdb mysql-userdb mongo-userdb redis-userdb',
   }),

@@ -1,3 +1,4 @@
+import { OauthKeys } from '../../auth/oauth-keys.js';
 import { RestSecrets } from '../../auth/rest-secrets.js';
 import {
   type CredentialText,
@@ -25,6 +26,7 @@ type Context = Pick<CommandContext<OptionTable>, 'logger' | 'stop'> & {
     readonly coturnConfig?: string | undefined;
     readonly usersFile?: string | undefined;
     readonly authSecretFile?: string | undefined;
+    readonly oauthKeysFile?: string | undefined;
   };
 };
 
@@ -41,7 +43,7 @@ interface GivenSettings {
 
 /** A file of credentials, one a line. */
 interface CredentialFile {
-  readonly option: 'usersFile' | 'authSecretFile';
+  readonly option: 'usersFile' | 'authSecretFile' | 'oauthKeysFile';
   readonly item: string;
   /** The name of its content in the log. */
   readonly content: string;
@@ -65,6 +67,21 @@ const SECRET_FILE: CredentialFile = {
   check: (file) => void RestSecrets.parse({ files: [file] }),
 };
 
+const OAUTH_KEYS_FILE: CredentialFile = {
+  option: 'oauthKeysFile',
+  item: 'oauth-keys-file',
+  content: 'keys of access tokens',
+  bytesMax: SMALL_FILE_BYTES_MAX,
+  check: (file) => void OauthKeys.parse({ files: [file] }),
+};
+
+/** All credentials, as a server's options. */
+interface AllCredentials {
+  readonly users: readonly string[];
+  readonly authSecrets: readonly string[];
+  readonly oauthKeys: readonly string[];
+}
+
 /** The credentials that options have, not those of files. */
 interface GivenCredentials {
   readonly user: readonly string[];
@@ -80,6 +97,7 @@ export class CredentialTexts {
   #given: GivenCredentials;
   #usersInFile: readonly string[] = [];
   #secretsInFile: readonly string[] = [];
+  #keysInFile: readonly string[] = [];
 
   private constructor(context: Context) {
     this.#context = context;
@@ -102,15 +120,23 @@ export class CredentialTexts {
     if (coturnConfig !== undefined) await warnIfReadable(coturnConfig, context.logger);
     texts.#usersInFile = await texts.#readFirst(USERS_FILE);
     texts.#secretsInFile = await texts.#readFirst(SECRET_FILE);
+    texts.#keysInFile = await texts.#readFirst(OAUTH_KEYS_FILE);
     return texts;
   }
 
-  /** All users and shared secrets, as a server's options. */
-  get all(): { readonly users: readonly string[]; readonly authSecrets: readonly string[] } {
+  /** All credentials, as a server's options. */
+  get all(): AllCredentials {
     return {
       users: [...this.#given.user, ...this.#usersInFile],
       authSecrets: [...this.#given.authSecret, ...this.#secretsInFile],
+      oauthKeys: this.#keysInFile,
     };
+  }
+
+  /** Whether options or files give a user or a shared secret. */
+  get hasPasswords(): boolean {
+    const { users, authSecrets } = this.all;
+    return users.length + authSecrets.length > 0;
   }
 
   /**
@@ -120,9 +146,9 @@ export class CredentialTexts {
    */
   checkFiles(so: string): void {
     const { options, sourceOf } = this.#context;
-    const { users, authSecrets } = this.all;
-    const named = ([USERS_FILE, SECRET_FILE] as const).find((file) => options[file.option]);
-    if (named === undefined || users.length + authSecrets.length > 0) return;
+    const files = [USERS_FILE, SECRET_FILE, OAUTH_KEYS_FILE];
+    const named = files.find((file) => options[file.option]);
+    if (named === undefined || this.hasPasswords || this.#keysInFile.length > 0) return;
     const file = `${sourceOf(named.option)} ${options[named.option]}`;
     const message = `${file}: there is no credential in it, so that ${so}`;
     throw new TurnpikeError('ERR_TURNPIKE_CONFIG', message);
@@ -159,7 +185,11 @@ export class CredentialTexts {
       server.update({ authSecrets: [...this.#given.authSecret, ...lines] });
       this.#secretsInFile = lines;
     });
-    return [users, secrets];
+    const keys = this.#watched(OAUTH_KEYS_FILE, this.#keysInFile, (lines) => {
+      server.update({ oauthKeys: lines });
+      this.#keysInFile = lines;
+    });
+    return [users, secrets, keys];
   }
 
   async #readFirst(file: CredentialFile): Promise<readonly string[]> {

@@ -12,8 +12,8 @@ export interface StartFacts {
   readonly allowPrivatePeers: boolean;
   /** All users as `NAME:PASSWORD`. */
   readonly users: readonly string[];
-  /** Whether nobody but the users of the directory's tenants is served. */
-  readonly onlyTenants?: boolean;
+  /** Whose passwords are known. Without `users` those of the directory's tenants, or nobody's. */
+  readonly passwords: 'users' | 'tenants' | 'none';
 }
 
 type Shown = Pick<TurnServer, 'addresses' | 'relayAddresses' | 'allocationsLimit'>;
@@ -48,10 +48,10 @@ function peersLine({ allowPeer, denyPeer, allowPrivatePeers }: StartFacts): Line
   return [`refuses peers: ${refused}${more}${except}`, { allowPeer, denyPeer, allowPrivatePeers }];
 }
 
-function testLines({ addresses }: Shown, { users, onlyTenants }: StartFacts): Line[] {
+function testLines({ addresses }: Shown, { users, passwords }: StartFacts): Line[] {
   const [at] = addresses;
-  if (at === undefined) return [];
-  const name = onlyTenants ? 'USERNAME' : users[0]?.split(':')[0];
+  if (at === undefined || passwords === 'none') return [];
+  const name = passwords === 'tenants' ? 'USERNAME' : users[0]?.split(':')[0];
   const command = testCommand(at, name);
   return [[`test it with coturn's client: ${command}`, { test: command }]];
 }

@@ -16,6 +16,11 @@ export const TURN_TABLE = {
     TURN_SPECS.authSecrets,
     "shared secrets of time-limited credentials, one a line; coturn's static-auth-secret",
   ),
+  oauthKeysFile: settingFile(
+    TURN_SPECS.oauthKeys,
+    "keys of access tokens (RFC 7635), one a line, as coturn's turnadmin --list-oauth has them",
+  ),
+  oauthServerName: setting(TURN_SPECS, 'oauthServerName'),
   relayAddress: setting(TURN_SPECS, 'relayAddresses'),
   stunServer: setting(TURN_SPECS, 'stunServer'),
   relayPorts: setting(TURN_SPECS, 'relayPorts'),

@@ -21,6 +21,7 @@ const VALUES: Readonly<Record<string, string>> = {
   'allowed-peer-ip': '10.0.0.1',
   'denied-peer-ip': '10.0.0.1',
   'max-port': '60000',
+  'server-name': 'turn.example.org',
   'user-quota': '3',
   'allocation-default-address-family': 'keep',
   'prometheus-address': '127.0.0.1',
@@ -34,9 +35,14 @@ const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
   'max-bps': ['user-quota'],
   'listening-device': ['listening-ip'],
   'relay-device': ['relay-ip'],
+  oauth: ['server-name'],
+  'server-name': ['oauth'],
   rfc5780: ['listening-ip', 'listening-ip=10.0.0.6'],
   'alt-listening-port': ['rfc5780', 'listening-ip', 'listening-ip=10.0.0.6'],
 };
+
+/** Options without which some keys prevent the start. */
+const GIVEN = ['authSecretFile', 'oauthKeysFile'];
 
 t.test('each key has the effect that its verdict says', async (t) => {
   for (const [key, { verdict, isFlag }] of Object.entries(COTURN_KEYS)) {
@@ -47,7 +53,7 @@ t.test('each key has the effect that its verdict says', async (t) => {
       value: name === key ? value : (name.split('=')[1] ?? VALUES[name] ?? ''),
     }));
     const { values, problems, remarks } = coturnOptions({
-      ...{ file: 'x.conf', entries, isGiven: (name) => name === 'authSecretFile' },
+      ...{ file: 'x.conf', entries, isGiven: (name) => GIVEN.includes(name) },
       host: { hasIpv6: true, byDefaultRoute: { 4: '10.0.0.5' } },
     });
     const levels = remarks.filter(({ members }) => [members.keys].flat().includes(key));

@@ -42,7 +42,7 @@ t.test('what would serve more than the file says, or others, prevents the start'
     ['no-udp', /\(no-udp\): only UDP is served/],
     ['no-udp-relay=1', /\(no-udp-relay\): only UDP is served/],
     ['stun-only', /\(stun-only\): it serves TURN/],
-    ['oauth', /\(oauth\): OAuth is not served/],
+    ['oauth', /\(oauth\): coturn has .* in its database, which is not read: .*turnadmin --list-oa/],
     ['redis-userdb="ip=127.0.0.1 password=x"', /\(redis-userdb\): databases are not read/],
     ['psql-userdb=host=db', /\(psql-userdb\): databases are not read/],
     ['rest-api-separator=|', /\(rest-api-separator\): time-limited usernames are EXPIRY:NAME/],
@@ -92,6 +92,7 @@ t.test('what would serve more than the file says, or others, prevents the start'
     t.strictSame(read(text).problems, [], text);
   }
   t.strictSame(read('use-auth-secret', ['authSecretFile']).problems, []);
+  t.strictSame(read('oauth', ['oauthKeysFile']).problems, []);
   t.strictSame(read(`user=alice:0x${'0'.repeat(32)}`, ['realm']).problems, []);
 });
 
@@ -314,4 +315,12 @@ t.test('addresses that should be of this host and are not are named', async (t) 
     t.match(warnings, warning === undefined ? [] : [warning], text);
     t.equal(warnings.length, warning === undefined ? 0 : 1, text);
   }
+});
+
+t.test('the name of the server counts where access tokens do', async (t) => {
+  const nameIn = (text: string) => read(text, ['oauthKeysFile']).values.oauthServerName;
+  t.equal(nameIn('oauth\nserver-name=turn.example.org'), 'turn.example.org');
+  t.equal(nameIn('oauth\nserver-name='), undefined, 'the realm, as in coturn');
+  t.equal(nameIn('oauth=0\nserver-name=turn.example.org'), undefined);
+  t.equal(nameIn('server-name=a b'), undefined);
 });

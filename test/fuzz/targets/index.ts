@@ -1,7 +1,13 @@
 import type { FuzzTarget } from '../target.js';
+import { ACCESS_TOKENS } from './access-tokens.js';
 import { TEXT } from './text.js';
 import { TURN_SETTINGS } from './turn-settings.js';
 import { WIRE } from './wire.js';
 
 /** Every target in TypeScript; those in C++ are test/native/fuzz_*.cc. */
-export const TARGETS: readonly FuzzTarget[] = [...WIRE, ...TEXT, ...TURN_SETTINGS];
+export const TARGETS: readonly FuzzTarget[] = [
+  ...WIRE,
+  ...TEXT,
+  ...TURN_SETTINGS,
+  ...ACCESS_TOKENS,
+];

@@ -30,6 +30,8 @@ export interface RequestOptions {
   readonly realm?: string;
   /** Default: the password that every user has. */
   readonly password?: string;
+  /** Default: the long-term key of the username and password. */
+  readonly key?: Uint8Array;
   /** Sends USERHASH in place of USERNAME. */
   readonly isAnonymous?: boolean;
 }
@@ -88,7 +90,7 @@ export class TurnClient {
       );
       writer.passwordAlgorithm(PasswordAlgorithmNumber.sha256);
     }
-    writer.integrity(kind, this.#key(kind, username, options.password));
+    writer.integrity(kind, this.#key(kind, username, options));
     if (options.fingerprint === true) writer.fingerprint();
     await this.#world.receive(writer.finish(), this.tuple, this.worker);
     return this.#world.takeFor(this.address);
@@ -112,10 +114,7 @@ export class TurnClient {
     }
     const code = message.errorCode()?.code;
     const isChallenge = code === 401 || code === 438;
-    if (
-      !isChallenge &&
-      !verifyIntegrity(message, kind, this.#key(kind, username, options.password))
-    ) {
+    if (!isChallenge && !verifyIntegrity(message, kind, this.#key(kind, username, options))) {
       throw new Error('the response has another integrity than the request');
     }
     return { messageClass: message.messageClass, code, message };
@@ -153,7 +152,9 @@ export class TurnClient {
     return this.ask(Method.ChannelBind, content, options);
   }
 
-  #key(kind: IntegrityKind, username: string, password = PASSWORD): Uint8Array {
+  #key(kind: IntegrityKind, username: string, options: RequestOptions): Uint8Array {
+    const { key, password = PASSWORD } = options;
+    if (key !== undefined) return key;
     const algorithm = kind === 'sha256' ? 'sha256' : 'md5';
     return longTermKey(algorithm, username, REALM.name, password);
   }
