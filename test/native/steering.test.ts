@@ -76,7 +76,7 @@ t.test(
   'where XDP is asked for nothing is steered, since that would leave all sockets out',
   async (t) => {
     const plane = openPlane(t, { steering: 'auto', xdp: { interfaces: ['tp-none'] } });
-    t.strictSame(plane.plane.steering, { mode: 'off' });
+    t.strictSame(plane.plane.steering, { mode: 'off', reason: 'XDP is asked for' });
     const { client, peer, relayed } = await openAllocation(t, plane, RELAY_V4);
     peer.send(relayed.address, Buffer.from('x'));
     t.match(dataOf(await client.receive()), { peer: peer.address, payload: 'x' });
