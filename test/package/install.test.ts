@@ -7,8 +7,9 @@ import { toolFolderWithout } from '../setup/tool-folder.js';
 import { makeToolFolder, type Outcome, ROOT, Sandbox } from './sandbox.js';
 import { makeTarballs, pack, registryAnswers, type Tarballs } from './tarballs.js';
 
-// Compiles the addon twice and installs the dependencies several times.
-t.setTimeout(600_000);
+// Compiles the addon twice and installs the dependencies several times: five minutes, and more on
+// a busy machine.
+t.setTimeout(1_200_000);
 
 const OPEN_RELAY = `
 import { Relay } from 'turnpike';
