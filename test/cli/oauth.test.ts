@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -9,10 +7,10 @@ import { AttributeType, UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import { mintToken, type TestKey } from '../auth/access-tokens.js';
-import { turnClient } from '../setup/test-tools.js';
 import { RELAY_PORTS, TurnSocket } from '../turn-server/turn-socket.js';
 import { turnpike } from './in-process.js';
 import { Spawned } from './spawned.js';
+import { UCLIENT, uclientLosesNothing } from './uclient.js';
 
 t.setTimeout(120_000);
 
@@ -123,8 +121,6 @@ t.test("coturn's oauth needs the keys, which its database has", async (t) => {
   t.strictSame(made, { serverName: 'turn.example.org', code: undefined });
 });
 
-const UCLIENT = turnClient();
-
 /** Flags of coturn's client, by what they test. */
 const WAYS: Readonly<Record<string, readonly string[]>> = {
   'channels, between two of its clients': ['-y'],
@@ -137,14 +133,6 @@ t.test("coturn's client loses nothing with its tokens", { skip }, async (t) => {
   const { at } = await serverOf(t, OF_UCLIENT);
   for (const [name, way] of Object.entries(WAYS)) {
     const base = ['-J', '-p', String(at.port), '-n', '5', '-m', '1'];
-    const client = spawn(UCLIENT ?? '', [...base, ...way, '127.0.0.1']);
-    let output = '';
-    client.stdout.on('data', (chunk: Buffer) => {
-      output += String(chunk);
-    });
-    const [code] = await once(client, 'close');
-    t.equal(code, 0, name);
-    t.match(output, /Total lost packets 0 /, name);
-    t.match(output, /tot_send_msgs=([1-9]\d*), tot_recv_msgs=\1\n/, name);
+    await uclientLosesNothing(t, name, [...base, ...way, '127.0.0.1']);
   }
 });

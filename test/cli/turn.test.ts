@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -7,11 +6,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { parseAddress } from '../../src/address.js';
 import { startLines } from '../../src/cli/turn/start-lines.js';
-import { turnClient } from '../setup/test-tools.js';
 import { RELAY_PORTS, TurnSocket } from '../turn-server/turn-socket.js';
 import { until } from '../until.js';
 import { turnpike } from './in-process.js';
 import { Spawned } from './spawned.js';
+import { UCLIENT, uclientLosesNothing } from './uclient.js';
 
 t.setTimeout(120_000);
 
@@ -259,8 +258,6 @@ t.test('a killed server leaves no port behind', async (t) => {
   }
 });
 
-const UCLIENT = turnClient();
-
 /** Flags of coturn's client, by what they test. */
 const WAYS: Readonly<Record<string, readonly string[]>> = {
   'channels, between two of its clients': ['-y'],
@@ -278,14 +275,6 @@ t.test("coturn's client loses nothing", { skip }, async (t) => {
   const { at } = await serverOf(t, ...flags);
   for (const [name, way] of Object.entries(WAYS)) {
     const base = ['-u', 'alice', '-w', 'secret', '-p', String(at.port), '-n', '5', '-m', '1'];
-    const client = spawn(UCLIENT ?? '', [...base, ...way, '127.0.0.1']);
-    let output = '';
-    client.stdout.on('data', (chunk: Buffer) => {
-      output += String(chunk);
-    });
-    const [code] = await once(client, 'close');
-    t.equal(code, 0, name);
-    t.match(output, /Total lost packets 0 /, name);
-    t.match(output, /tot_send_msgs=([1-9]\d*), tot_recv_msgs=\1\n/, name);
+    await uclientLosesNothing(t, name, [...base, ...way, '127.0.0.1']);
   }
 });

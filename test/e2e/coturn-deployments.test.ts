@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type LabHost, LoggedProcess } from '../../src/lab/index.js';
 import { closeAfter, setPatience } from '../lab/keep-on-failure.js';
+import { outputOf } from '../lab/output-of.js';
 import { TestLab } from '../lab/test-lab.js';
 import { turnClient } from '../setup/test-tools.js';
 import { PATIENCE_MS, skipReason, TURNPIKE } from './world.js';
@@ -43,19 +44,6 @@ const DEPLOYMENTS: Readonly<Record<string, Deployment>> = {
   synapse: { user: minted('5e7c0f1a9b8d46c2a3f4e5d6c7b8a9f0-matrix') },
   xmpp: { addresses: ['10.0.0.5'], at: '10.0.0.5', user: minted('xmpp secret') },
 };
-
-/** Runs a program in a host until it ends. @returns its exit code and what it has printed */
-async function outputOf(lab: TestLab, host: LabHost, argv: readonly string[]) {
-  const running = lab.spawn(host, argv);
-  let output = '';
-  for (const stream of [running.child.stdout, running.child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      output += String(chunk);
-    });
-  }
-  const { code } = await running.ended;
-  return { code, output };
-}
 
 t.test("coturn's client uses each deployment's turnserver.conf", { skip }, async (t) => {
   const lab = new TestLab();

@@ -3,6 +3,7 @@ import t from 'tap';
 import { type LabHost, LoggedProcess, type LogLine, readLines } from '../../src/lab/index.js';
 import { run } from '../../src/lab/tools.js';
 import { closeAfter, setPatience } from '../lab/keep-on-failure.js';
+import { outputOf } from '../lab/output-of.js';
 import { TestLab } from '../lab/test-lab.js';
 import { turnClient, turnPeer } from '../setup/test-tools.js';
 import { until } from '../until.js';
@@ -53,17 +54,9 @@ function startTurn(lab: TestLab, host: LabHost, args: readonly string[]) {
   return { running, lines, log: new LoggedProcess(host.name, running) };
 }
 
-async function uclient(lab: TestLab, host: LabHost, args: readonly string[]) {
+function uclient(lab: TestLab, host: LabHost, args: readonly string[]) {
   const flags = ['-v', '-u', 'alice', '-w', 'secret', '-n', '5', '-m', '1', ...args];
-  const running = lab.spawn(host, [CLIENT, ...flags]);
-  let output = '';
-  for (const stream of [running.child.stdout, running.child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      output += String(chunk);
-    });
-  }
-  const { code } = await running.ended;
-  return { code, output };
+  return outputOf(lab, host, [CLIENT, ...flags]);
 }
 
 for (const [what, inwards] of Object.entries(INWARDS)) {

@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import t from 'tap';
 import {
   type LabHost,
-  type LabProcess,
   LoggedProcess,
   type LogLine,
   parseObject,
   readLines,
 } from '../../src/lab/index.js';
 import { closeAfter, setPatience } from '../lab/keep-on-failure.js';
+import { outputOf } from '../lab/output-of.js';
 import { TestLab } from '../lab/test-lab.js';
 import { turnClient, turnPeer } from '../setup/test-tools.js';
 import { steeringEvent } from '../steering.js';
@@ -26,17 +26,9 @@ const PEER = turnPeer() ?? '';
 const missing = existsSync(CLIENT) && existsSync(PEER) ? false : "coturn's client is not there";
 
 /** Runs coturn's client in a host. @returns its exit code and what it has printed */
-async function uclient(lab: TestLab, host: LabHost, args: readonly string[]) {
+function uclient(lab: TestLab, host: LabHost, args: readonly string[]) {
   const credential = ['-u', 'alice', '-w', 'secret', '-n', MESSAGES, '-m', '1'];
-  const running: LabProcess = lab.spawn(host, [CLIENT, ...credential, ...args]);
-  let output = '';
-  for (const stream of [running.child.stdout, running.child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      output += String(chunk);
-    });
-  }
-  const { code } = await running.ended;
-  return { code, output };
+  return outputOf(lab, host, [CLIENT, ...credential, ...args]);
 }
 
 t.test(

@@ -1,29 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { TurnServer, type TurnServerOptions } from '../../src/index.js';
+import type { TurnServerOptions } from '../../src/index.js';
 import { AttributeType } from '../../src/stun/attribute-types.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
-import { STEERING } from '../steering.js';
 import { until } from '../until.js';
-import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
+import { openServer } from './open-server.js';
+import { TurnSocket, UdpSocket } from './turn-socket.js';
 
 const CHANNEL = 0x4000;
 
 t.setTimeout(120_000);
 
-async function openServer(t: Test, options: Partial<TurnServerOptions>) {
-  const server = await TurnServer.open({
-    listen: '127.0.0.1:0',
-    relayAddresses: '127.0.0.1',
-    users: 'alice:secret',
-    relayPorts: RELAY_PORTS,
-    allowPeers: '127.0.0.0/8',
-    workers: 2,
-    steering: STEERING,
-    ...options,
-  });
-  t.teardown(() => server.close());
+async function openWithClient(t: Test, options: Partial<TurnServerOptions>) {
+  const server = await openServer(t, options);
   const [at] = server.listen;
   if (at === undefined) throw new Error('the server listens nowhere');
   const client = await TurnSocket.open(at, { username: 'alice', password: 'secret' });
@@ -63,14 +53,14 @@ async function useAllocation(
 }
 
 t.test('everybody gets an answer by default', async (t) => {
-  const { client } = await openServer(t, {});
+  const { client } = await openWithClient(t, {});
   const answer = await client.exchange(message('request'));
   t.equal(answer.messageClass, 'success');
   t.strictSame(answer.address(AttributeType.XorMappedAddress), client.address);
 });
 
 t.test('off: no request is answered, and allocations are served as ever', async (t) => {
-  const { client, metric } = await openServer(t, { binding: 'off' });
+  const { client, metric } = await openWithClient(t, { binding: 'off' });
   const dropped = 'turnpike_turn_client_drops_total{reason="binding_off"}';
   client.toServer(message('request'));
   await until(async () => (await metric(dropped)) === 1);
@@ -83,7 +73,7 @@ t.test('off: no request is answered, and allocations are served as ever', async 
 });
 
 t.test('authenticated: strangers are challenged, and users get a signed answer', async (t) => {
-  const { client, metric } = await openServer(t, { binding: 'authenticated' });
+  const { client, metric } = await openWithClient(t, { binding: 'authenticated' });
   const refused = await client.exchange(message('request'));
   t.equal(refused.messageClass, 'error');
   t.equal(refused.errorCode()?.code, 401);
@@ -107,7 +97,7 @@ t.test('authenticated: strangers are challenged, and users get a signed answer',
 t.test(
   'authenticated: a wrong password and an unknown user get nothing else than 401',
   async (t) => {
-    const { server } = await openServer(t, { binding: 'authenticated' });
+    const { server } = await openWithClient(t, { binding: 'authenticated' });
     for (const user of [
       { username: 'alice', password: 'wrong' },
       { username: 'mallory', password: 'secret' },
@@ -123,7 +113,7 @@ t.test(
 
 t.test('authenticated: a user whom `authenticate` looks up gets an answer', async (t) => {
   const asked: string[] = [];
-  const { server } = await openServer(t, {
+  const { server } = await openWithClient(t, {
     binding: 'authenticated',
     authenticate: ({ username }) => {
       asked.push(username ?? '');
@@ -142,15 +132,15 @@ t.test('authenticated: a user whom `authenticate` looks up gets an answer', asyn
 t.test('NAT behaviour discovery and anything but `open` exclude each other', async (t) => {
   const listen = ['127.0.0.1:0'];
   for (const binding of ['off', 'authenticated'] as const) {
-    await t.rejects(openServer(t, { listen, binding, natDiscovery: true }), {
+    await t.rejects(openWithClient(t, { listen, binding, natDiscovery: true }), {
       code: 'ERR_TURNPIKE_CONFIG',
       message: new RegExp(`--nat-discovery.*--binding\\) ${binding} refuses: leave one of them`),
     });
   }
-  await t.rejects(openServer(t, { binding: 'on' as never }), {
+  await t.rejects(openWithClient(t, { binding: 'on' as never }), {
     code: 'ERR_TURNPIKE_CONFIG',
     message: /binding.*open.*authenticated.*off/,
   });
-  const { server } = await openServer(t, {});
+  const { server } = await openWithClient(t, {});
   t.throws(() => server.update({ binding: 'off' } as never), { code: 'ERR_TURNPIKE_CONFIG' });
 });

@@ -5,38 +5,21 @@ import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { ClientAuthenticator, type Signature } from '../../src/auth/client-authenticator.js';
-import { type AllocationEvent, TurnServer, type TurnServerOptions } from '../../src/index.js';
+import type { AllocationEvent, TurnServer } from '../../src/index.js';
 import { AttributeType, UDP_PROTOCOL } from '../../src/stun/attribute-types.js';
 import { decodeMessage } from '../../src/stun/message.js';
 import { Method } from '../../src/stun/methods.js';
 import { MessageWriter } from '../../src/stun/writer.js';
 import { RELAY_ADDRESSES_MAX } from '../../src/turn-server/option-specs.js';
-import { checkServerSteering, STEERING } from '../steering.js';
 import { until } from '../until.js';
-import { type Content, RELAY_PORTS, TurnSocket, type TurnUser, UdpSocket } from './turn-socket.js';
+import { openServer } from './open-server.js';
+import { type Content, TurnSocket, type TurnUser, UdpSocket } from './turn-socket.js';
 
 const ALICE: TurnUser = { username: 'alice', password: 'secret' };
 
 t.setTimeout(120_000);
 
 const NO_IPV6 = existsSync('/proc/net/if_inet6') ? false : 'this host has no IPv6';
-
-/** Opens a server at 127.0.0.1, for peers at 127.0.0.2. */
-async function serverOf(t: Test, options: Partial<TurnServerOptions> = {}): Promise<TurnServer> {
-  const server = await TurnServer.open({
-    listen: '127.0.0.1:0',
-    relayAddresses: '127.0.0.1',
-    users: 'alice:secret',
-    relayPorts: RELAY_PORTS,
-    allowPeers: '127.0.0.0/8',
-    workers: 2,
-    steering: STEERING,
-    ...options,
-  });
-  t.teardown(() => server.close());
-  await checkServerSteering(t, server);
-  return server;
-}
 
 async function clientOf(t: Test, server: TurnServer, user = ALICE): Promise<TurnSocket> {
   const [at] = server.listen;
@@ -54,7 +37,7 @@ async function peerAt(t: Test, ip: string): Promise<UdpSocket> {
 
 t.test('a server relays from as many addresses as its options allow', async (t) => {
   const relayAddresses = Array.from({ length: RELAY_ADDRESSES_MAX }, (_, i) => `127.0.1.${i + 1}`);
-  const server = await serverOf(t, { relayAddresses });
+  const server = await openServer(t, { relayAddresses });
   t.equal(server.relayAddresses.length, RELAY_ADDRESSES_MAX);
   const [a, b] = [await clientOf(t, server), await clientOf(t, server)];
   const [atA, atB] = [await a.allocate(), await b.allocate()];
@@ -65,7 +48,7 @@ t.test('a server relays from as many addresses as its options allow', async (t) 
 });
 
 t.test('two clients reach each other by addresses that only a NAT outside knows', async (t) => {
-  const server = await serverOf(t, { relayAddresses: '127.0.0.1/192.0.2.10' });
+  const server = await openServer(t, { relayAddresses: '127.0.0.1/192.0.2.10' });
   const clients = [await clientOf(t, server), await clientOf(t, server)] as const;
   const [a, b] = clients;
   const relayed = [await a.allocate(), await b.allocate()] as const;
@@ -82,7 +65,7 @@ t.test('two clients reach each other by addresses that only a NAT outside knows'
 
 for (const integrity of ['sha1', 'sha256'] as const) {
   t.test(`a client with ${integrity} has data carried both ways in every form`, async (t) => {
-    const server = await serverOf(t);
+    const server = await openServer(t);
     const client = await clientOf(t, server, { ...ALICE, integrity });
     const peer = await peerAt(t, '127.0.0.2');
     const relayed = await client.allocate();
@@ -123,7 +106,7 @@ for (const integrity of ['sha1', 'sha256'] as const) {
 }
 
 t.test('two clients of one server reach each other by their relayed addresses', async (t) => {
-  const server = await serverOf(t);
+  const server = await openServer(t);
   const [a, b] = [await clientOf(t, server), await clientOf(t, server)];
   const [atA, atB] = [await a.allocate(), await b.allocate()];
   t.equal(await a.permit(atB), undefined);
@@ -135,7 +118,7 @@ t.test('two clients of one server reach each other by their relayed addresses', 
 });
 
 t.test('services at the relay address itself are out of reach in every form', async (t) => {
-  const server = await serverOf(t);
+  const server = await openServer(t);
   const client = await clientOf(t, server);
   const service = await peerAt(t, '127.0.0.1');
   const other = await peerAt(t, '127.0.0.2');
@@ -150,7 +133,7 @@ t.test('services at the relay address itself are out of reach in every form', as
 });
 
 t.test('a draining server names another one, which an update may change', async (t) => {
-  const server = await serverOf(t, { alternateServers: '127.0.0.9:3478' });
+  const server = await openServer(t, { alternateServers: '127.0.0.9:3478' });
   const kept = await clientOf(t, server);
   await kept.allocate();
   server.update({ alternateServers: ['127.0.0.8:3478'] });
@@ -173,7 +156,7 @@ t.test('a draining server names another one, which an update may change', async 
 });
 
 t.test('peers that are not allowed get 403, in both ways to name them', async (t) => {
-  const server = await serverOf(t, { allowPeers: [], denyPeers: ['198.51.100.0/24'] });
+  const server = await openServer(t, { allowPeers: [], denyPeers: ['198.51.100.0/24'] });
   const client = await clientOf(t, server);
   await client.allocate();
   const refused = ['127.0.0.2', '10.0.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1'];
@@ -190,7 +173,7 @@ t.test('peers that are not allowed get 403, in both ways to name them', async (t
 
 t.test('users, MD5 keys and time-limited credentials are known; others get 401', async (t) => {
   const key = '0x2e8ba5c1ae6d26ea2e2fb16aa24b0d4a';
-  const server = await serverOf(t, {
+  const server = await openServer(t, {
     realm: 'example.org',
     users: ['alice:secret', `carl:${key}`],
     authSecrets: ['old secret', 'new secret'],
@@ -220,7 +203,7 @@ t.test(
   'an update ends the allocations of removed users and the permissions of denied peers',
   async (t) => {
     const events: AllocationEvent[] = [];
-    const server = await serverOf(t, {
+    const server = await openServer(t, {
       users: ['alice:secret', 'bob:hidden', 'carl:old'],
       onEvent: (event) => events.push(event),
     });
@@ -258,7 +241,7 @@ t.test(
 );
 
 t.test('behind a one-to-one NAT clients see the advertised address', async (t) => {
-  const server = await serverOf(t, { relayAddresses: '127.0.0.1/198.41.0.4' });
+  const server = await openServer(t, { relayAddresses: '127.0.0.1/198.41.0.4' });
   const client = await clientOf(t, server);
   const peer = await peerAt(t, '127.0.0.2');
   const relayed = await client.allocate();
@@ -271,7 +254,7 @@ t.test('behind a one-to-one NAT clients see the advertised address', async (t) =
 });
 
 t.test('what a hook throws does not reach the client', async (t) => {
-  const server = await serverOf(t, {
+  const server = await openServer(t, {
     onEvent: () => {
       throw new Error('of the hook');
     },
@@ -281,8 +264,8 @@ t.test('what a hook throws does not reach the client', async (t) => {
 });
 
 t.test('allocations and quotas have bounds, and readiness says when it is full', async (t) => {
-  const server = await serverOf(t, { allocationsMax: 2, users: ['alice:secret', 'bob:b'] });
-  const quota = await serverOf(t, { userQuota: 1 });
+  const server = await openServer(t, { allocationsMax: 2, users: ['alice:secret', 'bob:b'] });
+  const quota = await openServer(t, { userQuota: 1 });
   const alice = await clientOf(t, server);
   await alice.allocate();
   await (await clientOf(t, server)).allocate();
@@ -295,7 +278,7 @@ t.test('allocations and quotas have bounds, and readiness says when it is full',
 });
 
 t.test('a draining server serves what is there, and waits for its end', async (t) => {
-  const server = await serverOf(t);
+  const server = await openServer(t);
   const client = await clientOf(t, server);
   const peer = await peerAt(t, '127.0.0.2');
   const relayed = await client.allocate();
@@ -315,7 +298,7 @@ t.test('a draining server serves what is there, and waits for its end', async (t
 
 t.test('no client reaches the server itself by a relay address', async (t) => {
   // The port for clients is in the range of relayed ports, which are permitted.
-  const server = await serverOf(t, { listen: '127.0.0.1:0', relayPorts: '1024-65535' });
+  const server = await openServer(t, { listen: '127.0.0.1:0', relayPorts: '1024-65535' });
   const [at = { address: '', port: 0 }] = server.listen;
   const client = await clientOf(t, server);
   await client.allocate();
@@ -329,7 +312,7 @@ t.test('no client reaches the server itself by a relay address', async (t) => {
 t.test('nobody allocates through a relayed address of the server itself', async (t) => {
   // The address for clients is no relay address, and is permitted.
   const allowPeers = ['127.0.0.0/8', '127.0.0.5'];
-  const server = await serverOf(t, { listen: '127.0.0.5:0', allowPeers });
+  const server = await openServer(t, { listen: '127.0.0.5:0', allowPeers });
   const [at = { address: '', port: 0 }] = server.listen;
   const outer = await clientOf(t, server);
   await outer.allocate();
@@ -355,7 +338,7 @@ t.test('nobody allocates through a relayed address of the server itself', async 
 t.test('close frees every port and descriptor, whatever is allocated', async (t) => {
   const descriptors = () => readdirSync('/proc/self/fd').length;
   const before = descriptors();
-  const server = await serverOf(t);
+  const server = await openServer(t);
   const clients = await Promise.all(Array.from({ length: 40 }, () => clientOf(t, server)));
   const relayed = await Promise.all(clients.map((each) => each.allocate()));
   t.equal(new Set(relayed.map(({ port }) => port)).size, 40);
@@ -371,7 +354,7 @@ t.test('close frees every port and descriptor, whatever is allocated', async (t)
 });
 
 t.test('IPv6 is relayed, and a host without that family says 440', { skip: NO_IPV6 }, async (t) => {
-  const both = await serverOf(t, {
+  const both = await openServer(t, {
     listen: '[::1]:0',
     relayAddresses: ['127.0.0.1', '::1'],
     allowPeers: ['::1', '127.0.0.0/8'],
@@ -382,6 +365,6 @@ t.test('IPv6 is relayed, and a host without that family says 440', { skip: NO_IP
   t.equal((await client.allocate(asks6)).address, '::1');
   t.equal((await (await clientOf(t, both)).allocate()).address, '127.0.0.1', 'IPv4 by default');
   t.equal(await client.permit({ address: '127.0.0.2', port: 1 }), 443);
-  const only4 = await clientOf(t, await serverOf(t));
+  const only4 = await clientOf(t, await openServer(t));
   await t.rejects(only4.allocate(asks6), /440/);
 });

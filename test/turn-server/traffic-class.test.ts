@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
-import { TurnServer } from '../../src/index.js';
+import type { TurnServer } from '../../src/index.js';
 import { MarkedSocket } from '../marked-socket.js';
-import { checkServerSteering, STEERING } from '../steering.js';
-import { RELAY_PORTS, TurnSocket, UdpSocket } from './turn-socket.js';
+import { openServer } from './open-server.js';
+import { TurnSocket, UdpSocket } from './turn-socket.js';
 
 const CHANNEL = 0x4001;
 
@@ -13,21 +13,6 @@ const CLASSES = [0xb8, 0xba, 0xbb, 0x89, 0];
 const RECEIVERS = 8;
 
 t.setTimeout(120_000);
-
-async function openServer(t: Test): Promise<TurnServer> {
-  const server = await TurnServer.open({
-    listen: '127.0.0.1:0',
-    relayAddresses: '127.0.0.1',
-    users: 'alice:secret',
-    relayPorts: RELAY_PORTS,
-    allowPeers: '127.0.0.0/8',
-    workers: 2,
-    steering: STEERING,
-  });
-  t.teardown(() => server.close());
-  await checkServerSteering(t, server);
-  return server;
-}
 
 async function openMarked(t: Test, ip: string): Promise<MarkedSocket> {
   const socket = await MarkedSocket.open(ip);
