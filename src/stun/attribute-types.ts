@@ -53,6 +53,7 @@ export const AttributeType = {
   Padding: 0xff03,
   RefusalCause: 0xff04,
   ControlSequence: 0xff05,
+  LegQuality: 0xff06,
 } as const;
 
 /** Addresses coded as XOR-MAPPED-ADDRESS (RFC 8489 section 14.2); all others are plain. */

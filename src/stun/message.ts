@@ -5,6 +5,7 @@ import { AttributeType, COMPREHENSION_OPTIONAL_MIN, XOR_ADDRESS_TYPES } from './
 import { padded, readU16, readU32 } from './bytes.js';
 import { isChannel } from './channel-data.js';
 import { fingerprintOf } from './fingerprint.js';
+import { decodeLegQuality, type LegQuality } from './leg-quality.js';
 import { classOf, type MessageClass, methodOf } from './methods.js';
 
 /** Maximum attributes of a STUN message; more indicate an attack. */
@@ -197,6 +198,12 @@ export class StunMessage {
     const number = this.u32(AttributeType.ConnectionRole);
     if (number === 0) return 0;
     return number === 0x0100_0000 ? 1 : undefined;
+  }
+
+  /** Returns LEG-QUALITY: what a peer has measured of its leg (PROTOCOL.md section 2). */
+  legQuality(): LegQuality | undefined {
+    const value = this.get(AttributeType.LegQuality);
+    return value === undefined ? undefined : decodeLegQuality(value);
   }
 
   /** Returns ERROR-CODE (RFC 8489 section 14.8): 300 to 699, and a reason phrase in UTF-8. */

@@ -6,6 +6,7 @@ import { padded, writeU16, writeU32 } from './bytes.js';
 import { reasonPhrase } from './error-codes.js';
 import { FINGERPRINT_BYTES, fingerprintOf } from './fingerprint.js';
 import { INTEGRITY, type IntegrityKind, integrityMac } from './integrity.js';
+import { encodeLegQuality, type LegQuality } from './leg-quality.js';
 import { HEADER_BYTES, MAGIC_COOKIE, TRANSACTION_ID_BYTES } from './message.js';
 import { encodeType, METHOD_MAX, type MessageClass } from './methods.js';
 
@@ -105,6 +106,11 @@ export class MessageWriter {
   /** Appends CONNECTION-ROLE (PROTOCOL.md section 2). */
   connectionRole(role: 0 | 1): this {
     return this.u32(AttributeType.ConnectionRole, role * 0x100_0000);
+  }
+
+  /** Appends LEG-QUALITY (PROTOCOL.md section 2); as `encodeLegQuality`. */
+  legQuality(quality: LegQuality): this {
+    return this.bytes(AttributeType.LegQuality, encodeLegQuality(quality));
   }
 
   /**

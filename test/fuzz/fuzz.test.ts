@@ -11,6 +11,7 @@ import { TARGETS } from './targets/index.js';
 /** Parsers without untrusted input, or that another target covers. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'src/stun/address-coding.ts decodeAddress': 'every address of target stun',
+  'src/stun/leg-quality.ts decodeLegQuality': 'LEG-QUALITY of target stun',
   'src/trunk/bind-message.ts decodeBind': 'messages of method ChannelBind of target trunk-control',
   'src/lab/logged-process.ts parseObject': 'lines of our own programs',
 };

@@ -19,6 +19,7 @@ export function readEverything(message: StunMessage): void {
   message.evenPortReserves();
   message.connectionIdentifier();
   message.connectionRole();
+  message.legQuality();
   message.errorCode();
   message.unknownAttributes();
   message.passwordAlgorithm();

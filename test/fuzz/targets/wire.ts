@@ -16,7 +16,8 @@ import { incarnation } from '../../../src/registry/incarnation.js';
 import { decodeStreamMessage, encodeStreamMessage } from '../../../src/stream/message.js';
 import { AttributeType } from '../../../src/stun/attribute-types.js';
 import { decodeChannelData, encodeChannelData } from '../../../src/stun/channel-data.js';
-import { decodeMessage } from '../../../src/stun/message.js';
+import { encodeLegQuality } from '../../../src/stun/leg-quality.js';
+import { decodeMessage, type StunMessage } from '../../../src/stun/message.js';
 import { Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
 import { decodeControlMessage, encodeControlMessage } from '../../../src/trunk/control-message.js';
@@ -40,6 +41,28 @@ const NONCES = new NonceIssuer({
   clock: systemClock,
   lifetimeSeconds: 3_600,
 });
+
+const LEG_QUALITY = { rttMs: 21.4, jitterMs: 1.2, loss: 0.004, count: 12 };
+
+/** A Refresh that tells what the leg is like. */
+function refresh(): Uint8Array {
+  return new MessageWriter('request', Method.Refresh, ID)
+    .connectionIdentifier('00'.repeat(16))
+    .u32(AttributeType.Lifetime, 600)
+    .legQuality(LEG_QUALITY)
+    .finish();
+}
+
+/** What is read of LEG-QUALITY is in bounds, and encodes to what was read. */
+function checkLegQuality(message: StunMessage): void {
+  const quality = message.legQuality();
+  if (quality === undefined) return;
+  const { rttMs, jitterMs, loss, count } = quality;
+  assertThat(rttMs >= 0 && rttMs <= 6_553.5 && jitterMs >= 0 && jitterMs <= 6_553.5, 'ms');
+  assertThat(loss >= 0 && loss <= 1 && count >= 1, 'loss or count');
+  const again = Buffer.from(encodeLegQuality(quality));
+  assertThat(again.equals(message.get(AttributeType.LegQuality) ?? again), 'encodes to another');
+}
 
 function signedAllocate(): Uint8Array {
   return new MessageWriter('request', Method.Allocate, ID)
@@ -75,6 +98,7 @@ const stun: FuzzTarget = {
   about: 'STUN messages, every attribute read, and their authentication',
   seeds: () => [
     signedAllocate(),
+    refresh(),
     new MessageWriter('request', Method.Binding, ID).finish(),
     new MessageWriter('error', Method.Connect, ID).errorCode(447, 'gone').finish(),
   ],
@@ -82,6 +106,7 @@ const stun: FuzzTarget = {
     const decoded = decodeMessage(input);
     if (!decoded.ok) return decoded.reason;
     readEverything(decoded.message);
+    checkLegQuality(decoded.message);
     const result = authenticate(decoded.message, {
       ip: IP,
       nonces: NONCES,
