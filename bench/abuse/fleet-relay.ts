@@ -20,6 +20,8 @@ export interface FleetRelayOptions {
   /** Its registration key. */
   readonly key: Uint8Array;
   readonly record: RelayRecord;
+  /** What it reports of its load. Default: a relay without legs, with room for 1,000. */
+  readonly load?: RelayLoad;
 }
 
 /**
@@ -34,6 +36,7 @@ export class FleetRelay {
   sentBytes = 0;
   receivedBytes = 0;
   readonly #key: Uint8Array;
+  readonly #said: object;
   readonly #url: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #ended = new AbortController();
@@ -41,7 +44,8 @@ export class FleetRelay {
   #registered = false;
   #eager = EAGER_BEATS;
 
-  constructor({ directoryUrl, key, record }: FleetRelayOptions) {
+  constructor({ directoryUrl, key, record, load = IDLE }: FleetRelayOptions) {
+    this.#said = { load, draining: false, fetchesRegistry: true };
     this.#url = directoryUrl;
     this.#key = key;
     this.#record = record;
@@ -74,11 +78,11 @@ export class FleetRelay {
   }
 
   async #register(): Promise<Answer> {
-    return this.#send('PUT', 'registration', { record: this.#record, ...SAID });
+    return this.#send('PUT', 'registration', { record: this.#record, ...this.#said });
   }
 
   async #step(): Promise<void> {
-    const beat = { start: this.#record.start, registryVersion: this.version, ...SAID };
+    const beat = { start: this.#record.start, registryVersion: this.version, ...this.#said };
     const answer = this.#registered
       ? await this.#send('POST', 'beat', beat)
       : await this.#register();
@@ -125,5 +129,3 @@ interface Answer {
   readonly status: number;
   readonly body: Buffer;
 }
-
-const SAID = { load: IDLE, draining: false, fetchesRegistry: true };

@@ -55,6 +55,7 @@ const WRONG: readonly (readonly [script: string, argument: string, says: RegExp]
   ['test:sanitize', 'adress', /^test:sanitize: unknown sanitizer 'adress'/],
   ['test:sanitize', 'address,', /^test:sanitize: unknown sanitizer ''/],
   ['test:sanitize', 'thread,address', /^test:sanitize: no compiler takes address and thread/],
+  ['bench:micro', 'nope', /^bench:micro: no part is called 'nope'/],
   ['test:fuzz', '0', /^test:fuzz: '0' is no number of seconds/],
   ['test:fuzz', 'long', /^test:fuzz: 'long' is no number of seconds/],
 ];
