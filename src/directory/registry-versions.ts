@@ -48,21 +48,6 @@ export interface KnownVersion {
   readonly contents: RegistryContents;
 }
 
-/** The contents of a version. The set is built on first use: most versions are never queried. */
-class Contents implements RegistryContents {
-  readonly #relays: readonly RelayRecord[];
-  #records: ReadonlySet<RelayRecord> | undefined;
-
-  constructor(relays: readonly RelayRecord[]) {
-    this.#relays = relays;
-  }
-
-  holds(record: RelayRecord): boolean {
-    this.#records ??= new Set(this.#relays);
-    return this.#records.has(record);
-  }
-}
-
 /**
  * The registry's records and the order of its versions. A version is the digest of the records and
  * the proved ids, so a restarted directory with the same relays has the same version. Sequence
@@ -75,8 +60,10 @@ export class RegistryVersions {
   readonly #clock: Clock;
   readonly #records = new Map<string, RelayRecord>();
   readonly #proved = new Set<string>();
-  /** The first sequence number whose version holds the present record, by id. */
-  readonly #firsts = new Map<string, number>();
+  /** The first sequence number whose version holds a record. */
+  readonly #firsts = new WeakMap<RelayRecord, number>();
+  /** Records that no version holds yet, by id. */
+  readonly #unpublished = new Map<string, RelayRecord>();
   readonly #known = new Map<string, KnownVersion>();
   readonly #published = new Map<string, PublishedRegistry>();
   #sequence = 0;
@@ -101,7 +88,7 @@ export class RegistryVersions {
     this.#records.set(record.id, record);
     if (proved) this.#proved.add(record.id);
     else this.#proved.delete(record.id);
-    this.#firsts.delete(record.id);
+    this.#unpublished.set(record.id, record);
     this.#changed = true;
   }
 
@@ -109,7 +96,7 @@ export class RegistryVersions {
   delete(id: string): void {
     this.#records.delete(id);
     this.#proved.delete(id);
-    this.#firsts.delete(id);
+    this.#unpublished.delete(id);
     this.#changed = true;
   }
 
@@ -120,7 +107,7 @@ export class RegistryVersions {
     this.#current = new PublishedRegistry(relays, [...this.#proved].sort());
     this.#changed = false;
     this.#madeAtMs = this.#clock.monotonic();
-    this.#publish(this.#current, relays);
+    this.#publish(this.#current);
     return this.#current;
   }
 
@@ -141,7 +128,12 @@ export class RegistryVersions {
    * none does.
    */
   firstSequenceOf(id: string): number {
-    return this.#firsts.get(id) ?? Number.POSITIVE_INFINITY;
+    return this.#firstOf(this.#records.get(id));
+  }
+
+  #firstOf(record: RelayRecord | undefined): number {
+    const first = record === undefined ? undefined : this.#firsts.get(record);
+    return first ?? Number.POSITIVE_INFINITY;
   }
 
   #isDue(): boolean {
@@ -149,16 +141,17 @@ export class RegistryVersions {
     return this.#clock.monotonic() - this.#madeAtMs >= spreadMs;
   }
 
-  #publish(registry: PublishedRegistry, relays: readonly RelayRecord[]): void {
+  #publish(registry: PublishedRegistry): void {
     const { version } = registry;
     this.#sequence += 1;
     // A version that recurs becomes the newest again: it holds the same records.
-    const known = { sequence: this.#sequence, contents: new Contents(relays) };
+    const sequence = this.#sequence;
+    const contents = { holds: (record: RelayRecord) => this.#firstOf(record) <= sequence };
+    const known = { sequence, contents };
     replace(this.#known, version, known, VERSIONS_MAX);
     replace(this.#published, version, registry, PUBLISHED_MAX);
-    for (const id of this.#records.keys()) {
-      if (!this.#firsts.has(id)) this.#firsts.set(id, this.#sequence);
-    }
+    for (const record of this.#unpublished.values()) this.#firsts.set(record, sequence);
+    this.#unpublished.clear();
   }
 }
 

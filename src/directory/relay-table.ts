@@ -5,8 +5,10 @@ import { claimedAddresses } from '../registry/record.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
 import { ClaimTable } from './claims/claim-table.js';
+import { ConfirmedSequences } from './confirmed-sequences.js';
 import { RecordChangeLimiter } from './record-change-limiter.js';
 import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
+import { type Expiring, RelayExpiry } from './relay-expiry.js';
 import { LocalLoad } from './selection/load.js';
 import type { RegistryContents, RelayState, RelayStates } from './snapshot.js';
 
@@ -35,7 +37,7 @@ export interface RelayBeat {
   readonly claims?: readonly ClaimResult[] | undefined;
 }
 
-interface Entry {
+interface Entry extends Expiring {
   record: RelayRecord;
   load: RelayLoad;
   draining: boolean;
@@ -71,12 +73,13 @@ export class RelayTable implements RelayStates {
   readonly #starts = new Map<string, number>();
   readonly #versions: RegistryVersions;
   readonly #pace: RecordChangeLimiter;
-  /** Ids of live relays that may not be chosen yet. */
-  readonly #unconfirmed = new Set<string>();
+  readonly #expiry: RelayExpiry<Entry>;
+  readonly #confirmed = new ConfirmedSequences();
+  /** Live relays that may not be chosen yet, in the order of their registrations. */
+  readonly #unconfirmed = new Set<Entry>();
   #changed = new Set<string>();
   /** Counts changes of presence, draining, confirmation or whether TURN is served. */
   #changes = 0;
-  #sweptAtMs: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -84,7 +87,7 @@ export class RelayTable implements RelayStates {
     this.#versions = new RegistryVersions(clock);
     this.#pace = new RecordChangeLimiter(clock);
     this.localLoad = new LocalLoad(clock);
-    this.#sweptAtMs = clock.monotonic();
+    this.#expiry = new RelayExpiry(clock);
   }
 
   get size(): number {
@@ -128,6 +131,7 @@ export class RelayTable implements RelayStates {
     if (former !== undefined && !this.#isChange(record)) {
       this.#takeState(former, { load, draining });
       former.lastBeatMs = now;
+      this.#expiry.heard(former);
       this.#changed.add(record.id);
       return [];
     }
@@ -135,7 +139,7 @@ export class RelayTable implements RelayStates {
     this.#remove(record.id);
     this.#changes += 1;
     this.#pace.changed(record.id);
-    this.#entries.set(record.id, {
+    const entry: Entry = {
       record,
       load,
       draining,
@@ -143,10 +147,15 @@ export class RelayTable implements RelayStates {
       confirmed: false,
       registeredAtMs: now,
       lastBeatMs: now,
+      expiryMs: REGISTRATION_LIMITS.relayExpiryMs,
+      heardMs: now,
       versionKnown: 0,
       registry: undefined,
-    });
-    this.#unconfirmed.add(record.id);
+    };
+    this.#entries.set(record.id, entry);
+    this.#expiry.heard(entry);
+    this.#confirmed.add(entry.versionKnown);
+    this.#unconfirmed.add(entry);
     this.#changed.add(record.id);
     this.localLoad.add(record.id);
     this.claims.take(record);
@@ -179,11 +188,14 @@ export class RelayTable implements RelayStates {
     const now = this.#clock.monotonic();
     this.beatSeconds.observe((now - entry.lastBeatMs) / 1_000);
     entry.lastBeatMs = now;
+    this.#expiry.heard(entry);
     if (isOtherLoad(entry.load, load) || entry.draining !== draining) this.#changed.add(beat.id);
     this.#takeState(entry, { load, draining });
     this.#versions.current();
     const known = this.#versions.known(beat.registryVersion);
     if (known !== undefined && known.sequence > entry.versionKnown) {
+      this.#confirmed.delete(entry.versionKnown);
+      this.#confirmed.add(known.sequence);
       entry.versionKnown = known.sequence;
       entry.registry = known.contents;
       this.#changed.add(beat.id);
@@ -199,23 +211,14 @@ export class RelayTable implements RelayStates {
   }
 
   /**
-   * Expires relays that were silent for `REGISTRATION_LIMITS.relayExpiryMs`. To be called a few
-   * times a second. A long gap between two calls means that this process stood still and received
-   * nothing, so every relay is credited with the gap. A beat that waits in a queue counts as
-   * received.
+   * Expires relays that were silent for their expiry time. To be called a few times a second. A
+   * long gap between calls means that this process stood still and received nothing, so the gap
+   * counts for no relay. A beat that waits in a queue counts as received.
    * @param heardUntilMs - time up to which all received requests have been processed, monotonic ms
    * @returns the ids of relays that expired
    */
   sweep(heardUntilMs = this.#clock.monotonic()): string[] {
-    const now = this.#clock.monotonic();
-    const gap = now - this.#sweptAtMs;
-    this.#sweptAtMs = now;
-    const credit = gap > STALL_MS ? gap : 0;
-    const expired: string[] = [];
-    for (const [id, entry] of this.#entries) {
-      entry.lastBeatMs = Math.min(now, entry.lastBeatMs + credit);
-      if (heardUntilMs - entry.lastBeatMs >= REGISTRATION_LIMITS.relayExpiryMs) expired.push(id);
-    }
+    const expired = this.#expiry.sweep(heardUntilMs).map(({ record }) => record.id);
     for (const id of expired) {
       this.claims.lapse(id);
       this.#remove(id);
@@ -278,17 +281,16 @@ export class RelayTable implements RelayStates {
    */
   #confirm(): void {
     if (this.#unconfirmed.size === 0) return;
-    let known = Number.POSITIVE_INFINITY;
-    for (const entry of this.#entries.values()) known = Math.min(known, entry.versionKnown);
+    const known = this.#confirmed.lowest;
     const now = this.#clock.monotonic();
-    for (const id of this.#unconfirmed) {
-      const entry = this.#entries.get(id);
-      if (entry === undefined) continue;
+    // An earlier registration is in every version that has a later one, so it is confirmed first.
+    for (const entry of this.#unconfirmed) {
+      const { id } = entry.record;
       entry.confirmed =
         this.#versions.firstSequenceOf(id) <= known ||
         now - entry.registeredAtMs >= RELAY_CONFIRM_MS_MAX;
-      if (!entry.confirmed) continue;
-      this.#unconfirmed.delete(id);
+      if (!entry.confirmed) return;
+      this.#unconfirmed.delete(entry);
       this.#changed.add(id);
       this.#changes += 1;
     }
@@ -311,7 +313,9 @@ export class RelayTable implements RelayStates {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#entries.delete(id);
-    this.#unconfirmed.delete(id);
+    this.#expiry.forget(entry);
+    this.#confirmed.delete(entry.versionKnown);
+    this.#unconfirmed.delete(entry);
     this.#changed.add(id);
     this.localLoad.delete(id);
     this.#changes += 1;
@@ -329,9 +333,6 @@ export class RelayTable implements RelayStates {
     }
   }
 }
-
-/** Minimum gap between sweeps that counts as a stall of the process, ms. */
-const STALL_MS = 1_500;
 
 function sameClaims(a: RelayRecord, b: RelayRecord): boolean {
   return claimedAddresses(a).join() === claimedAddresses(b).join();

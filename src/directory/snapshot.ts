@@ -3,7 +3,9 @@ import { NO_DOUBTS, type RelayDoubts } from './reachability/doubts.js';
 
 /** The contents of a registry version. */
 export interface RegistryContents {
-  /** Returns whether it holds this record, and not another one of the same relay. */
+  /**
+   * Returns whether it holds this record of a live relay, and not another one of the same relay.
+   */
   holds(record: RelayRecord): boolean;
 }
 
