@@ -11,6 +11,7 @@ import { ClosedIndications } from './closed-indications.js';
 import type { ConnectionOptions, MessageFault } from './connection-options.js';
 import { type ConnectionState, checkTransition, isHeld } from './connection-state.js';
 import { LegLiveness } from './leg-liveness.js';
+import { LegMeasurement } from './leg-measurement.js';
 import { keepalive, LegRequests } from './leg-requests.js';
 import {
   closedHere,
@@ -30,6 +31,7 @@ export class Connection {
   readonly #requests: Requests;
   readonly #legRequests: LegRequests;
   readonly #liveness: LegLiveness;
+  readonly #measurement: LegMeasurement;
   readonly #closedIndications: ClosedIndications;
   #state: ConnectionState = 'opening';
   #channel: number | undefined;
@@ -42,15 +44,18 @@ export class Connection {
     const { grant, integrity, scheduler, random } = options;
     const { username, password } = grant;
     this.#options = options;
+    const transmit = (bytes: Uint8Array) => this.#transmit(bytes);
+    this.#measurement = new LegMeasurement({ scheduler, random, transmit });
     this.#requests = new Requests({
       grant,
       credentials: new ClientAuthenticator({ username, password, integrity }),
       scheduler,
       random,
-      transmit: (bytes) => this.#transmit(bytes),
+      transmit,
+      onOutcome: (outcome) => this.#measurement.noteRequest(outcome),
     });
     this.#closedIndications = new ClosedIndications(this.#requests, grant, scheduler);
-    this.#legRequests = new LegRequests(grant, options);
+    this.#legRequests = new LegRequests(grant, options, () => this.#measurement.report());
     this.#liveness = new LegLiveness({
       scheduler,
       random,
@@ -105,6 +110,7 @@ export class Connection {
     if (mapped === undefined) throw unusable('Allocate', 'XOR-MAPPED-ADDRESS');
     this.#mappedAddress = mapped;
     this.#enter('allocated');
+    this.#measurement.start();
     this.#liveness.timers.start();
     this.#liveness.timers.refreshReserved();
     return mapped;
@@ -146,6 +152,8 @@ export class Connection {
   receive(message: StunMessage): MessageFault | undefined {
     if (this.#state === 'closed') return 'unexpected-message';
     if (message.messageClass === 'success' || message.messageClass === 'error') {
+      // It is no sign that the relay has the leg: anybody is answered a Binding.
+      if (this.#measurement.receive(message)) return undefined;
       const fault = this.#requests.receive(message);
       if (fault === undefined) this.#liveness.noteAnswered();
       return fault;
@@ -300,7 +308,7 @@ export class Connection {
    */
   async #closeFormer(refusal: TurnpikeError): Promise<void> {
     this.#enter('closing');
-    this.#liveness.stop();
+    this.#stopTimers();
     this.#closeReason = this.#legGone(refusal);
     const wasBound = await this.#requests.request(this.#legRequests.closeFormer()).then(
       () => true,
@@ -320,7 +328,7 @@ export class Connection {
       return;
     }
     this.#enter('closing');
-    this.#liveness.stop();
+    this.#stopTimers();
     this.#requests.failAll(closedHere());
     try {
       await this.#requests.request(this.#legRequests.close());
@@ -334,9 +342,14 @@ export class Connection {
   #end(reason: TurnpikeError | undefined): void {
     if (this.#state === 'closed') return;
     this.#enter('closed');
-    this.#liveness.stop();
+    this.#stopTimers();
     this.#requests.failAll(reason ?? closedHere());
     this.#options.onClosed(reason);
+  }
+
+  #stopTimers(): void {
+    this.#liveness.stop();
+    this.#measurement.stop();
   }
 
   #enter(next: ConnectionState): void {

@@ -6,6 +6,7 @@ import { MessageWriter } from '../stun/writer.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { LIVENESS_MS } from './data-liveness.js';
 import type { ConnectionGrant } from './grant.js';
+import type { LegReport } from './leg-measurement.js';
 import {
   allocateWaitsMs,
   closeWaitsMs,
@@ -38,11 +39,19 @@ export class LegRequests {
   readonly #grant: ConnectionGrant;
   readonly #lifetimeSeconds: number;
   readonly #openTimeoutMs: number;
+  readonly #report: () => LegReport | undefined;
 
+  /**
+   * @param grant - the peer's half of the directory's answer
+   * @param options - LIFETIME to request, s, and time for the first response to an Allocate, ms
+   * @param report - returns what a Refresh tells the relay of the leg; undefined for nothing
+   */
   constructor(
     grant: ConnectionGrant,
     options: Pick<ConnectionOptions, 'lifetimeSeconds' | 'openTimeoutMs'>,
+    report: () => LegReport | undefined,
   ) {
+    this.#report = report;
     this.#grant = grant;
     this.#lifetimeSeconds = options.lifetimeSeconds;
     this.#openTimeoutMs = options.openTimeoutMs;
@@ -106,12 +115,18 @@ export class LegRequests {
   }
 
   #refresh(lifetimeSeconds: number, waitsMs: RequestOptions['waitsMs']): RequestOptions {
+    let report: LegReport | undefined;
     return {
       method: Method.Refresh,
       name: 'Refresh',
-      write: (writer) => this.#identify(writer).u32(AttributeType.Lifetime, lifetimeSeconds),
+      write: (writer) => {
+        this.#identify(writer).u32(AttributeType.Lifetime, lifetimeSeconds);
+        report = this.#report();
+        if (report !== undefined) writer.legQuality(report.quality);
+      },
       waitsMs,
       timed: true,
+      answered: () => report?.delivered(),
     };
   }
 

@@ -47,6 +47,18 @@ export interface RequestOptions {
   readonly waitsMs: (rtoMs: number, elapsedMs: number) => readonly number[];
   /** Whether the relay answers at once, so that the response measures the round trip. */
   readonly timed: boolean;
+  /** Called when the relay has answered with success. */
+  readonly answered?: () => void;
+}
+
+/** How a `timed` request, or the challenged attempt of one, ended. */
+export interface RequestOutcome {
+  readonly isAnswered: boolean;
+  readonly transmissions: number;
+  /** Time since the first transmission, ms. */
+  readonly elapsedMs: number;
+  /** Time since the last transmission, ms. */
+  readonly sinceLastMs: number;
 }
 
 /** Dependencies of `Requests`. */
@@ -56,6 +68,8 @@ export interface RequestsOptions {
   readonly scheduler: Scheduler;
   readonly random: RandomBytes;
   readonly transmit: (bytes: Uint8Array) => void;
+  /** Called at the end of each `timed` request, and of each challenged attempt. */
+  readonly onOutcome: (outcome: RequestOutcome) => void;
 }
 
 /**
@@ -229,6 +243,7 @@ class Exchange {
   }
 
   fail(error: TurnpikeError): void {
+    this.#noteOutcome(false);
     this.#end();
     this.#observer.settled(error);
   }
@@ -258,7 +273,7 @@ class Exchange {
         if (verdict.why === 'error' && !PLAIN_REFUSALS.has(verdict.code)) {
           return 'unauthenticated-error';
         }
-        this.fail(rejection(this.#request.name, message, this.#shared.grant));
+        this.#reject(rejection(this.#request.name, message, this.#shared.grant));
         return undefined;
       case 'authentic':
         this.#settle(message);
@@ -273,19 +288,34 @@ class Exchange {
     if (unknown.length > 0) {
       const types = unknown.map((type) => `0x${type.toString(16).padStart(4, '0')}`).join(', ');
       const text = `the answer to ${name} needs attributes that are unknown here: ${types}`;
-      this.fail(new TurnpikeError('ERR_TURNPIKE_STUN', text));
+      this.#reject(new TurnpikeError('ERR_TURNPIKE_STUN', text));
     } else if (message.messageClass === 'error') {
-      this.fail(rejection(name, message, this.#shared.grant));
+      this.#reject(rejection(name, message, this.#shared.grant));
     } else {
       this.#end();
+      this.#request.answered?.();
       this.#observer.settled(message);
     }
   }
 
+  /** Ends the request by an answer of the relay. */
+  #reject(error: TurnpikeError): void {
+    this.#end();
+    this.#observer.settled(error);
+  }
+
   #measure(): void {
+    this.#noteOutcome(true);
     const transaction = this.#transaction;
     if (!this.#request.timed || transaction?.transmissions !== 1) return;
     this.#roundTrip.add(transaction.elapsedMs);
+  }
+
+  #noteOutcome(isAnswered: boolean): void {
+    const transaction = this.#transaction;
+    if (!this.#request.timed || transaction === undefined) return;
+    const { transmissions, elapsedMs, sinceLastMs } = transaction;
+    this.#shared.onOutcome({ isAnswered, transmissions, elapsedMs, sinceLastMs });
   }
 
   #end(): void {

@@ -16,6 +16,7 @@ export class Transaction {
   readonly #options: TransactionOptions;
   readonly #startedAtMs: number;
   #transmissions = 0;
+  #sentAtMs = 0;
   #cancel: Cancel | undefined;
 
   /** Sends the request for the first time. */
@@ -33,6 +34,11 @@ export class Transaction {
     return this.#options.scheduler.monotonic() - this.#startedAtMs;
   }
 
+  /** Time since the last transmission, ms. */
+  get sinceLastMs(): number {
+    return this.#options.scheduler.monotonic() - this.#sentAtMs;
+  }
+
   /** Stops the retransmissions; `onTimeout` is not called. */
   stop(): void {
     this.#cancel?.();
@@ -48,6 +54,7 @@ export class Transaction {
       return;
     }
     this.#transmissions += 1;
+    this.#sentAtMs = scheduler.monotonic();
     this.#cancel = scheduler.after(waitMs, () => this.#transmit());
     transmit(bytes);
   }
