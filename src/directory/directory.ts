@@ -39,6 +39,7 @@ import {
   type DirectoryOptions,
   type DirectoryUpdate,
 } from './options.js';
+import { ProberAppointments } from './prober-appointments.js';
 import { Reachability } from './reachability/reachability.js';
 import { type RelayMessage, RelayMessageHandler } from './relay-messages.js';
 import { RelayTable } from './relay-table.js';
@@ -76,11 +77,12 @@ export class Directory {
     snapshots: Snapshots;
     metrics: DirectoryMetrics;
     sweep: NodeJS.Timeout;
-    scheme: 'http' | 'https';
+    tls: CheckedDirectoryOptions['tls'];
   }) {
     const bound = parts.app.server.address() as AddressInfo;
     this.address = transportAddress(bound.address, bound.port);
-    this.url = `${parts.scheme}://${formatAddress(reachable(this.address))}`;
+    const scheme = parts.tls === undefined ? 'http' : 'https';
+    this.url = `${scheme}://${formatAddress(reachable(this.address))}`;
     this.#app = parts.app;
     this.#effects = parts.effects;
     this.#snapshots = parts.snapshots;
@@ -121,10 +123,11 @@ export class Directory {
       random: uniformRandom(random),
       knows: (id, other) => relays.knows(id, other),
     });
+    const probers = new ProberAppointments(reachability);
     const contests = new Contests({ clock, random: uniformRandom(random) });
     const snapshots = new Snapshots(relays, reachability);
     const state = { clusterSecret, relays, snapshots, contests, metrics, clock };
-    const relayMessages = new RelayMessageHandler({ ...state, reachability, logger });
+    const relayMessages = new RelayMessageHandler({ ...state, reachability, probers, logger });
     const minting = { ...mintingOf(state), random, logger };
     const broker = new ConnectionBroker(minting);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
@@ -147,7 +150,7 @@ export class Directory {
     app.register(async (scope: App) => {
       const apply = (event: RelayMessage) => relayMessages.apply(event);
       const guards = { nonces: new ReplayFilter(clock), relayRequests, connections };
-      registrationRoutes(scope, { ...state, ...guards, reachability, apply });
+      registrationRoutes(scope, { ...state, ...guards, reachability, probers, apply });
     });
     let opened: Directory | undefined;
     operationsRoutes(app, { relays, health: () => opened?.health() ?? healthOf([]) });
@@ -160,9 +163,8 @@ export class Directory {
       relayMessages.sweep(relayRequests.heardUntilMs());
       bounds.check();
     }, SWEEP_MS);
-    const scheme = tls === undefined ? 'http' : 'https';
     const effects = effectsOf(app, keys, shares.sources);
-    const directory = new Directory({ app, effects, snapshots, metrics, sweep, scheme });
+    const directory = new Directory({ app, effects, snapshots, metrics, sweep, tls });
     opened = directory;
     try {
       directory.#announce(logger);

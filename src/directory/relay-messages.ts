@@ -3,6 +3,7 @@ import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '..
 import type { Contests } from './claims/contests.js';
 import { logClaims } from './claims/log-claims.js';
 import type { DirectoryMetrics } from './metrics.js';
+import type { ProberAppointments } from './prober-appointments.js';
 import { logReachability } from './reachability/log-reachability.js';
 import type { Reachability } from './reachability/reachability.js';
 import type { RelayBeat, RelayTable } from './relay-table.js';
@@ -30,6 +31,7 @@ export interface RelayMessageHandlerOptions {
   readonly relays: RelayTable;
   readonly snapshots: Snapshots;
   readonly reachability: Reachability;
+  readonly probers: ProberAppointments;
   readonly contests: Contests;
   readonly metrics: DirectoryMetrics;
   readonly logger: Logger;
@@ -45,7 +47,7 @@ export class RelayMessageHandler {
 
   /** Applies an accepted event. */
   apply(event: RelayMessage): void {
-    const { relays, reachability, contests, logger } = this.#options;
+    const { relays, reachability, probers, contests, logger } = this.#options;
     switch (event.kind) {
       case 'registered': {
         const { record, load, draining, proved } = event;
@@ -60,6 +62,7 @@ export class RelayMessageHandler {
       case 'beat':
         relays.beat(event.beat);
         reachability.report(event.beat.id, event.beat.reachability);
+        probers.heard(event.beat.id, event.beat.measurements !== undefined);
         contests.report(event.beat.id, event.beat.claims);
         return;
       case 'deregistered':
@@ -71,6 +74,7 @@ export class RelayMessageHandler {
 
   #forget(id: string): void {
     this.#options.reachability.forget(id);
+    this.#options.probers.forget(id);
     this.#options.contests.forget(id);
   }
 
@@ -80,7 +84,7 @@ export class RelayMessageHandler {
    * @param heardUntilMs - time up to which all received requests have been processed, monotonic ms
    */
   sweep(heardUntilMs: number): void {
-    const { relays, snapshots, reachability, contests, metrics, logger } = this.#options;
+    const { relays, snapshots, reachability, probers, contests, metrics, logger } = this.#options;
     for (const id of relays.sweep(heardUntilMs)) {
       metrics.relaysExpired.inc();
       logger.warn({ event: 'relay-expired', relay: id }, 'relay expired: no beat');
@@ -90,6 +94,7 @@ export class RelayMessageHandler {
     const changes = reachability.sweep(snapshots.current().relays);
     for (const { kind, doubt } of changes.doubts)
       if (kind === 'begins') metrics.doubts.inc({ doubt });
+    probers.turn(snapshots.current().relays);
     logReachability(changes, (id) => relays.recordOf(id), logger);
   }
 }

@@ -3,7 +3,13 @@ import { DIRECTORY_METRICS } from '../metrics/directory-metrics.js';
 import { createHistogram } from '../metrics/histogram.js';
 import { claimedAddresses } from '../registry/record.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
-import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
+import type {
+  ClaimResult,
+  Measurements,
+  ReachabilityReport,
+  RelayLoad,
+  RelayRecord,
+} from '../registry/types.js';
 import { ClaimTable } from './claims/claim-table.js';
 import { ConfirmedSequences } from './confirmed-sequences.js';
 import { RecordChangeLimiter } from './record-change-limiter.js';
@@ -35,6 +41,8 @@ export interface RelayBeat {
   readonly reachability?: ReachabilityReport | undefined;
   /** Absent from a relay that makes no challenges. */
   readonly claims?: readonly ClaimResult[] | undefined;
+  /** Absent from a relay that measures nothing for the directory. */
+  readonly measurements?: Partial<Measurements> | undefined;
 }
 
 interface Entry extends Expiring {

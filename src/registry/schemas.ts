@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { NAME_PATTERN } from '../names.js';
 import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { CHECK_LIMITS } from './check-limits.js';
+import { MEASUREMENT_LIMITS } from './measurement-limits.js';
 import { REGISTRATION_LIMITS } from './registration-limits.js';
 import type { Registry } from './types.js';
 
@@ -139,6 +140,46 @@ const ClaimResults = Type.Optional(
   }),
 );
 
+const RoundTripMs = Type.Number({ minimum: 0, maximum: MEASUREMENT_LIMITS.roundTripMsMax });
+const LossShare = Type.Number({ minimum: 0, maximum: 1 });
+const KnownLossShare = Type.Union([LossShare, Type.Null()]);
+const SampleCount = Type.Integer({ minimum: 1, maximum: MEASUREMENT_LIMITS.countMax });
+
+/** An IP prefix; 49 characters is the longest text. */
+const NetworkText = Type.String({ minLength: 4, maxLength: 49 });
+
+/** A relay's `Measurements`; absent from a relay that measures nothing for the directory. */
+const MeasurementsShape = Type.Object({
+  trunk: Type.Optional(
+    Type.Array(
+      Type.Object({
+        relay: Name,
+        rtt: RoundTripMs,
+        jitter: RoundTripMs,
+        loss: Type.Tuple([KnownLossShare, KnownLossShare]),
+        count: SampleCount,
+      }),
+      { maxItems: MEASUREMENT_LIMITS.entriesMax },
+    ),
+  ),
+  legs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        network: NetworkText,
+        rtt: RoundTripMs,
+        sd: RoundTripMs,
+        jitter: Type.Optional(RoundTripMs),
+        loss: Type.Optional(LossShare),
+        count: SampleCount,
+      }),
+      { maxItems: MEASUREMENT_LIMITS.entriesMax },
+    ),
+  ),
+});
+
+/** The `MeasuringRole` of a relay; any text, so that a newer role makes no answer malformed. */
+const Measure = Type.Optional(Type.String());
+
 /** Absent from a relay that takes the registry inside responses only. */
 const FetchesRegistry = Type.Optional(Type.Boolean());
 
@@ -180,6 +221,7 @@ export const BeatRequest = Type.Object({
   fetchesRegistry: FetchesRegistry,
   reachability: Type.Optional(ReachabilityShape),
   claims: ClaimResults,
+  measurements: Type.Optional(MeasurementsShape),
 });
 export type BeatRequest = Static<typeof BeatRequest>;
 
@@ -189,6 +231,7 @@ export const BeatAnswer = Type.Object({
   registry: Type.Optional(RegistryShape),
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
+  measure: Measure,
 });
 
 /** The incarnation that deregisters, in decimal. */

@@ -67,6 +67,53 @@ export interface ReachabilityReport {
   })[];
 }
 
+/**
+ * A relay's measurement of its trunk to another relay since its last report (docs/registration.md).
+ * Times are in ms.
+ */
+export interface TrunkMeasurement {
+  /** The other relay's id. */
+  readonly relay: string;
+  /** Mean round trip of probes. */
+  readonly rtt: number;
+  /** Mean absolute difference of successive round trips. */
+  readonly jitter: number;
+  /** Share lost toward the other relay, and from it; null where that cannot be told. */
+  readonly loss: readonly [number | null, number | null];
+  /** Number of round trips. */
+  readonly count: number;
+}
+
+/**
+ * A relay's measurement of the legs of the peers in one network, since its last report. Times are
+ * in ms.
+ */
+export interface LegMeasurement {
+  /** IPv4 prefix of 24 bits or IPv6 prefix of 48, such as `203.0.113.0/24`. */
+  readonly network: string;
+  /** Mean round trip. */
+  readonly rtt: number;
+  /** Standard deviation of the round trips among samples. */
+  readonly sd: number;
+  /** Mean jitter, and mean share lost, as the peers tell; absent where none of them told. */
+  readonly jitter?: number | undefined;
+  readonly loss?: number | undefined;
+  /** Number of samples. */
+  readonly count: number;
+}
+
+/** What a relay has measured; part of each beat. */
+export interface Measurements {
+  readonly trunk: readonly TrunkMeasurement[];
+  readonly legs: readonly LegMeasurement[];
+}
+
+/**
+ * What the directory appoints a relay to measure: the trunks to all other regions, in full or at a
+ * tenth of the rate, or nothing.
+ */
+export type MeasuringRole = 'prober' | 'standby' | 'none';
+
 /** A service address that the directory appoints a relay to check. */
 export interface ServiceCheck {
   readonly id: string;

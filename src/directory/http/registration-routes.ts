@@ -14,6 +14,7 @@ import {
 import type { ClaimChallenge, ReachabilityReport, RelayRecord } from '../../registry/types.js';
 import { addressOf } from '../claims/claim-table.js';
 import type { ClaimAnswer, Contests } from '../claims/contests.js';
+import type { ProberAppointments } from '../prober-appointments.js';
 import type { Reachability } from '../reachability/reachability.js';
 import { RECORD_CHANGE_INTERVAL_MS } from '../record-change-limiter.js';
 import type { RelayMessage } from '../relay-messages.js';
@@ -32,6 +33,7 @@ export interface RegistrationRoutesOptions extends RelaySigningOptions {
   readonly relays: RelayTable;
   readonly snapshots: Snapshots;
   readonly reachability: Reachability;
+  readonly probers: ProberAppointments;
   readonly contests: Contests;
   /** Applies an accepted event. */
   readonly apply: (event: RelayMessage) => void;
@@ -105,12 +107,15 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
     async (request, reply) => {
       const { id } = request.params;
       const { start, registryVersion, load, draining, fetchesRegistry, claims } = request.body;
+      const { measurements } = request.body;
       const refusal = relays.beatRefusal(id, start);
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
-      const beat = { id, start, registryVersion, load, draining, claims };
+      const beat = { id, start, registryVersion, load, draining, claims, measurements };
       apply({ kind: 'beat', beat: { ...beat, reachability: reportOf(request.body) } });
       const registry = relays.registry();
-      const answer = { registryVersion: registry.version, ...dutiesOf(id, options) };
+      // Only for relays that read it.
+      const measure = measurements && { measure: options.probers.roleOf(id) };
+      const answer = { registryVersion: registry.version, ...dutiesOf(id, options), ...measure };
       const has = registry.version === registryVersion;
       return has || fetchesRegistry === true
         ? reply.send(answer)
