@@ -27,6 +27,7 @@ import type { App } from './http/app.js';
 import { peerRoutes } from './http/connection-routes.js';
 import { operationsRoutes } from './http/health-routes.js';
 import { iceServersRoute } from './http/ice-servers-route.js';
+import { pingCandidatesRoute } from './http/ping-candidates-route.js';
 import { registrationRoutes } from './http/registration-routes.js';
 import { RelayRequestQueue } from './http/relay-request-queue.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous-sockets.js';
@@ -39,6 +40,7 @@ import {
   type DirectoryOptions,
   type DirectoryUpdate,
 } from './options.js';
+import { PingCandidates } from './ping-candidates.js';
 import { ProberAppointments } from './prober-appointments.js';
 import { Reachability } from './reachability/reachability.js';
 import { type RelayMessage, RelayMessageHandler } from './relay-messages.js';
@@ -107,7 +109,6 @@ export class Directory {
 
   static async #open(options: CheckedDirectoryOptions): Promise<Directory> {
     const {
-      listen,
       clusterSecret,
       apiKeys,
       tls,
@@ -131,7 +132,7 @@ export class Directory {
     const minting = { ...mintingOf(state), random, logger };
     const broker = new ConnectionBroker(minting);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
-    const { connections, requestLimiter, socketsMax, tenantRequests, bounds } = shares;
+    const { connections, requestLimiter, socketsMax, tenantRequests, bounds, sources } = shares;
     const app = await createHttpServer({ tls, logger, metrics, connections, requestLimiter });
     const unmade = new UnmadeConnectionLog(clock, logger);
     const create = (wish: ConnectionWish) => broker.create(wish);
@@ -144,6 +145,7 @@ export class Directory {
       scope.addHook('onRequest', requireApiKey({ ...common, keys, tenantRequests }));
       peerRoutes(scope, { broker, relays, snapshots, reachability, clock });
       iceServersRoute(scope, new IceServers(minting));
+      pingCandidatesRoute(scope, new PingCandidates({ ...state, random }), sources);
       rendezvousRoute(scope, sockets, (request) => endRequest(requestLimiter, request));
     });
     const relayRequests = new RelayRequestQueue(clock);
@@ -155,7 +157,7 @@ export class Directory {
     let opened: Directory | undefined;
     operationsRoutes(app, { relays, health: () => opened?.health() ?? healthOf([]) });
     metrics.observe({ ...state, reachability, rooms, sockets, relayRequests, unmade });
-    await listenOn(app, listen);
+    await listenOn(app, options.listen);
     const sweep = setInterval(() => {
       requestLimiter.sweep();
       sockets.sweep();
@@ -163,7 +165,7 @@ export class Directory {
       relayMessages.sweep(relayRequests.heardUntilMs());
       bounds.check();
     }, SWEEP_MS);
-    const effects = effectsOf(app, keys, shares.sources);
+    const effects = effectsOf(app, keys, sources);
     const directory = new Directory({ app, effects, snapshots, metrics, sweep, tls });
     opened = directory;
     try {

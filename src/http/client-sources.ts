@@ -7,6 +7,9 @@ const PREFIX_GROUPS = 4;
 /** Number of 16-bit groups in an IPv6 /48, the prefix of one site (RFC 6177 section 2). */
 const NETWORK_GROUPS = 3;
 
+/** Addresses of X-Forwarded-For that are looked at: the last ones. */
+const FORWARDED_HOPS_MAX = 16;
+
 /**
  * Names the source of a connection: an IPv4 address or an IPv6 /64. Connections of a trusted proxy
  * have no source, because it carries many indistinguishable ones.
@@ -55,6 +58,25 @@ export class ClientSources {
     const plain = ip === undefined ? '' : plainOf(ip);
     if (!plain.includes(':') || this.#isProxy(plain)) return undefined;
     return prefixOf(plain, NETWORK_GROUPS);
+  }
+
+  /**
+   * Returns the IP address of a client; undefined if it is unknown.
+   * @param ip - as in `nameOf`
+   * @param forwarded - the values of X-Forwarded-For, of which the last address that is no trusted
+   *   proxy's counts. It is read only from a trusted proxy: others write into it what they like
+   */
+  clientOf(ip: string | undefined, forwarded: string | string[] | undefined): string | undefined {
+    if (ip === undefined) return undefined;
+    const plain = plainOf(ip).split('%', 1)[0] ?? '';
+    if (!this.#isProxy(plain)) return plain;
+    const hops = [forwarded ?? []].flat().join(',').split(',').slice(-FORWARDED_HOPS_MAX);
+    for (const hop of hops.reverse()) {
+      const address = plainOf(hop.trim());
+      if (isIP(address) === 0) return undefined;
+      if (!this.#isProxy(address)) return address;
+    }
+    return undefined;
   }
 
   #isProxy(plain: string): boolean {

@@ -42,3 +42,18 @@ t.test('an invalid prefix of a trusted proxy is refused', async (t) => {
     t.throws(() => new ClientSources([proxy]), { code: 'ERR_TURNPIKE_CONFIG' }, proxy);
   }
 });
+
+t.test('a trusted proxy alone says which client it serves', async (t) => {
+  const sources = new ClientSources(['10.0.0.0/8', '2001:db8::/32']);
+  const of = (ip: string | undefined, forwarded?: string | string[]) =>
+    sources.clientOf(ip, forwarded);
+  t.equal(of('::ffff:203.0.113.7', '198.51.100.1'), '203.0.113.7', 'no proxy: itself');
+  t.equal(of('fe80::1%eth0'), 'fe80::1');
+  t.equal(of(undefined, '198.51.100.1'), undefined, 'a closed socket');
+  t.equal(of('10.0.0.1'), undefined);
+  t.equal(of('10.0.0.1', '198.51.100.1'), '198.51.100.1');
+  t.equal(of('2001:db8::1', ['forged, 198.51.100.1', '2001:db9::7,10.0.0.2']), '2001:db9::7');
+  t.equal(of('10.0.0.1', '198.51.100.1, unknown'), undefined, 'what is no address hides the rest');
+  t.equal(of('10.0.0.1', '10.0.0.2, 10.0.0.3'), undefined, 'proxies only');
+  t.equal(of('10.0.0.1', `198.51.100.1${', 10.0.0.2'.repeat(100)}`), undefined, 'bounded');
+});

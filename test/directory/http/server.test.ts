@@ -151,6 +151,7 @@ t.test('the OpenAPI document has the routes and the validated bounds', async (t)
     '/v1/connections',
     '/v1/ice-servers',
     '/v1/relays',
+    '/v1/relays/candidates',
     '/v1/relays/{id}/beat',
     '/v1/relays/{id}/registration',
     '/v1/relays/{id}/registry/{version}',
