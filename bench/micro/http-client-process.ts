@@ -66,3 +66,7 @@ async function load(order: ClientOrder): Promise<ClientReport> {
 
 process.on('disconnect', () => process.exit());
 process.on('message', async (order: ClientOrder) => process.send?.(await load(order)));
+
+// The process does not sleep between two answers, because waking it up would be the server's work.
+const stayAwake = () => void setImmediate(stayAwake);
+stayAwake();

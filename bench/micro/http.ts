@@ -3,13 +3,14 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { Directory } from '../../src/directory/index.js';
+import type { Directory } from '../../src/directory/index.js';
 import { keyOf, relayRecord } from '../../test/directory/fixtures.js';
 import { FleetRelay } from '../abuse/fleet-relay.js';
 import type { ClientOrder, ClientReport } from './http-client-process.js';
 
 const API_KEY = 'api-key-of-the-bench';
 const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
+const COMPILED = new URL('../../dist/index.js', import.meta.url);
 const EMPTY_ROUTE = '/empty';
 const CONNECTIONS = 8;
 /** Few, so that the rest of the route shows beside the selection. */
@@ -44,6 +45,8 @@ interface Round {
  * size and answers with a text of the size of a connection's answer.
  */
 async function openWithEmptyRoute(text: () => string): Promise<Directory> {
+  // The program that users run: tsx gives each closure its name anew whenever it is made.
+  const { Directory } = (await import(COMPILED.href)) as typeof import('../../src/index.js');
   const addRoute = (message: unknown) => {
     const { fastify } = message as { fastify: FastifyInstance };
     fastify.post(EMPTY_ROUTE, async (_request, reply) =>

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { pino } from 'pino';
@@ -20,6 +19,7 @@ import { type Health, healthOf } from '../http/health.js';
 import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
 import { uniformRandom } from '../random.js';
+import { pooledRandom } from '../random-pool.js';
 import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
 import { ApiKeys, requireApiKey } from './http/api-keys.js';
@@ -114,7 +114,7 @@ export class Directory {
       tls,
       logger = pino({ enabled: false }),
       clock = systemClock,
-      random = randomBytes,
+      random = pooledRandom(),
     } = options;
     const keys = new ApiKeys(apiKeys);
     const metrics = new DirectoryMetrics();

@@ -63,6 +63,8 @@ export class ConnectionLimiter {
   readonly #sources: Pick<ClientSources, 'nameOf' | 'networkOf'>;
   readonly #clock: Clock;
   readonly #connections = new Map<string, Connection>();
+  /** The connection of a request's socket, once it was found by its ends. */
+  readonly #known = new WeakMap<Ends, Connection>();
   /** Connections that count for a source and its network, by either. */
   readonly #bySource = new Map<string, Set<Connection>>();
   readonly #byNetwork = new Map<string, Set<Connection>>();
@@ -114,7 +116,7 @@ export class ConnectionLimiter {
 
   /** Notes that a request has begun (`underWay`), or that its response has been sent. */
   request(of: Ends, underWay: boolean): void {
-    const connection = this.#connections.get(endsOf(of));
+    const connection = this.#of(of);
     if (connection === undefined || connection.use === 'relay' || connection.use === 'room') return;
     connection.use = underWay ? 'busy' : 'idle';
     connection.sinceMs = this.#clock.monotonic();
@@ -122,7 +124,7 @@ export class ConnectionLimiter {
 
   /** Notes that a connection has carried a request with an API key. */
   hasKey(of: Ends): void {
-    const connection = this.#connections.get(endsOf(of));
+    const connection = this.#of(of);
     if (connection === undefined || connection.hasKey) return;
     connection.hasKey = true;
     this.#leaveSource(connection);
@@ -133,7 +135,7 @@ export class ConnectionLimiter {
    * `CONNECTIONS_PER_RELAY_MAX` connections, so that it does not use up the reserve of others.
    */
   isRelay(of: Ends, id: string): void {
-    const connection = this.#connections.get(endsOf(of));
+    const connection = this.#of(of);
     if (connection === undefined || connection.use === 'relay') return;
     connection.use = 'relay';
     connection.relay = id;
@@ -149,14 +151,22 @@ export class ConnectionLimiter {
    * a relay's connection.
    */
   strangerOf(of: Ends): string | undefined {
-    const connection = this.#connections.get(endsOf(of));
+    const connection = this.#of(of);
     return connection?.use === 'relay' ? undefined : (connection?.source ?? endsOf(of));
   }
 
   /** Notes that a connection has become a rendezvous socket. */
   isRoom(of: Ends): void {
-    const connection = this.#connections.get(endsOf(of));
+    const connection = this.#of(of);
     if (connection !== undefined && connection.use !== 'relay') connection.use = 'room';
+  }
+
+  /** Returns the connection of a request's socket; undefined once it is forgotten. */
+  #of(of: Ends): Connection | undefined {
+    const known = this.#known.get(of) ?? this.#connections.get(endsOf(of));
+    if (known === undefined || known.isGone) return undefined;
+    this.#known.set(of, known);
+    return known;
   }
 
   #hasRoomFor(source: string | undefined, network: string | undefined): boolean {

@@ -1,7 +1,5 @@
-import { isName } from '../auth/keys.js';
 import type { Realm } from '../auth/realm.js';
 import { parseTenantUsername, passwordFor } from '../auth/tenant-credentials.js';
-import { TurnpikeError } from '../errors.js';
 import { checkOptions } from '../options/check.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
@@ -76,23 +74,17 @@ const CREDENTIAL_SPECS = {
 /**
  * Mints a peer's credential (PROTOCOL.md section 2), for servers that hold a tenant's secret.
  * @returns username and password of the long-term credential mechanism
- * @throws TurnpikeError as `checkOptions`; ERR_TURNPIKE_CREDENTIAL as `mint`
+ * @throws TurnpikeError as `checkOptions`
  */
 export function mintCredential(input: CredentialInput): { username: string; password: string } {
   const specs = CREDENTIAL_SPECS;
   return mintValidated(checkOptions<CredentialInput, typeof specs>('mintCredential', specs, input));
 }
 
-/**
- * Mints a credential as `mintCredential`, from validated input.
- * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL if a field has not the protocol's form
- */
+/** Mints a credential as `mintCredential`, from input whose fields have the protocol's form. */
 export function mintValidated(input: CredentialInput): { username: string; password: string } {
   const { tenant, role, expiresAtSeconds } = input;
   const connectionId = input.connectionId.toLowerCase();
   const username = `${expiresAtSeconds}:${tenant}/${connectionId}/${role}`;
-  if (!isName(tenant) || parseUsername(username) === undefined) {
-    throw new TurnpikeError('ERR_TURNPIKE_CREDENTIAL', `cannot mint a credential for ${username}`);
-  }
   return { username, password: passwordFor(input.tenantSecret, username) };
 }

@@ -28,17 +28,21 @@ export class TenantRequestQueue {
     return this.#waiting.size;
   }
 
+  /** Takes a turn if nobody waits and the round has one left; returns whether it did. */
+  takeNow(): boolean {
+    this.#schedule();
+    if (this.size > 0 || this.#served >= TENANT_REQUESTS_AT_ONCE) return false;
+    this.#served += 1;
+    return true;
+  }
+
   /**
    * Waits for the request's turn.
    * @param isGone - whether the client has disconnected: then the request takes no turn
    * @returns false at once if too many requests of the tenant wait already
    */
   async take(tenant: string, isGone: () => boolean): Promise<boolean> {
-    this.#schedule();
-    if (this.size === 0 && this.#served < TENANT_REQUESTS_AT_ONCE) {
-      this.#served += 1;
-      return true;
-    }
+    if (this.takeNow()) return true;
     if (this.#waiting.countOf(tenant) >= TENANT_REQUESTS_WAITING_MAX) {
       this.refused += 1;
       return false;
@@ -50,13 +54,15 @@ export class TenantRequestQueue {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#served = 0;
-      this.#round();
-      if (this.size > 0) this.#schedule();
-    });
+    setImmediate(this.#begin);
   }
+
+  readonly #begin = (): void => {
+    this.#scheduled = false;
+    this.#served = 0;
+    this.#round();
+    if (this.size > 0) this.#schedule();
+  };
 
   #round(): void {
     while (this.#served < TENANT_REQUESTS_AT_ONCE) {
