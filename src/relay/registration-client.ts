@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Logger, pino } from 'pino';
+import { pino } from 'pino';
 import type { Static } from 'typebox';
 import { type Clock, systemClock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
@@ -7,16 +7,8 @@ import type { RandomBytes } from '../random.js';
 import { canonicalRecord } from '../registry/record.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RegistrationAnswer } from '../registry/schemas.js';
-import type {
-  ClaimChallenge,
-  ClaimResult,
-  ReachabilityReport,
-  Registry,
-  RelayLoad,
-  RelayRecord,
-  ServiceCheck,
-} from '../registry/types.js';
-import { type AnswersAt, RelayMembership } from '../trunk/relay-membership.js';
+import type { Registry, RelayRecord } from '../registry/types.js';
+import { RelayMembership } from '../trunk/relay-membership.js';
 import { DirectoryLog } from './directory-log.js';
 import {
   beatAnswer,
@@ -25,6 +17,7 @@ import {
   registrationAnswer,
   registryBody,
 } from './registration-answers.js';
+import type { RegistrationClientOptions } from './registration-options.js';
 import {
   DIRECTORY_BACKOFF_MS_MAX,
   DIRECTORY_BACKOFF_MS_MIN,
@@ -51,40 +44,6 @@ const EAGER_BEATS = 8;
 const BEAT_PACE_MS = 500;
 /** Maximum entries of each kind in a report to a directory that may not read it. */
 const UNREAD_REPORT_MAX = 32;
-
-/** Dependencies of a `RegistrationClient`. */
-export interface RegistrationClientOptions {
-  /** `http://` or `https://`, with a path only if a proxy strips it. */
-  readonly directoryUrl: string;
-  readonly id: string;
-  /** The registration key, 32 bytes (PROTOCOL.md section 1). */
-  readonly registrationKey: Uint8Array;
-  /** Returns the record; called for each request. */
-  readonly record: () => RelayRecord;
-  readonly load: () => RelayLoad;
-  readonly draining: () => boolean;
-  /** Returns what this relay cannot reach now. Default: no report. */
-  readonly reachability?: () => ReachabilityReport;
-  /** Called with the service addresses of other relays to check from now on. */
-  readonly onChecks?: (checks: readonly ServiceCheck[]) => void;
-  /** Returns results of challenges. Without it the directory appoints none. */
-  readonly claims?: () => readonly ClaimResult[];
-  /** Called with the relays' keys to challenge from now on. */
-  readonly onClaimChallenges?: (challenges: readonly ClaimChallenge[]) => void;
-  /** Called with the relays that challenge this one, because others claim its addresses too. */
-  readonly onCheckers?: (checkers: readonly RelayRecord[]) => void;
-  /** Returns whether a relay answers authenticated probes at an address. Default: none does. */
-  readonly answersAt?: AnswersAt;
-  /** Called when the relays in use changed: the registry's, and vanished ones in their grace. */
-  readonly onRegistry: (registry: Registry) => void;
-  /** Called when `record().start` must be at least `lowest`: the directory knows a later start. */
-  readonly onStart: (lowest: number) => void;
-  /** Called after a later process took the id (ERR_TURNPIKE_RELAY_ID_TAKEN); beats have ended. */
-  readonly onSuperseded: () => void;
-  readonly clock?: Clock;
-  readonly random?: RandomBytes;
-  readonly logger?: Logger;
-}
 
 /** State of a relay's registration. */
 export type RegistrationState =
@@ -239,15 +198,18 @@ export class RegistrationClient {
 
   async #beat(): Promise<Next> {
     this.#eagerBeats = Math.max(this.#eagerBeats - 1, 0);
+    const { measurements } = this.#options;
     const answer = await this.#send('POST', 'beat', {
       start: this.#options.record().start,
       registryVersion: this.#version,
       fetchesRegistry: true,
       ...this.#condition(),
+      ...(measurements && { measurements: measurements.report() }),
     });
     if (!answer.ok) return 'retry';
     if (answer.status === 200 && beatAnswer.Check(answer.body)) {
       this.#back();
+      measurements?.answered(answer.body.measure);
       this.#appoint(answer.body);
       return this.#heard(answer.body);
     }

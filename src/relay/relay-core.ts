@@ -25,11 +25,13 @@ import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
+import { TrunkMeasurements } from '../trunk/trunk-measurements.js';
 import { BIND_REFUSALS, BindStats, type Turn, TurnLog } from '../turn/index.js';
 import { type TurnUsageSettings, turnUsage } from '../turn-server/turn-usage.js';
 import { ClaimChecker } from './claim-checker.js';
 import { ClaimResponder } from './claim-responder.js';
 import { clientServer } from './client-usages.js';
+import { DirectoryMeasurements } from './measurements.js';
 import { RelaysByIp } from './relays-by-ip.js';
 import { ServiceAddressChecker } from './service-address-checker.js';
 import { allocationIndexes, legIndexes } from './session-slots.js';
@@ -92,6 +94,8 @@ export class RelayCore {
   readonly claimChecker: ClaimChecker;
   /** Proves that this relay is at the addresses that it claims. */
   readonly claimResponder: ClaimResponder;
+  /** What this relay measures for its directory. */
+  readonly measurements: DirectoryMeasurements;
   /** Budgets of responses to unauthenticated requests. */
   readonly budgets: StrangerBudgets;
   readonly batchSeconds = createHistogram(RELAY_METRICS, 'turnpike_relay_batch_duration_seconds');
@@ -138,6 +142,11 @@ export class RelayCore {
     this.serviceChecker = new ServiceAddressChecker(means);
     this.claimChecker = new ClaimChecker(means);
     this.claimResponder = new ClaimResponder(means);
+    this.measurements = new DirectoryMeasurements({
+      trunks: new TrunkMeasurements(relays, plane),
+      regions: relays.regions,
+      logger: options.logger,
+    });
     this.budgets = strangerBudgets(options);
     this.server = {
       plane,

@@ -236,6 +236,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       load: () => ({ ...meter.read(), ...turnLoad(this.turn, options) }),
       draining: () => this.#core.draining,
       reachability: () => this.#core.reachability(),
+      measurements: this.#core.measurements,
       onChecks: (checks) => this.#core.serviceChecker.appoint(checks),
       claims: () => this.#core.claimChecker.results(),
       onClaimChallenges: (challenges) => this.#core.claimChecker.appoint(challenges),

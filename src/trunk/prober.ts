@@ -12,6 +12,7 @@ import {
 } from './probe-schedule.js';
 import type { ProbeTarget } from './probe-target.js';
 import type { RemoteRelay } from './remote-relay.js';
+import type { TrunkQuality } from './trunk-quality.js';
 
 /** Probes to relays without common connections: urgent ones and of paths in use. */
 export const PROBES_FIRST_PER_SECOND = 66;
@@ -28,6 +29,9 @@ export type ProbeReply = Extract<
 
 /** Maximum outstanding probes of one relay; the oldest are given up. */
 const OUTSTANDING_MAX = 512;
+
+/** Longest time between two ticks in which this process counts as running, ms. */
+const RUNNING_MS_MAX = 300;
 
 /** Callbacks of a `Prober`. */
 export interface ProberEvents {
@@ -90,6 +94,8 @@ export class Prober {
   #first = 0;
   #secondary = 0;
   #filledAt: number | undefined;
+  /** Time that this process has not stood still, ms. */
+  #runningMs = 0;
 
   constructor(plane: DataPlane, events: ProberEvents) {
     this.#plane = plane;
@@ -125,7 +131,7 @@ export class Prober {
   }
 
   #put(relay: Relay, path: Path, kind: Entry['kind'], gone: Set<string>, worker?: number): void {
-    const key = `${path.key} ${kind} ${worker ?? ''}`;
+    const key = keyOf(path, kind, worker);
     gone.delete(key);
     const known = relay.entries.get(key);
     if (known?.path === path) return;
@@ -177,6 +183,7 @@ export class Prober {
    * @param now - monotonic ms
    */
   tick(now: number): void {
+    this.#runningMs += Math.min(now - (this.#filledAt ?? now), RUNNING_MS_MAX);
     this.#judgeWaiting(now);
     for (const relay of this.#relays.values()) {
       const { interest } = relay.remote;
@@ -194,6 +201,16 @@ export class Prober {
       this.#queues[entry.of].delete(entry);
       this.#queues[entry.of].add(entry);
     }
+  }
+
+  /** Probes the path in use to a relay, beside what the budget allows. @param now - monotonic ms */
+  ask(remote: RemoteRelay, now: number): void {
+    const relay = this.#relays.get(remote);
+    const entry = relay?.entries.get(keyOf(remote.paths.inUse, 'main'));
+    if (entry === undefined) return;
+    this.#ask(entry, now);
+    this.#queues[entry.of].delete(entry);
+    this.#queues[entry.of].add(entry);
   }
 
   #fill(now: number): void {
@@ -283,13 +300,23 @@ export class Prober {
     target.bytes = bytes;
     this.#waiting.add(entry);
     const number = this.#number(relay, { entry, at: now, bytes, plain: false });
+    this.#measure(entry)?.asked(number, path, this.#runningMs);
     this.#plane.probe(relay.remote.relayIndex, number, { ...path.probeAddresses(worker), bytes });
   }
 
   #sendPlain(entry: Entry, now: number): void {
     const { relay, path, worker } = entry;
     const number = this.#number(relay, { entry, at: now, bytes: 0, plain: true });
+    if (relay.remote.paths.probeSupport.kind === 'plain') {
+      this.#measure(entry)?.asked(number, path, this.#runningMs);
+    }
     this.#plane.probe(relay.remote.relayIndex, number, path.probeAddresses(worker));
+  }
+
+  /** Returns what measures a trunk by the probes of a target; undefined if nothing does. */
+  #measure({ relay, path, kind }: Entry): TrunkQuality | undefined {
+    const { quality, paths } = relay.remote;
+    return kind === 'main' && path === paths.inUse ? quality : undefined;
   }
 
   #number(relay: Relay, sent: Sent): number {
@@ -319,6 +346,7 @@ export class Prober {
     }
     relay.sent.delete(event.number);
     this.#events.onRoundTrip(event.rttNs);
+    this.#measure(entry)?.answered(event.number, event.rttNs, undefined);
     // Until the version is known, a plain reply does not prove that the path works.
     if (!sent.plain || probeSupport.kind === 'plain') {
       if (kind === 'size') {
@@ -331,4 +359,9 @@ export class Prober {
     if (kind === 'main') this.#events.onAnswer(remote, path);
     this.#changed(relay);
   }
+}
+
+/** Returns the map key of a path's target. */
+function keyOf(path: Path | undefined, kind: Entry['kind'], worker?: number): string {
+  return `${path?.key} ${kind} ${worker ?? ''}`;
 }

@@ -13,6 +13,7 @@ import type { Interest } from './probe-schedule.js';
 import { isFault, type UnreachableReason, unreachableReason } from './reachability.js';
 import { RelayLoss } from './relay-loss.js';
 import type { TrunkKeys } from './trunk-key-rotation.js';
+import type { TrunkQuality } from './trunk-quality.js';
 
 /** Time of closer probing after a peer has asked for a connection with a relay, ms. */
 const EXPECTED_MS = 5_000;
@@ -53,6 +54,8 @@ export class RemoteRelay {
   listed = true;
   /** Number of established connections over this trunk; it determines the probe interval. */
   connections = 0;
+  /** What the probes of its trunk tell; undefined while they are not measured. */
+  quality: TrunkQuality | undefined;
   readonly paths: RelayPaths;
   readonly liveness: RelayLoss;
   readonly #clock: Clock;

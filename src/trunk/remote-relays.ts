@@ -19,8 +19,10 @@ import type { PathEvent } from './path-event.js';
 import type { LocalPathOptions, Path } from './paths.js';
 import { type ProbeReply, Prober } from './prober.js';
 import { isFault, type UnreachableRelay } from './reachability.js';
+import { RegionProbes } from './region-probes.js';
 import { RemoteRelay } from './remote-relay.js';
 import { TrunkKeyRotation, TrunkKeys } from './trunk-key-rotation.js';
+import { TrunkQuality } from './trunk-quality.js';
 
 /** Dependencies of `RemoteRelays`. */
 export interface RemoteRelaysOptions {
@@ -71,6 +73,8 @@ export class RemoteRelays {
   readonly #installed = new Map<RemoteRelay, string>();
   readonly #paths: LocalPathOptions;
   readonly #prober: Prober;
+  /** Measures the trunks to other regions, as the directory appoints. */
+  readonly regions: RegionProbes;
   readonly #rotation: TrunkKeyRotation;
 
   constructor(options: RemoteRelaysOptions) {
@@ -87,6 +91,11 @@ export class RemoteRelays {
       onAnswer: (remote, path) => this.#answered(remote, path),
       onRoundTrip: (rttNs) => this.probeRttSeconds.observe(rttNs / 1e9),
       onChange: (remote) => this.#choosePath(remote, clock.monotonic()),
+    });
+    this.regions = new RegionProbes({
+      region: options.region,
+      relays: () => this.all(),
+      ask: (remote, now) => this.#prober.ask(remote, now),
     });
   }
 
@@ -193,6 +202,7 @@ export class RemoteRelays {
     }
     this.#byService = byService;
     this.#forget();
+    this.regions.changed();
   }
 
   /** Removes sources of unlisted relays that the registry now gives to others. */
@@ -342,9 +352,12 @@ export class RemoteRelays {
     const now = clock.monotonic();
     for (const remote of this.all()) {
       if (remote.connections > 0) this.#checkLiveness(remote, now);
+      const isMeasured = remote.connections > 0 || this.regions.has(remote);
+      remote.quality = isMeasured ? (remote.quality ?? new TrunkQuality()) : undefined;
       if (remote.paths.isOpening) this.#choosePath(remote, now);
       else this.report(remote, remote.checkReachability(now));
     }
+    this.regions.tick(now);
     this.#prober.tick(now);
     this.#forget();
     if (this.#rotation.isDue(clock.now())) this.renewKeys();
