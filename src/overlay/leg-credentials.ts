@@ -1,5 +1,5 @@
 import type { Realm } from '../auth/realm.js';
-import { parseTenantUsername, passwordFor } from '../auth/tenant-credentials.js';
+import { passwordFor } from '../auth/tenant-credentials.js';
 import { checkOptions } from '../options/check.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
@@ -10,13 +10,6 @@ export const OVERLAY_REALM: Realm = {
   name: 'turnpike',
   passwordAlgorithms: ['sha256', 'md5'],
 };
-
-/** The leg that a credential names, and its expiry. */
-export interface LegCredential extends LegName {
-  readonly username: string;
-  /** Unix seconds after which it cannot start a connection. */
-  readonly expiresAtSeconds: number;
-}
 
 /** Input of a credential. */
 export interface CredentialInput {
@@ -42,19 +35,6 @@ export function legNameOf(tenant: string, subject: string): LegName | undefined 
   if (match === null) return undefined;
   const [, connectionId, role] = match as unknown as [string, string, string];
   return { tenant, connectionId: connectionId.toLowerCase(), role: role === '1' ? 1 : 0 };
-}
-
-/**
- * Parses `expiry:tenant/identifier/role` (PROTOCOL.md section 2). Checks the form only, as
- * `parseTenantUsername`.
- * @param text - the USERNAME of a request
- * @returns undefined for another form
- */
-export function parseUsername(text: string): LegCredential | undefined {
-  const parsed = parseTenantUsername(text);
-  const name = parsed && legNameOf(parsed.tenant, parsed.subject);
-  if (parsed === undefined || name === undefined) return undefined;
-  return { username: text, expiresAtSeconds: parsed.expiresAtSeconds, ...name };
 }
 
 /** Specs of `CredentialInput`; the type requires one for each member. */

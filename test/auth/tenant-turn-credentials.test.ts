@@ -3,7 +3,7 @@ import { tenantRoot, tenantSecret, tenantTurnKey } from '../../src/auth/keys.js'
 import { passwordFor } from '../../src/auth/tenant-credentials.js';
 import { mintTurnCredential, TenantTurnUsers } from '../../src/auth/tenant-turn-credentials.js';
 import { isTurnpikeError } from '../../src/errors.js';
-import { parseUsername } from '../../src/overlay/leg-credentials.js';
+import { parseUsername } from '../overlay/parse-username.js';
 
 const ROOT = tenantRoot(Uint8Array.from({ length: 32 }, (_, i) => i));
 const SECRET = tenantSecret(ROOT, 'default');

@@ -2,7 +2,8 @@ import t from 'tap';
 import { tenantRoot, tenantSecret } from '../../src/auth/keys.js';
 import { passwordFor } from '../../src/auth/tenant-credentials.js';
 import { isTurnpikeError } from '../../src/errors.js';
-import { mintCredential, parseUsername } from '../../src/overlay/leg-credentials.js';
+import { mintCredential } from '../../src/overlay/leg-credentials.js';
+import { parseUsername } from './parse-username.js';
 
 const CONNECTION_ID = '000102030405060708090a0b0c0d0e0f';
 const USERNAME = `1800000000:default/${CONNECTION_ID}/0`;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { tenantRoot, tenantSecret } from '../../../src/auth/keys.js';
 import { passwordFor } from '../../../src/auth/tenant-credentials.js';
-import { parseUsername } from '../../../src/overlay/leg-credentials.js';
+import { parseUsername } from '../../overlay/parse-username.js';
 import { API_KEY, CLUSTER_SECRET, IDLE, OTHER_API_KEY, relayRecord } from '../fixtures.js';
 import { DirectoryHarness } from './harness.js';
 

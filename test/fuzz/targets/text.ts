@@ -22,7 +22,7 @@ import { ApiKeys } from '../../../src/directory/http/api-keys.js';
 import { parseIncoming } from '../../../src/directory/rendezvous/messages.js';
 import { decodeSecret } from '../../../src/files/secret-file.js';
 import { ClientSources } from '../../../src/http/client-sources.js';
-import { OVERLAY_REALM, parseUsername } from '../../../src/overlay/leg-credentials.js';
+import { OVERLAY_REALM } from '../../../src/overlay/leg-credentials.js';
 import { canonicalRecord } from '../../../src/registry/record.js';
 import {
   BeatRequest,
@@ -34,6 +34,7 @@ import { userHash } from '../../../src/stun/integrity.js';
 import { PeerPolicy } from '../../../src/turn/peer-policy.js';
 import { bytesOfIp, isInRange, parsePeerRange } from '../../../src/turn/peer-ranges.js';
 import { IDLE, relayRecord } from '../../directory/fixtures.js';
+import { parseUsername } from '../../overlay/parse-username.js';
 import { assertThat, bytesOf, type FuzzTarget, jsonOf, outcomeOf, textOf } from '../target.js';
 
 const ROOT = new Uint8Array(32).fill(9);
