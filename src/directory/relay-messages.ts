@@ -18,6 +18,8 @@ export type RelayMessage =
       readonly draining: boolean;
       /** Whether it has proved to be at its contested addresses. */
       readonly proved: boolean;
+      /** Whether it takes changes of the registry, and not only all of it. */
+      readonly takesChanges?: boolean | undefined;
       /** Absent from a relay that does not report reachability. */
       readonly reachability?: ReachabilityReport | undefined;
       /** Absent from a relay that makes no challenges. */
@@ -50,10 +52,11 @@ export class RelayMessageHandler {
     const { relays, reachability, probers, contests, logger } = this.#options;
     switch (event.kind) {
       case 'registered': {
-        const { record, load, draining, proved } = event;
+        const { record, load, draining, proved, takesChanges = false } = event;
         logger.info({ relay: record.id, start: record.start }, 'relay registered');
         if (relays.recordOf(record.id)?.start !== record.start) reachability.renewed(record.id);
-        for (const id of relays.register(record, { load, draining, proved })) this.#forget(id);
+        const state = { load, draining, proved, takesChanges };
+        for (const id of relays.register(record, state)) this.#forget(id);
         reachability.report(record.id, event.reachability);
         contests.report(record.id, event.claims);
         contests.taken(record.id);
