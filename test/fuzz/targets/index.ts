@@ -1,5 +1,6 @@
 import type { FuzzTarget } from '../target.js';
 import { ACCESS_TOKENS } from './access-tokens.js';
+import { SIMULATION } from './simulation.js';
 import { TEXT } from './text.js';
 import { TURN_SETTINGS } from './turn-settings.js';
 import { WIRE } from './wire.js';
@@ -10,4 +11,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...TEXT,
   ...TURN_SETTINGS,
   ...ACCESS_TOKENS,
+  ...SIMULATION,
 ];
