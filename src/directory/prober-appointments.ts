@@ -23,11 +23,13 @@ type CutOffs = Pick<ProberRules, 'isCutOff'>;
  * Chooses a prober and a standby of each region by rendezvous hashing: of the relays that measure,
  * may be chosen and can be reached. A relay that may not be given to peers is not appointed.
  * @param relays - all live relays
+ * @param weightOf - `rendezvousWeight`, or what remembers its results
  * @returns the role of each appointed relay, by id
  */
 export function appointProbers(
   relays: Iterable<Candidate>,
   { measures, isCutOff }: ProberRules,
+  weightOf: (region: string, id: string) => number = rendezvousWeight,
 ): Map<string, MeasuringRole> {
   const byRegion = new Map<string, { id: string; weight: number }[]>();
   for (const { record, draining, confirmed, doubts } of relays) {
@@ -36,7 +38,7 @@ export function appointProbers(
     if (!measures(id) || isCutOff(id)) continue;
     const first = byRegion.get(region) ?? [];
     byRegion.set(region, first);
-    first.push({ id, weight: rendezvousWeight(region, id) });
+    first.push({ id, weight: weightOf(region, id) });
     // Ids differ, so the order is total even where two weights are equal.
     first.sort((a, b) => a.weight - b.weight || (a.id < b.id ? -1 : 1));
     first.length = Math.min(first.length, ROLES.length);
@@ -60,6 +62,8 @@ export class ProberAppointments {
   readonly #reachability: CutOffs;
   /** Relays whose beats have measurements. */
   readonly #measuring = new Set<string>();
+  /** Weight of each measuring relay in its region. */
+  readonly #weights = new Map<string, { readonly region: string; readonly weight: number }>();
   #roles: ReadonlyMap<string, MeasuringRole> = new Map();
 
   constructor(reachability: CutOffs) {
@@ -75,6 +79,7 @@ export class ProberAppointments {
   /** Forgets a relay that is gone. */
   forget(id: string): void {
     this.#measuring.delete(id);
+    this.#weights.delete(id);
   }
 
   /** Returns what a relay measures. */
@@ -86,6 +91,16 @@ export class ProberAppointments {
   turn(relays: readonly LiveRelay[]): void {
     const measures = (id: string) => this.#measuring.has(id);
     const isCutOff = (id: string) => this.#reachability.isCutOff(id);
-    this.#roles = appointProbers(relays, { measures, isCutOff });
+    const weightOf = (region: string, id: string) => this.#weightOf(region, id);
+    this.#roles = appointProbers(relays, { measures, isCutOff }, weightOf);
+  }
+
+  /** Returns the weight of a relay, hashed once. */
+  #weightOf(region: string, id: string): number {
+    const known = this.#weights.get(id);
+    if (known?.region === region) return known.weight;
+    const weight = rendezvousWeight(region, id);
+    this.#weights.set(id, { region, weight });
+    return weight;
   }
 }

@@ -5,10 +5,11 @@ import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord, ServiceCheck } from '../../registry/types.js';
 import type { DoubtSource, LiveRelay } from '../snapshot.js';
 import { Appointments } from './appointments.js';
+import { CredibleRelays } from './credible-relays.js';
 import { type Doubt, isCondemned, NO_DOUBTS, type RelayDoubts } from './doubts.js';
 import { type Evidence, EvidenceCounter } from './evidence.js';
 import { type Condition, DampedConditions } from './flap-damping.js';
-import { Reports, serviceKey } from './reports.js';
+import { Reports, serviceKey, subjectOf } from './reports.js';
 import { TrunkFamilyCounts } from './trunk-family-counts.js';
 
 /** A doubt and its evidence. */
@@ -84,9 +85,10 @@ export class Reachability implements DoubtSource {
   readonly #suspicions = new DampedConditions<Evidence>();
   readonly #cutOff = new DampedConditions<CutOffChange>();
   #relays: ReadonlyMap<string, LiveRelay> = new Map();
-  /** Credible relays by trunk family: those that report and are not cut off. */
-  #able = new TrunkFamilyCounts([]);
-  #credible: ReadonlySet<string> = new Set();
+  /** Numbers of all relays by trunk family; undefined until they are needed. */
+  #all: TrunkFamilyCounts | undefined;
+  /** The same of the credible relays: those that report and are not cut off. */
+  #credible: CredibleRelays | undefined;
   /** Doubts that ended between two sweeps, for the log. */
   readonly #endedEarly: DoubtChange[] = [];
   /** Ids of the relays about which a doubt began or ended. */
@@ -178,14 +180,15 @@ export class Reachability implements DoubtSource {
     const before = this.#relays;
     this.#relays = new Map(relays.map((relay) => [relay.record.id, relay]));
     for (const id of before.keys()) if (!this.#relays.has(id)) this.#reports.withdraw(id, now);
-    this.#appointments.turn(relays, now);
+    this.#all = undefined;
+    this.#credible = undefined;
+    this.#appointments.turnWith(relays, this.#relays, now);
     this.#reports.sweep(now);
     if (now - this.#weighedAtMs < WEIGH_MS) return NO_CHANGES;
     this.#weighedAtMs = now;
     const cutOff = this.#weighReporters(now);
-    const early = this.#endedEarly.splice(0);
     const doubts = [
-      ...early,
+      ...this.#endedEarly.splice(0),
       ...this.#weighTrunks(now),
       ...this.#weighServices(now),
       ...this.#end(now),
@@ -254,11 +257,13 @@ export class Reachability implements DoubtSource {
   /** Finds the relays that are cut off. */
   #weighReporters(now: number): CutOffChange[] {
     const changes: CutOffChange[] = [];
-    const all = new TrunkFamilyCounts(this.#relays.values());
-    for (const [id, relay] of this.#relays) {
-      const others = all.inCommonWith(relay) - 1;
+    for (const id of this.#reports.accusers()) {
+      const relay = this.#relays.get(id);
+      if (relay === undefined) continue;
+      this.#all ??= new TrunkFamilyCounts(this.#relays.values());
+      const others = this.#all.inCommonWith(relay) - 1;
       const unreached = this.#reports.accusing(id);
-      if (unreached === 0 || 2 * unreached <= others) continue;
+      if (2 * unreached <= others) continue;
       const change = { kind: 'begins', id, unreached, others } as const;
       if (this.#cutOff.state(id, change, now)) changes.push(change);
     }
@@ -269,15 +274,12 @@ export class Reachability implements DoubtSource {
   }
 
   #weighTrunks(now: number): DoubtChange[] {
-    const able = [...this.#relays.values()].filter(
-      ({ record: { id } }) => this.#reports.reports(id) && !this.isCutOff(id),
-    );
-    this.#credible = new Set(able.map(({ record }) => record.id));
-    this.#able = new TrunkFamilyCounts(able);
+    // Cut off relays may be others now.
+    this.#credible = undefined;
     const changes: DoubtChange[] = [];
     for (const [id, said] of this.#reports.aboutTrunks) {
       // Skips relays with too few reports: in a split cluster most relays are cut off.
-      const most = Math.min(said.size, this.#credible.size);
+      const most = Math.min(said.size, this.#credibleRelays.size);
       if (!this.#relays.has(id) || 2 * most <= this.#ableToTell(id)) continue;
       changes.push(...this.#weigh(trunkKey(id), this.#trunkEvidence(id), now));
     }
@@ -286,12 +288,10 @@ export class Reachability implements DoubtSource {
 
   #weighServices(now: number): DoubtChange[] {
     const changes: DoubtChange[] = [];
-    for (const { record } of this.#relays.values()) {
-      for (const each of record.serviceAddresses) {
-        const address = formatAddress(each);
-        const counter = this.#serviceEvidence(record.id, address);
-        changes.push(...this.#weigh(serviceKey(record.id, address), counter, now));
-      }
+    for (const key of this.#reports.aboutServices()) {
+      const { id, address } = subjectOf(key);
+      if (!this.#relays.has(id)) continue;
+      changes.push(...this.#weigh(key, this.#serviceEvidence(id, address), now));
     }
     return changes;
   }
@@ -324,15 +324,23 @@ export class Reachability implements DoubtSource {
   /** Returns the number of credible relays that can tell whether a relay's trunk answers. */
   #ableToTell(id: string): number {
     const relay = this.#relays.get(id);
-    if (relay === undefined) return 0;
-    return this.#able.inCommonWith(relay) - (this.#credible.has(id) ? 1 : 0);
+    return relay === undefined ? 0 : this.#credibleRelays.ableToTell(relay);
+  }
+
+  get #credibleRelays(): CredibleRelays {
+    this.#credible ??= new CredibleRelays(
+      [...this.#relays.values()].filter(
+        ({ record: { id } }) => this.#reports.reports(id) && !this.isCutOff(id),
+      ),
+    );
+    return this.#credible;
   }
 
   #trunkEvidence(id: string): EvidenceCounter {
     const counter = new EvidenceCounter(id, undefined);
     for (const [reporter, statement] of this.#reports.aboutTrunks.get(id) ?? []) {
       const region = this.#relays.get(reporter)?.record.region ?? '';
-      counter.add(statement, { region, credible: this.#credible.has(reporter) });
+      counter.add(statement, { region, credible: this.#credibleRelays.has(reporter) });
     }
     counter.setObservers(this.#ableToTell(id));
     return counter;
@@ -360,13 +368,16 @@ export class Reachability implements DoubtSource {
     return counter;
   }
 
+  /** Returns whether a verdict is against none of the addresses of some relay. */
+  #isAnyGood(): boolean {
+    for (const { record } of this.#relays.values()) {
+      if (!isCondemned(record.serviceAddresses.length, this.doubtsOf(record))) return true;
+    }
+    return false;
+  }
+
   #condemnedAll(): boolean | undefined {
-    const relays = [...this.#relays.values()];
-    const all =
-      relays.length > 0 &&
-      relays.every(({ record }) =>
-        isCondemned(record.serviceAddresses.length, this.doubtsOf(record)),
-      );
+    const all = this.#relays.size > 0 && !this.#isAnyGood();
     if (all === this.#allCondemned) return undefined;
     this.#allCondemned = all;
     return all;

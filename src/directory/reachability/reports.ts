@@ -53,6 +53,12 @@ export class Reports {
   readonly #reporters = new Map<string, Reporter>();
   /** Statements of the newest reports about each relay's trunk, by reporter. */
   readonly #about = new Map<string, Map<string, Statement>>();
+  /** Ids of the reporters that report a relay as unreached, or did within the hold time. */
+  readonly #apartFrom = new Map<string, Set<string>>();
+  /** Reporters with trunk conditions that hold or are remembered. */
+  readonly #conditioned = new Set<Reporter>();
+  /** Reporters with statements about service addresses. */
+  readonly #complaining = new Set<Reporter>();
   #pairsApart = 0;
   /** Ids of the reporters whose `unreachedOf` has changed. */
   #changed = new Set<string>();
@@ -70,6 +76,8 @@ export class Reports {
       const { sinceMs = nowMs } = before.get(key) ?? {};
       reporter.service.set(key, { reason: worded(reason), sinceMs });
     }
+    if (reporter.service.size > 0) this.#complaining.add(reporter);
+    else this.#complaining.delete(reporter);
   }
 
   #takeTrunk(
@@ -95,7 +103,7 @@ export class Reports {
   }
 
   #stated(
-    { id, trunkConditions }: Reporter,
+    reporter: Reporter,
     other: string,
     said: {
       readonly reason: string;
@@ -105,6 +113,8 @@ export class Reports {
   ): Statement {
     const { before, nowMs } = said;
     if (before !== undefined && said.reason === before.reason) return before;
+    const { id, trunkConditions } = reporter;
+    this.#conditioned.add(reporter);
     if (trunkConditions.hold(other, undefined, nowMs)) this.#began(id, other);
     const sinceMs = trunkConditions.get(other)?.sinceMs ?? nowMs;
     const statement = { reporter: id, reason: worded(said.reason), sinceMs };
@@ -125,11 +135,17 @@ export class Reports {
 
   #began(reporter: string, other: string): void {
     this.#changed.add(reporter);
+    const from = this.#apartFrom.get(other);
+    if (from === undefined) this.#apartFrom.set(other, new Set([reporter]));
+    else from.add(reporter);
     if (!this.apart(other, reporter)) this.#pairsApart += 1;
   }
 
   #ended(reporter: string, other: string): void {
     this.#changed.add(reporter);
+    const from = this.#apartFrom.get(other);
+    from?.delete(reporter);
+    if (from?.size === 0) this.#apartFrom.delete(other);
     if (!this.apart(other, reporter)) this.#pairsApart -= 1;
   }
 
@@ -138,6 +154,8 @@ export class Reports {
     const reporter = this.#reporters.get(id);
     if (reporter === undefined) return;
     this.#reporters.delete(id);
+    this.#conditioned.delete(reporter);
+    this.#complaining.delete(reporter);
     for (const other of reporter.trunk.keys()) this.#unsay(id, other);
     for (const [other] of reporter.trunkConditions.all()) this.#ended(id, other);
   }
@@ -145,8 +163,11 @@ export class Reports {
   /** Forgets the statements about a relay that has restarted. */
   forgetAbout(id: string, nowMs: number): void {
     this.withdraw(id, nowMs);
-    for (const { id: reporter, trunkConditions, service } of this.#reporters.values()) {
-      if (trunkConditions.end(id, nowMs)) this.#ended(reporter, id);
+    for (const reporter of [...(this.#apartFrom.get(id) ?? [])]) {
+      const ended = this.#reporters.get(reporter)?.trunkConditions.end(id, nowMs) === true;
+      if (ended) this.#ended(reporter, id);
+    }
+    for (const { service } of this.#complaining) {
       for (const key of service.keys()) if (key.startsWith(`${id} `)) service.delete(key);
     }
   }
@@ -204,6 +225,18 @@ export class Reports {
     return this.#about;
   }
 
+  /** Iterates over the relays that accuse the trunk of another one. */
+  *accusers(): Iterable<string> {
+    for (const { id, accusing } of this.#conditioned) if (accusing > 0) yield id;
+  }
+
+  /** Returns the keys of the service addresses about which there are statements. */
+  aboutServices(): ReadonlySet<string> {
+    const keys = new Set<string>();
+    for (const { service } of this.#complaining) for (const key of service.keys()) keys.add(key);
+    return keys;
+  }
+
   /** Returns a checker's statement about a service address; undefined if it has none. */
   ofService(reporter: string, key: string): Statement | undefined {
     const said = this.#reporters.get(reporter)?.service.get(key);
@@ -220,8 +253,10 @@ export class Reports {
 
   /** Ends the conditions whose hold time is over. */
   sweep(nowMs: number): void {
-    for (const { id, trunkConditions } of this.#reporters.values()) {
+    for (const reporter of this.#conditioned) {
+      const { id, trunkConditions } = reporter;
       for (const [other] of trunkConditions.sweep(nowMs)) this.#ended(id, other);
+      if (trunkConditions.empty) this.#conditioned.delete(reporter);
     }
   }
 
@@ -248,4 +283,10 @@ function worded(reason: string): string {
 /** Returns the map key of a relay's service address. */
 export function serviceKey(id: string, address: string): string {
   return `${id} ${address}`;
+}
+
+/** Returns the relay and the address of a `serviceKey`. */
+export function subjectOf(key: string): { readonly id: string; readonly address: string } {
+  const end = key.indexOf(' ');
+  return { id: key.slice(0, end), address: key.slice(end + 1) };
 }

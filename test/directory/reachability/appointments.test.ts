@@ -151,3 +151,39 @@ t.test('a relay that left neither checks nor is checked', async (t) => {
     ['fra-1'],
   );
 });
+
+t.test(
+  'in a large fleet a sample of the relays is looked at, and vacancies are filled',
+  async (t) => {
+    const relays = Array.from({ length: 3_000 }, (_, index) =>
+      relay(`r${index % 300}-${index}`, index + 1),
+    );
+    let looks = 0;
+    const reports = () => {
+      looks += 1;
+      return true;
+    };
+    const { turn, checkers } = appointing(relays, reports);
+    turn(9);
+    for (const each of relays.slice(0, 500)) {
+      const regions = new Set([
+        each.record.region,
+        ...checkers(each).map((id) => id.split('-')[0]),
+      ]);
+      t.equal(regions.size, 1 + SERVICE_CHECKERS_MAX, 'of different regions');
+    }
+    looks = 0;
+    turn();
+    // One for each checker, and samples for the checkers that are replaced.
+    t.ok(looks < 2 * relays.length, `${looks} looks in a turn without changes`);
+    const gone = relays.splice(0, 100);
+    turn();
+    turn();
+    const ids = new Set(gone.map(({ record }) => record.id));
+    for (const each of relays.slice(0, 500)) {
+      t.equal(checkers(each).filter((id) => ids.has(id)).length, 0);
+      t.equal(checkers(each).length, SERVICE_CHECKERS_MAX, 'their places are filled');
+    }
+    for (const each of gone) t.same(checkers(each), [], 'what is gone is not checked');
+  },
+);
