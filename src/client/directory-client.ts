@@ -5,7 +5,7 @@ import { TurnpikeError } from '../errors.js';
 import { checkOptions } from '../options/check.js';
 import type { Checked } from '../options/option-spec.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
-import { AddressShape, Name } from '../registry/schemas.js';
+import { AddressShape, Name, PING_CANDIDATES_MAX } from '../registry/schemas.js';
 import {
   type DirectoryAccess,
   directoryProblem,
@@ -14,7 +14,7 @@ import {
 } from './directory-problem.js';
 import { type GrantPair, parseGrantPair } from './grant.js';
 import { DIRECTORY_ANSWER_MS, exchangeJson, type TextAnswer } from './http-json.js';
-import { ACCESS_SPECS, CALL_SPECS, REQUEST_SPECS } from './option-specs.js';
+import { ACCESS_SPECS, CALL_SPECS, CANDIDATES_SPECS, REQUEST_SPECS } from './option-specs.js';
 import { aborted } from './peer-errors.js';
 
 /** A peer's hints for the directory; every member is optional. */
@@ -81,6 +81,29 @@ export interface RelayDoubt {
   readonly by: readonly { readonly id: string; readonly reason: string; readonly since: string }[];
 }
 
+/** A relay that a peer should measure. */
+export interface RelayCandidate {
+  readonly id: string;
+  readonly region: string;
+  /** One of each family that the peer can use, the preferred one first. */
+  readonly addresses: readonly TransportAddress[];
+}
+
+/** A request for relays to measure. */
+export interface CandidatesRequest {
+  /** The peer's hints; `address` if another than the peer asks. */
+  readonly peer?: PeerHints | undefined;
+  /** Number of relays at most, 1 to 12; default 10. */
+  readonly relays?: number | undefined;
+}
+
+/** The relays that a peer should measure. */
+export interface RelayCandidates {
+  readonly relays: readonly RelayCandidate[];
+  /** Time for which they may be kept, s. */
+  readonly validSeconds: number;
+}
+
 /** Options of every call. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -114,6 +137,16 @@ const relaysValidator = Compile(
       }),
       { maxItems: REGISTRATION_LIMITS.relaysMax },
     ),
+  }),
+);
+
+const candidatesValidator = Compile(
+  Type.Object({
+    relays: Type.Array(
+      Type.Object({ id: Name, region: Name, addresses: Type.Array(AddressShape) }),
+      { maxItems: PING_CANDIDATES_MAX },
+    ),
+    validSeconds: Type.Integer({ minimum: 0 }),
   }),
 );
 
@@ -173,6 +206,33 @@ export class DirectoryClient {
       }));
     } catch (cause) {
       throw senseless('a malformed list of relays', cause);
+    }
+  }
+
+  /**
+   * Returns relays that a peer should measure (`Peer.measure`), one of a region.
+   * @throws TurnpikeError as described for the class; with `status` 404 from a directory of an
+   *   earlier version
+   */
+  async listCandidates(
+    request: CandidatesRequest = {},
+    options: CallOptions = {},
+  ): Promise<RelayCandidates> {
+    const call = 'DirectoryClient#listCandidates';
+    const specs = CANDIDATES_SPECS;
+    const body = checkOptions<CandidatesRequest, typeof specs>(call, specs, request);
+    const { signal } = checkOptions<CallOptions, typeof CALL_SPECS>(call, CALL_SPECS, options);
+    const answer = await this.#call('POST', 'v1/relays/candidates', body, signal);
+    if (!candidatesValidator.Check(answer)) throw senseless('malformed candidates');
+    try {
+      const relays = answer.relays.map(({ id, region, addresses }) => ({
+        id,
+        region,
+        addresses: addresses.map(({ address, port }) => transportAddress(address, port)),
+      }));
+      return { relays, validSeconds: answer.validSeconds };
+    } catch (cause) {
+      throw senseless('malformed candidates', cause);
     }
   }
 

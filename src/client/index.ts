@@ -2,9 +2,12 @@ export type { IntegrityPreference } from '../auth/client-authenticator.js';
 export type { ConnectionState } from './connection-state.js';
 export {
   type CallOptions,
+  type CandidatesRequest,
   type ConnectionRequest,
   DirectoryClient,
   type PeerHints,
+  type RelayCandidate,
+  type RelayCandidates,
   type RelayDoubt,
   type RelayReachability,
   type RelaySummary,
@@ -19,8 +22,10 @@ export type {
   ReconnectingJoinOptions,
   ReconnectOptions,
 } from './join.js';
+export type { Measurement, MeasureOptions, RelayMeasurement } from './measure.js';
 export { Peer } from './peer.js';
 export type { IgnoredReason, PeerOptions, PeerStats } from './peer-options.js';
 export { type Reconnecting, ReconnectingPeer } from './reconnecting-peer.js';
+export type { PingProgress } from './relay-pings.js';
 export { type NextOptions, Rendezvous, type RendezvousOptions } from './rendezvous.js';
 export { type Cancel, type Scheduler, systemScheduler } from './scheduler.js';

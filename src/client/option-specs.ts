@@ -3,21 +3,31 @@ import { CREDENTIAL_TTL_SECONDS_MAX } from '../auth/tenant-credentials.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
 import {
+  AddressShape,
   AVOIDED_RELAYS_MAX,
   AvoidedRelays,
   Families,
   LATENCIES_MAX,
   Latencies,
+  Name,
+  PING_CANDIDATES_MAX,
 } from '../registry/schemas.js';
 import { LEG_LIMITS } from '../stun/leg-limits.js';
-import type { CallOptions, ConnectionRequest, PeerHints } from './directory-client.js';
+import type {
+  CallOptions,
+  CandidatesRequest,
+  ConnectionRequest,
+  PeerHints,
+} from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
 import { GrantShape, parseGrant } from './grant.js';
 import type { JoinOptions, MeetOptions } from './join.js';
 import { OPEN_TIMEOUT_MS, OPEN_TIMEOUT_MS_MAX, OPEN_TIMEOUT_MS_MIN } from './leg-requests.js';
+import type { MeasureOptions } from './measure.js';
 import { RECEIVE_QUEUE_MESSAGES, RECEIVE_QUEUE_MESSAGES_MAX } from './message-queue.js';
 import type { PeerOptions } from './peer-options.js';
 import { GIVE_UP_MS_MAX } from './reconnecting-peer.js';
+import { MEASURE_MS, MEASURE_MS_MAX, MEASURE_PINGS, MEASURE_PINGS_MAX } from './relay-pings.js';
 import type { NextOptions, RendezvousOptions } from './rendezvous.js';
 
 /** Specs of `DirectoryAccess`. */
@@ -62,6 +72,40 @@ export const REQUEST_SPECS = {
   },
   ttlSeconds: { kind: 'integer', minimum: 1, maximum: CREDENTIAL_TTL_SECONDS_MAX },
 } as const satisfies Record<keyof ConnectionRequest, OptionSpec>;
+
+/** Specs of `CandidatesRequest`. */
+export const CANDIDATES_SPECS = {
+  peer: { kind: 'options', options: HINTS_SPECS },
+  relays: { kind: 'integer', minimum: 1, maximum: PING_CANDIDATES_MAX },
+} as const satisfies Record<keyof CandidatesRequest, OptionSpec>;
+
+const Candidates = Type.Array(
+  Type.Object({ id: Name, region: Name, addresses: Type.Array(AddressShape) }),
+  { maxItems: LATENCIES_MAX },
+);
+
+/** Specs of `MeasureOptions`. */
+export const MEASURE_SPECS = {
+  directoryUrl: SPECS.directoryUrl,
+  apiKey: SPECS.apiKey,
+  ca: ACCESS_SPECS.ca,
+  candidates: {
+    kind: 'data',
+    schema: Candidates,
+    lenient: true,
+    words: 'relays as `listCandidates` returns them',
+  },
+  families: HINTS_SPECS.families,
+  region: SPECS.name,
+  relays: CANDIDATES_SPECS.relays,
+  bind: SPECS.address,
+  count: { kind: 'integer', minimum: 1, maximum: MEASURE_PINGS_MAX, default: MEASURE_PINGS },
+  timeoutMs: { kind: 'integer', minimum: 1, maximum: MEASURE_MS_MAX, default: MEASURE_MS },
+  signal: SPECS.signal,
+  onProgress: { kind: 'function' },
+  scheduler: SPECS.scheduler,
+  random: SPECS.random,
+} as const satisfies Record<keyof MeasureOptions, OptionSpec>;
 
 /** Specs of `PeerOptions` without the grant. */
 const OPENING_SPECS = {
@@ -121,6 +165,8 @@ export const RENDEZVOUS_SPECS = {
   ...ACCESS_SPECS,
   room: { ...SPECS.room, required: true },
   hints: { kind: 'options', options: HINTS_SPECS },
+  measure: { kind: 'boolean', default: true },
+  bind: SPECS.address,
   member: {
     kind: 'text',
     pattern: '^[A-Za-z0-9_-]{16,64}$',

@@ -1,5 +1,5 @@
 import { formatAddress, type TransportAddress } from '../address.js';
-import { TurnpikeError, type TurnpikeErrorReason } from '../errors.js';
+import { isTurnpikeError, TurnpikeError, type TurnpikeErrorReason } from '../errors.js';
 import { AttributeType } from '../stun/attribute-types.js';
 import { ErrorCode, RefusalCause, reasonPhrase } from '../stun/error-codes.js';
 import { LEG_LIMITS } from '../stun/leg-limits.js';
@@ -215,4 +215,10 @@ export function unusable(method: string, attribute: string): TurnpikeError {
     'ERR_TURNPIKE_STUN',
     `the relay's answer to ${method} has no usable ${attribute}`,
   );
+}
+
+/** Returns what `Peer.close` reports for a reason: any value that is none of ours is a cause. */
+export function closeReason(reason: unknown): TurnpikeError {
+  if (isTurnpikeError(reason)) return reason;
+  return new TurnpikeError('ERR_TURNPIKE_CLOSED', 'the connection was closed', { cause: reason });
 }

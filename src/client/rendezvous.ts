@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import { type TransportAddress, transportAddress } from '../address.js';
+import { type AddressInput, type TransportAddress, transportAddress } from '../address.js';
 import { asTurnpikeError, isTurnpikeError, TurnpikeError } from '../errors.js';
 import { checkOptions } from '../options/check.js';
+import type { Checked } from '../options/option-spec.js';
 import type { RandomBytes } from '../random.js';
 import type { PeerHints } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
@@ -32,6 +33,14 @@ export interface RendezvousOptions extends DirectoryAccess {
    */
   readonly hints?: PeerHints | undefined;
   /**
+   * Whether to measure some relays (`Peer.measure`) for the hint `latencies`, unless `hints` have
+   * it or `region`; default true. It delays the first join by at most 300 ms, and a later one only
+   * after ten minutes or a change of network. All peers of a process share a measurement.
+   */
+  readonly measure?: boolean | undefined;
+  /** Local address of the peer, of which the IP address counts: relays are measured from there. */
+  readonly bind?: AddressInput | undefined;
+  /**
    * This peer's random name, 16 to 64 characters of `A-Za-z0-9_-`, the same as long as the peer
    * exists: a join with it replaces the peer's older socket. Default: a name of this object's own.
    */
@@ -42,6 +51,8 @@ export interface RendezvousOptions extends DirectoryAccess {
   readonly scheduler?: Scheduler | undefined;
   readonly random?: RandomBytes | undefined;
 }
+
+type CheckedRendezvousOptions = Checked<RendezvousOptions, typeof RENDEZVOUS_SPECS>;
 
 interface RendezvousEvents {
   /** This peer is in the room; the other side is not, or is not ready. */
@@ -71,7 +82,7 @@ const REOPENED: ReadonlySet<string> = new Set(['shutting-down', 'room-expired'])
  * the next connection is requested. An open Rendezvous keeps the process alive: call `close`.
  */
 export class Rendezvous extends EventEmitter<RendezvousEvents> {
-  readonly #options: RendezvousOptions;
+  readonly #options: CheckedRendezvousOptions;
   readonly #scheduler: Scheduler;
   readonly #random: RandomBytes;
   /** Constant, so that a new socket replaces a broken one in the room. */
@@ -86,14 +97,21 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   #avoid: readonly string[];
   readonly #hints: JoinHints;
 
-  private constructor(options: RendezvousOptions) {
+  private constructor(options: CheckedRendezvousOptions) {
     super();
     this.#options = options;
-    const { hints = {} } = options;
-    this.#hints = new JoinHints(options, hints);
-    this.#avoid = hints.avoid ?? [];
+    const { hints = {}, measure, bind } = options;
     this.#scheduler = options.scheduler ?? systemScheduler;
     this.#random = options.random ?? randomBytes;
+    this.#hints = new JoinHints({
+      access: options,
+      given: hints,
+      isMeasuring: measure,
+      from: bind?.address,
+      scheduler: this.#scheduler,
+      random: this.#random,
+    });
+    this.#avoid = hints.avoid ?? [];
     this.#member = options.member ?? newMember(this.#random);
   }
 
@@ -146,6 +164,11 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
         return early;
       }
       if (this.#socket === undefined) await this.#reopen(signal);
+      else if (!this.#ready && this.#hints.beginMeasuring()) {
+        await this.#hints.measured(signal);
+        // Meanwhile a connection may have come, or the socket may have been lost.
+        continue;
+      }
       this.#join();
       const introduction = await this.#arrival(signal);
       if (introduction !== undefined) return introduction;
@@ -165,7 +188,9 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
   async #open(signal: AbortSignal | undefined): Promise<void> {
     const over = new AbortController();
     const until = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
-    const measured = this.#hints.measure(until);
+    const routed = this.#hints.lookUpFamilies(until);
+    // Begun now, so that the directory names the relays while the socket is opened.
+    this.#hints.beginMeasuring();
     const socket = await RendezvousSocket.open({
       access: this.#options,
       scheduler: this.#scheduler,
@@ -177,7 +202,7 @@ export class Rendezvous extends EventEmitter<RendezvousEvents> {
       throw error;
     });
     this.#socket = socket;
-    await measured;
+    await Promise.all([routed, this.#hints.measured(signal)]);
     if (this.#failed === undefined && !signal?.aborted && this.#socket === socket) {
       this.#join();
       return;

@@ -21,3 +21,14 @@ export function jitterOf(values: readonly number[]): number {
   }
   return values.length < 2 ? 0 : sum / (values.length - 1);
 }
+
+/**
+ * Returns the median of some measurements.
+ * @param values - in any order, at least one
+ */
+export function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  const half = sorted.length / 2;
+  const upper = sorted[Math.floor(half)] as number;
+  return Number.isInteger(half) ? ((sorted[half - 1] as number) + upper) / 2 : upper;
+}

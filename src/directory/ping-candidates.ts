@@ -9,9 +9,6 @@ import type { LiveRelay, Snapshots } from './snapshot.js';
 /** Default number of relays that a peer is asked to measure. */
 export const PING_CANDIDATES_DEFAULT = 10;
 
-/** Maximum number of relays that a peer is asked to measure. */
-export const PING_CANDIDATES_MAX = 12;
-
 /** Time for which a peer may keep them, s. */
 export const PING_CANDIDATES_VALID_SECONDS = 60;
 

@@ -9,6 +9,9 @@ import type { Registry, RegistryChanges } from './types.js';
 /** Maximum relays that a peer may ask to avoid. */
 export const AVOIDED_RELAYS_MAX = 8;
 
+/** Maximum number of relays that a peer is asked to measure. */
+export const PING_CANDIDATES_MAX = 12;
+
 /** Maximum latencies that a peer may report. */
 export const LATENCIES_MAX = 256;
 

@@ -1,9 +1,8 @@
 import Type from 'typebox';
 import type { ClientSources } from '../../http/client-sources.js';
-import { AddressText, Name, Port } from '../../registry/schemas.js';
+import { AddressText, Name, PING_CANDIDATES_MAX, Port } from '../../registry/schemas.js';
 import {
   PING_CANDIDATES_DEFAULT,
-  PING_CANDIDATES_MAX,
   PING_CANDIDATES_VALID_SECONDS,
   type PingCandidates,
 } from '../ping-candidates.js';

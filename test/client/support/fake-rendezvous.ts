@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { TransportAddress } from '../../../src/address.js';
+import type { RelayCandidate } from '../../../src/client/index.js';
 import { httpServer, offerJson } from './http-server.js';
 import { until } from './until.js';
 
@@ -70,17 +71,30 @@ export interface FakeRendezvous {
   refuse: { readonly status: number; readonly body: string } | undefined;
   /** Addresses in the answer of `GET /v1/relays`; undefined for 404. */
   relays: readonly TransportAddress[] | undefined;
+  /** Relays in the answer of `POST /v1/relays/candidates`; undefined for that of another route. */
+  candidates: readonly RelayCandidate[] | undefined;
+  /** Requests for candidates so far. */
+  readonly asked: () => number;
 }
+
+const CANDIDATES = '/v1/relays/candidates';
 
 /** Starts a directory with only a rendezvous and, if set, a list of relays. */
 export async function fakeRendezvous(t: Test): Promise<FakeRendezvous> {
-  const { url, server } = await httpServer(t, () => {
+  const { url, server, requests } = await httpServer(t, ({ url: route }) => {
+    if (fake.candidates !== undefined && route === CANDIDATES) {
+      const body = { relays: fake.candidates, validSeconds: 60 };
+      return { status: 200, body: JSON.stringify(body) };
+    }
     if (fake.relays === undefined) return { status: 404, body: '' };
     const relays = [{ id: 'fra-1', region: 'fra', addresses: fake.relays }];
     return { status: 200, body: JSON.stringify({ relays }) };
   });
   const sockets = new WebSocketServer({ noServer: true });
-  const fake: FakeRendezvous = { url, members: [], refuse: undefined, relays: undefined };
+  const fake: FakeRendezvous = {
+    ...{ url, members: [], refuse: undefined, relays: undefined, candidates: undefined },
+    asked: () => requests.filter(({ url: route }) => route === CANDIDATES).length,
+  };
   server.on('upgrade', (request, socket, head) => {
     if (fake.refuse !== undefined || request.url !== '/v1/rendezvous') {
       const { status, body } = fake.refuse ?? { status: 404, body: '' };
