@@ -104,7 +104,7 @@ export class Overlay implements Usage, SignsOfLife {
     });
     const allocate = new Allocate(this.context, transitions, options);
     const connect = new Connect(this.context, transitions, pairing);
-    const refresh = new Refresh(this.context, transitions);
+    const refresh = new Refresh(this.context, transitions, options.server.access);
     const entry = (
       handler: { handle(request: LegRequest): void },
       attributes: readonly number[],

@@ -1,6 +1,7 @@
 import { AttributeType } from '../stun/attribute-types.js';
+import type { AccessNetworks } from '../stun-server/access-networks.js';
 import type { OverlayContext } from './context.js';
-import { isClose, type LegRequest, lifetimeOf } from './leg-request.js';
+import { isClose, type LegRequest, lifetimeOf, type PeerRequest } from './leg-request.js';
 import type { LegTransitions } from './leg-transitions.js';
 
 /**
@@ -10,10 +11,17 @@ import type { LegTransitions } from './leg-transitions.js';
 export class Refresh {
   readonly #context: OverlayContext;
   readonly #transitions: LegTransitions;
+  readonly #access: AccessNetworks | undefined;
 
-  constructor(context: OverlayContext, transitions: LegTransitions) {
+  /** @param access - takes what peers tell of their legs */
+  constructor(
+    context: OverlayContext,
+    transitions: LegTransitions,
+    access: AccessNetworks | undefined,
+  ) {
     this.#context = context;
     this.#transitions = transitions;
+    this.#access = access;
   }
 
   /** Handles a request, with the leg of its credential. */
@@ -24,6 +32,8 @@ export class Refresh {
       return responses.refused(request, 'attribute-missing');
     }
     if (!leg) return responses.refused(request, 'no-such-leg');
+    // A close may come from another address than the leg's.
+    if (leg.tupleKey === request.tupleKey) this.#takeQuality(request);
     if (isClose(request)) {
       // A datagram leaves after the changes asked for before it: who has this response sends
       // nothing more through the leg.
@@ -34,5 +44,12 @@ export class Refresh {
     leg.lifetimeSeconds = lifetimeOf(request);
     if (!this.#transitions.prolong(leg, 'refresh')) return responses.postponed(request);
     responses.refreshed(request, leg.lifetimeSeconds, leg);
+  }
+
+  #takeQuality({ message, origin, transactionId }: PeerRequest): void {
+    const quality = message.legQuality();
+    if (quality === undefined) return;
+    const report = Buffer.from(transactionId).toString('latin1');
+    this.#access?.told(origin.tuple.remote, quality, report);
   }
 }

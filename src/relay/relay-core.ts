@@ -25,7 +25,6 @@ import type { LocalRelay, TrunkSocket } from '../trunk/local-relay.js';
 import type { PathEvent } from '../trunk/path-event.js';
 import type { RemoteRelay } from '../trunk/remote-relay.js';
 import { Trunk } from '../trunk/trunk.js';
-import { TrunkMeasurements } from '../trunk/trunk-measurements.js';
 import { BIND_REFUSALS, BindStats, type Turn, TurnLog } from '../turn/index.js';
 import { type TurnUsageSettings, turnUsage } from '../turn-server/turn-usage.js';
 import { ClaimChecker } from './claim-checker.js';
@@ -142,16 +141,13 @@ export class RelayCore {
     this.serviceChecker = new ServiceAddressChecker(means);
     this.claimChecker = new ClaimChecker(means);
     this.claimResponder = new ClaimResponder(means);
-    this.measurements = new DirectoryMeasurements({
-      trunks: new TrunkMeasurements(relays, plane),
-      regions: relays.regions,
-      logger: options.logger,
-    });
+    this.measurements = new DirectoryMeasurements({ ...means, logger: options.logger });
     this.budgets = strangerBudgets(options);
     this.server = {
       plane,
       budgets: this.budgets,
       proven: new ProvenClients(plane, clock),
+      access: this.measurements.access,
       stats: new ServerStats(),
       log,
     };

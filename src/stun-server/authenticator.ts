@@ -125,7 +125,7 @@ export class Authenticator<Proved extends Principal> {
     const isAsked = lookups.ask(received, sought, (again, user) => {
       // It was allowed to try when its look-up began, so what others have tried since counts not.
       const result = this.#check(again, only(user), () => true);
-      const request = this.#judged(again, result, user);
+      const request = this.#judged(again, result, user, true);
       if (request === undefined) return;
       if (user !== undefined) lookups.keep(sought, address, user);
       this.#proceed(request);
@@ -150,11 +150,15 @@ export class Authenticator<Proved extends Principal> {
     return authenticate(message, { realm, verifier, nonces, ip, mayTry });
   }
 
-  /** Returns the request if it is authenticated, else challenges it. */
+  /**
+   * Returns the request if it is authenticated, else challenges it.
+   * @param isLate - whether it was received in an earlier turn of the event loop
+   */
   #judged(
     received: Received,
     result: AuthenticationResult<Proved>,
     kept?: User<Proved>,
+    isLate = false,
   ): AuthenticatedRequest<Proved> | undefined {
     const { message, origin } = received;
     if (!result.ok) {
@@ -163,6 +167,7 @@ export class Authenticator<Proved extends Principal> {
       this.#challenge(received, challenge);
       return undefined;
     }
+    if (!isLate) this.#context.access?.answered(origin, message.text(AttributeType.Nonce));
     const { principal, signer, nonceSeconds } = result;
     return {
       message,
@@ -219,6 +224,7 @@ export class Authenticator<Proved extends Principal> {
     const { address } = origin.tuple.remote;
     const given = cost === 'always' ? this.#freshNonceOf(received) : undefined;
     const nonce = given ?? nonces.issue(address, leastSeconds);
+    this.#context.access?.challenged(origin, nonce);
     respond(this.#context, origin, buildChallenge(message, { code, realm, nonce, fingerprint }));
   }
 

@@ -3,6 +3,7 @@ import type { AuthenticationFailure } from '../auth/long-term.js';
 import type { StrangerBudgets } from '../auth/stranger-budgets.js';
 import { KeyCounter } from '../collections/key-counter.js';
 import type { DataPlane } from '../native/types.js';
+import type { AccessNetworks } from './access-networks.js';
 import { type Origin, tupleKey } from './origin.js';
 import type { ProvenClients } from './proven-clients.js';
 
@@ -54,6 +55,8 @@ export interface ServerContext {
   /** Budgets of responses to unauthenticated requests. */
   readonly budgets: StrangerBudgets;
   readonly proven: ProvenClients;
+  /** Measures how far clients are; undefined where nobody asks. */
+  readonly access?: AccessNetworks | undefined;
   readonly stats: ServerStats;
   readonly log: ServerLog;
 }
