@@ -33,6 +33,7 @@ import { RelayRequestQueue } from './http/relay-request-queue.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous-sockets.js';
 import { createHttpServer, endRequest, tlsRenewal } from './http/server.js';
 import { IceServers } from './ice-servers.js';
+import { MeasurementIntake } from './measurement-intake.js';
 import { DirectoryMetrics } from './metrics.js';
 import {
   type CheckedDirectoryOptions,
@@ -119,16 +120,15 @@ export class Directory {
     const keys = new ApiKeys(apiKeys);
     const metrics = new DirectoryMetrics();
     const relays = new RelayTable(clock);
-    const reachability = new Reachability({
-      clock,
-      random: uniformRandom(random),
-      knows: (id, other) => relays.knows(id, other),
-    });
+    const knows = (id: string, other: string) => relays.knows(id, other);
+    const reachability = new Reachability({ clock, random: uniformRandom(random), knows });
     const probers = new ProberAppointments(reachability);
     const contests = new Contests({ clock, random: uniformRandom(random) });
     const snapshots = new Snapshots(relays, reachability);
+    const measurements = new MeasurementIntake(clock);
     const state = { clusterSecret, relays, snapshots, contests, metrics, clock };
-    const relayMessages = new RelayMessageHandler({ ...state, reachability, probers, logger });
+    const observed = { ...state, reachability, measurements };
+    const relayMessages = new RelayMessageHandler({ ...observed, probers, logger });
     const minting = { ...mintingOf(state), random, logger };
     const broker = new ConnectionBroker(minting);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
@@ -156,7 +156,7 @@ export class Directory {
     });
     let opened: Directory | undefined;
     operationsRoutes(app, { relays, health: () => opened?.health() ?? healthOf([]) });
-    metrics.observe({ ...state, reachability, rooms, sockets, relayRequests, unmade });
+    metrics.observe({ ...observed, rooms, sockets, relayRequests, unmade });
     await listenOn(app, options.listen);
     const sweep = setInterval(() => {
       requestLimiter.sweep();

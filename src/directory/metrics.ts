@@ -3,6 +3,7 @@ import type { BoundWatch } from '../logging/bound-watch.js';
 import { DIRECTORY_METRICS } from '../metrics/directory-metrics.js';
 import { MetricRegistry } from '../metrics/metric-registry.js';
 import type { Contests } from './claims/contests.js';
+import type { MeasurementIntake } from './measurement-intake.js';
 import { isCondemned } from './reachability/doubts.js';
 import type { Reachability } from './reachability/reachability.js';
 import type { RelayTable } from './relay-table.js';
@@ -18,6 +19,7 @@ export interface DirectoryMetricsSources {
   readonly snapshots: Snapshots;
   readonly reachability: Reachability;
   readonly contests: Contests;
+  readonly measurements: MeasurementIntake;
   readonly rooms: Sized;
   readonly sockets: Sized;
   readonly relayRequests: Sized;
@@ -72,6 +74,9 @@ export class DirectoryMetrics {
     registry.value('turnpike_directory_connections_unmade_total', () => unmade.count);
     registry.value('turnpike_directory_rendezvous_rooms', () => rooms.size);
     registry.value('turnpike_directory_rendezvous_sockets', () => sockets.size);
+    const { measurements } = sources;
+    registry.byLabels('turnpike_directory_measurements_total', () => measurements.counts);
+    registry.value('turnpike_directory_access_clusters', () => measurements.legs.size);
     this.#observeReachability(sources);
   }
 

@@ -1,7 +1,14 @@
 import type { Logger } from 'pino';
-import type { ClaimResult, ReachabilityReport, RelayLoad, RelayRecord } from '../registry/types.js';
+import type {
+  ClaimResult,
+  ReachabilityReport,
+  RelayLoad,
+  RelayRecord,
+  RelaySite,
+} from '../registry/types.js';
 import type { Contests } from './claims/contests.js';
 import { logClaims } from './claims/log-claims.js';
+import type { MeasurementIntake } from './measurement-intake.js';
 import type { DirectoryMetrics } from './metrics.js';
 import type { ProberAppointments } from './prober-appointments.js';
 import { logReachability } from './reachability/log-reachability.js';
@@ -14,12 +21,12 @@ export type RelayMessage =
   | {
       readonly kind: 'registered';
       readonly record: RelayRecord;
+      /** Absent from a relay that does not say where it is. */
+      readonly site?: RelaySite | undefined;
       readonly load: RelayLoad;
       readonly draining: boolean;
       /** Whether it has proved to be at its contested addresses. */
       readonly proved: boolean;
-      /** Whether it takes changes of the registry, and not only all of it. */
-      readonly takesChanges?: boolean | undefined;
       /** Absent from a relay that does not report reachability. */
       readonly reachability?: ReachabilityReport | undefined;
       /** Absent from a relay that makes no challenges. */
@@ -35,6 +42,7 @@ export interface RelayMessageHandlerOptions {
   readonly reachability: Reachability;
   readonly probers: ProberAppointments;
   readonly contests: Contests;
+  readonly measurements: MeasurementIntake;
   readonly metrics: DirectoryMetrics;
   readonly logger: Logger;
 }
@@ -49,14 +57,15 @@ export class RelayMessageHandler {
 
   /** Applies an accepted event. */
   apply(event: RelayMessage): void {
-    const { relays, reachability, probers, contests, logger } = this.#options;
+    const { relays, reachability, probers, contests, measurements, logger } = this.#options;
     switch (event.kind) {
       case 'registered': {
-        const { record, load, draining, proved, takesChanges = false } = event;
+        const { record, site, load, draining, proved } = event;
         logger.info({ relay: record.id, start: record.start }, 'relay registered');
         if (relays.recordOf(record.id)?.start !== record.start) reachability.renewed(record.id);
-        const state = { load, draining, proved, takesChanges };
+        const state = { load, draining, proved, site };
         for (const id of relays.register(record, state)) this.#forget(id);
+        measurements.place(record.id, record.region, site?.location);
         reachability.report(record.id, event.reachability);
         contests.report(record.id, event.claims);
         contests.taken(record.id);
@@ -67,6 +76,7 @@ export class RelayMessageHandler {
         reachability.report(event.beat.id, event.beat.reachability);
         probers.heard(event.beat.id, event.beat.measurements !== undefined);
         contests.report(event.beat.id, event.beat.claims);
+        measurements.report(event.beat.id, event.beat.measurements);
         return;
       case 'deregistered':
         logger.info({ relay: event.id }, 'relay deregistered');
@@ -79,6 +89,7 @@ export class RelayMessageHandler {
     this.#options.reachability.forget(id);
     this.#options.probers.forget(id);
     this.#options.contests.forget(id);
+    this.#options.measurements.forget(id);
   }
 
   /**

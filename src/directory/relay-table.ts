@@ -5,16 +5,15 @@ import { claimedAddresses } from '../registry/record.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type {
   ClaimResult,
-  Measurements,
   ReachabilityReport,
   RelayLoad,
   RelayRecord,
+  RelaySite,
 } from '../registry/types.js';
 import { ClaimTable } from './claims/claim-table.js';
 import { ConfirmedSequences } from './confirmed-sequences.js';
-import type { PublishedRegistry } from './published-registry.js';
 import { RecordChangeLimiter } from './record-change-limiter.js';
-import { type RegistryNews, RegistryVersions } from './registry-versions.js';
+import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
 import { type Expiring, RelayExpiry } from './relay-expiry.js';
 import { LocalLoad } from './selection/load.js';
 import type { RegistryContents, RelayState, RelayStates } from './snapshot.js';
@@ -42,33 +41,30 @@ export interface RelayBeat {
   readonly reachability?: ReachabilityReport | undefined;
   /** Absent from a relay that makes no challenges. */
   readonly claims?: readonly ClaimResult[] | undefined;
-  /** Absent from a relay that measures nothing for the directory. */
-  readonly measurements?: Partial<Measurements> | undefined;
-}
-
-/** What a registration says beside its record. */
-export interface RegistrationState {
-  readonly load: RelayLoad;
-  readonly draining: boolean;
-  /** Whether it has proved to be at its contested addresses; default false. */
-  readonly proved?: boolean;
-  /** Whether it takes changes of the registry, and not only all of it; default false. */
-  readonly takesChanges?: boolean;
+  /** Unchecked; absent from a relay that measures nothing. */
+  readonly measurements?: unknown;
 }
 
 interface Entry extends Expiring {
   record: RelayRecord;
+  site: RelaySite | undefined;
   load: RelayLoad;
   draining: boolean;
   /** Whether it has proved to be at its contested addresses. */
   proved: boolean;
   confirmed: boolean;
-  readonly takesChanges: boolean;
   registeredAtMs: number;
   lastBeatMs: number;
   /** Sequence number and contents of the newest registry version that the relay has confirmed. */
   versionKnown: number;
   registry: RegistryContents | undefined;
+}
+
+/** What a registration says beside the record. */
+interface RegistrationState extends Pick<Entry, 'load' | 'draining'> {
+  /** Default false. */
+  readonly proved?: boolean;
+  readonly site?: RelaySite | undefined;
 }
 
 /**
@@ -100,13 +96,11 @@ export class RelayTable implements RelayStates {
   #changed = new Set<string>();
   /** Counts changes of presence, draining, confirmation or whether TURN is served. */
   #changes = 0;
-  /** Number of live relays that take no changes of the registry. */
-  #fetchingWhole = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.claims = new ClaimTable(clock);
-    this.#versions = new RegistryVersions(clock, () => this.#fetchingWhole);
+    this.#versions = new RegistryVersions(clock);
     this.#pace = new RecordChangeLimiter(clock);
     this.localLoad = new LocalLoad(clock);
     this.#expiry = new RelayExpiry(clock);
@@ -139,18 +133,20 @@ export class RelayTable implements RelayStates {
 
   /**
    * Registers a record that `refusal` accepts, and assigns its addresses to its relay.
-   * @param state - what the registration says beside the record
+   * @param state - load, draining and site as reported; whether it has proved to be at contested
+   *   addresses
    * @returns the ids of live relays that held one of the addresses and are now removed
    */
   register(
     record: RelayRecord,
-    { load, draining, proved = false, takesChanges = false }: RegistrationState,
+    { load, draining, proved = false, site }: RegistrationState,
   ): string[] {
     const now = this.#clock.monotonic();
     const former = this.#entries.get(record.id);
     this.#rememberStart(record.id, record.start);
     if (former !== undefined && !this.#isChange(record)) {
       this.#takeState(former, { load, draining });
+      former.site = site;
       former.lastBeatMs = now;
       this.#expiry.heard(former);
       this.#changed.add(record.id);
@@ -162,11 +158,11 @@ export class RelayTable implements RelayStates {
     this.#pace.changed(record.id);
     const entry: Entry = {
       record,
+      site,
       load,
       draining,
       proved,
       confirmed: false,
-      takesChanges,
       registeredAtMs: now,
       lastBeatMs: now,
       expiryMs: REGISTRATION_LIMITS.relayExpiryMs,
@@ -178,7 +174,6 @@ export class RelayTable implements RelayStates {
     this.#expiry.heard(entry);
     this.#confirmed.add(entry.versionKnown);
     this.#unconfirmed.add(entry);
-    if (!takesChanges) this.#fetchingWhole += 1;
     this.#changed.add(record.id);
     this.localLoad.add(record.id);
     this.claims.take(record);
@@ -255,19 +250,14 @@ export class RelayTable implements RelayStates {
     return this.#versions.made;
   }
 
-  /** Returns what a relay that takes changes is told of the registry, as `RegistryVersions`. */
-  registryNews(has: string | null): RegistryNews {
-    return this.#versions.news(has);
-  }
-
-  /** Returns the newest registry version in one piece, for relays that take no changes. */
+  /** Returns the newest registry version for relays. */
   registry(): PublishedRegistry {
-    return this.#versions.whole();
+    return this.#versions.current();
   }
 
-  /** Returns what relays fetch of the recent versions, by its digest. */
-  registryOf(digest: string): PublishedRegistry | undefined {
-    return this.#versions.published(digest);
+  /** Returns a recent registry version by its digest. */
+  registryOf(version: string): PublishedRegistry | undefined {
+    return this.#versions.published(version);
   }
 
   /** Returns whether a live relay has confirmed a registry with another's present record. */
@@ -290,8 +280,8 @@ export class RelayTable implements RelayStates {
   stateOf(id: string): RelayState | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
-    const { record, load, draining, confirmed, registry } = entry;
-    return { record, load, draining, confirmed, registry };
+    const { record, site, load, draining, confirmed, registry } = entry;
+    return { record, site, load, draining, confirmed, registry };
   }
 
   takeChanged(): Iterable<string> {
@@ -344,7 +334,6 @@ export class RelayTable implements RelayStates {
     this.#expiry.forget(entry);
     this.#confirmed.delete(entry.versionKnown);
     this.#unconfirmed.delete(entry);
-    if (!entry.takesChanges) this.#fetchingWhole -= 1;
     this.#changed.add(id);
     this.localLoad.delete(id);
     this.#changes += 1;

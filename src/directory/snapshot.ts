@@ -1,4 +1,4 @@
-import type { RelayLoad, RelayRecord } from '../registry/types.js';
+import type { RelayLoad, RelayRecord, RelaySite } from '../registry/types.js';
 import { NO_DOUBTS, type RelayDoubts } from './reachability/doubts.js';
 
 /** The contents of a registry version. */
@@ -12,6 +12,8 @@ export interface RegistryContents {
 /** A relay's registration and reports, as far as selection reads them. */
 export interface RelayState {
   readonly record: RelayRecord;
+  /** Absent if the relay does not say where it is. */
+  readonly site?: RelaySite | undefined;
   /** As the newest beat reported it. */
   readonly load: Pick<RelayLoad, 'legs' | 'legsMax' | 'cpu' | 'turn'>;
   readonly draining: boolean;

@@ -77,6 +77,24 @@ export const DIRECTORY_METRICS = {
     unit: 'count',
     help: 'Requests of relays that wait in the queue.',
   },
+  turnpike_directory_measurements_total: {
+    kind: 'counter',
+    unit: 'count',
+    help:
+      'Measurements in beats of relays: of trunks to other relays, and of legs of access ' +
+      'networks. `malformed` ones, those beyond 128 of a kind in one beat (`excess`), those of ' +
+      'relays that are not registered (`unknown-relay`) and those to or from a region beyond the ' +
+      'maximum (`no-region`) are ignored.',
+    labels: {
+      kind: ['trunk', 'leg'],
+      result: ['taken', 'malformed', 'excess', 'unknown-relay', 'no-region'],
+    },
+  },
+  turnpike_directory_access_clusters: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Sets of networks of peers with estimates of their legs, at most 4,096.',
+  },
   turnpike_directory_relay_unreached_by: {
     kind: 'gauge',
     unit: 'count',

@@ -4,7 +4,7 @@ import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { CHECK_LIMITS } from './check-limits.js';
 import { MEASUREMENT_LIMITS } from './measurement-limits.js';
 import { REGISTRATION_LIMITS } from './registration-limits.js';
-import type { Registry, RegistryChanges } from './types.js';
+import type { Registry } from './types.js';
 
 /** Maximum relays that a peer may ask to avoid. */
 export const AVOIDED_RELAYS_MAX = 8;
@@ -99,23 +99,6 @@ const RegistryShape = Type.Unsafe<Registry>(
   }),
 );
 
-const Digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
-
-/** The static type is `RegistryChanges` for the same reason. */
-export const RegistryChangesBody = Type.Unsafe<RegistryChanges>(
-  Type.Object({
-    since: RegistryVersion,
-    removed: Type.Array(Name, { maxItems: REGISTRATION_LIMITS.relaysMax }),
-    relays: Type.Array(RelayRecordShape, { maxItems: REGISTRATION_LIMITS.relaysMax }),
-    proved: Type.Array(Name, { maxItems: REGISTRATION_LIMITS.relaysMax }),
-  }),
-);
-
-/** The digests of a registry's parts. */
-export const RegistryIndexBody = Type.Object({
-  parts: Type.Array(Digest, { minItems: 2, maxItems: REGISTRATION_LIMITS.relaysMax }),
-});
-
 export const RelayParams = Type.Object({ id: Name });
 
 /** `IP:PORT` or `[IPv6]:PORT`, 53 characters at most. */
@@ -160,6 +143,19 @@ const ClaimResults = Type.Optional(
   }),
 );
 
+/** Absent from a relay that is told neither. */
+const RelaySiteShape = Type.Optional(
+  Type.Object({
+    provider: Type.Optional(Name),
+    location: Type.Optional(
+      Type.Tuple([
+        Type.Number({ minimum: -90, maximum: 90 }),
+        Type.Number({ minimum: -180, maximum: 180 }),
+      ]),
+    ),
+  }),
+);
+
 const RoundTripMs = Type.Number({ minimum: 0, maximum: MEASUREMENT_LIMITS.roundTripMsMax });
 const LossShare = Type.Number({ minimum: 0, maximum: 1 });
 const KnownLossShare = Type.Union([LossShare, Type.Null()]);
@@ -168,34 +164,28 @@ const SampleCount = Type.Integer({ minimum: 1, maximum: MEASUREMENT_LIMITS.count
 /** An IP prefix; 49 characters is the longest text. */
 const NetworkText = Type.String({ minLength: 4, maxLength: 49 });
 
-/** A relay's `Measurements`; absent from a relay that measures nothing for the directory. */
-const MeasurementsShape = Type.Object({
-  trunk: Type.Optional(
-    Type.Array(
-      Type.Object({
-        relay: Name,
-        rtt: RoundTripMs,
-        jitter: RoundTripMs,
-        loss: Type.Tuple([KnownLossShare, KnownLossShare]),
-        count: SampleCount,
-      }),
-      { maxItems: MEASUREMENT_LIMITS.entriesMax },
-    ),
-  ),
-  legs: Type.Optional(
-    Type.Array(
-      Type.Object({
-        network: NetworkText,
-        rtt: RoundTripMs,
-        sd: RoundTripMs,
-        jitter: Type.Optional(RoundTripMs),
-        loss: Type.Optional(LossShare),
-        count: SampleCount,
-      }),
-      { maxItems: MEASUREMENT_LIMITS.entriesMax },
-    ),
-  ),
+export const TrunkMeasurementShape = Type.Object({
+  relay: Name,
+  rtt: RoundTripMs,
+  jitter: RoundTripMs,
+  loss: Type.Tuple([KnownLossShare, KnownLossShare]),
+  count: SampleCount,
 });
+
+export const LegMeasurementShape = Type.Object({
+  network: NetworkText,
+  rtt: RoundTripMs,
+  sd: RoundTripMs,
+  jitter: Type.Optional(RoundTripMs),
+  loss: Type.Optional(LossShare),
+  count: SampleCount,
+});
+
+/**
+ * A relay's `Measurements`, of any value: a wrong one fails no beat (`decodeMeasurements`). Absent
+ * from a relay that measures nothing for the directory.
+ */
+const MeasurementsShape = Type.Unknown();
 
 /** The `MeasuringRole` of a relay; any text, so that a newer role makes no answer malformed. */
 const Measure = Type.Optional(Type.String());
@@ -203,24 +193,19 @@ const Measure = Type.Optional(Type.String());
 /** Absent from a relay that takes the registry inside responses only. */
 const FetchesRegistry = Type.Optional(Type.Boolean());
 
-/** Absent from a relay that fetches all of the registry after each change. */
-const TakesChanges = Type.Optional(Type.Boolean());
-
 /** Body of a registration. */
 export const RegistrationRequest = Type.Object({
   record: RelayRecordShape,
+  site: RelaySiteShape,
   load: RelayLoadShape,
   draining: Type.Boolean(),
   fetchesRegistry: FetchesRegistry,
-  takesChanges: TakesChanges,
-  /** The version that the relay has, of this directory or another; absent from older relays. */
-  registryVersion: Type.Optional(Type.Union([RegistryVersion, Type.Null()])),
   reachability: Type.Optional(ReachabilityShape),
   claims: ClaimResults,
 });
 export type RegistrationRequest = Static<typeof RegistrationRequest>;
 
-/** A registry, or a part of one, that is fetched by its digest. */
+/** The registry that is fetched by its version. */
 export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays' | 'proved'>>(
   Type.Object({
     relays: Type.Array(RelayRecordShape, { maxItems: REGISTRATION_LIMITS.relaysMax }),
@@ -228,28 +213,12 @@ export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays' | 'proved'>>(
   }),
 );
 
-/** What a relay fetches by a digest. */
-export const FetchedBody = Type.Unsafe<Buffer>(
-  Type.Union([RegistryBody, RegistryIndexBody, RegistryChangesBody]),
-);
+export const RegistryParams = Type.Object({ id: Name, version: RegistryVersion });
 
-export const RegistryParams = Type.Object({ id: Name, digest: RegistryVersion });
-
-/** What an answer says of the registry. */
-const REGISTRY_NEWS = {
-  /** Absent beside `registry`, and while a relay should keep the registry that it has. */
-  registryVersion: Type.Optional(RegistryVersion),
-  /** For a relay that does not fetch it. */
-  registry: Type.Optional(RegistryShape),
-  /** What leads from the version that the relay has named to `registryVersion`. */
-  registryChanges: Type.Optional(RegistryChangesBody),
-  /** The same, to be fetched. */
-  registryChangesDigest: Type.Optional(Digest),
-};
-
-/** Response to a registration. */
+/** Has either the registry, for a relay that does not fetch it, or its version. */
 export const RegistrationAnswer = Type.Object({
-  ...REGISTRY_NEWS,
+  registryVersion: Type.Optional(RegistryVersion),
+  registry: Type.Optional(RegistryShape),
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
 });
@@ -261,16 +230,16 @@ export const BeatRequest = Type.Object({
   load: RelayLoadShape,
   draining: Type.Boolean(),
   fetchesRegistry: FetchesRegistry,
-  takesChanges: TakesChanges,
   reachability: Type.Optional(ReachabilityShape),
   claims: ClaimResults,
   measurements: Type.Optional(MeasurementsShape),
 });
 export type BeatRequest = Static<typeof BeatRequest>;
 
-/** Response to a beat. */
+/** Response to a beat. `registry` is present for a relay that does not fetch it. */
 export const BeatAnswer = Type.Object({
-  ...REGISTRY_NEWS,
+  registryVersion: RegistryVersion,
+  registry: Type.Optional(RegistryShape),
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
   measure: Measure,

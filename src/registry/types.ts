@@ -50,18 +50,6 @@ export interface Registry {
   readonly proved?: readonly string[] | undefined;
 }
 
-/** What leads from a version of the registry to a newer one. */
-export interface RegistryChanges {
-  /** The version that it starts from. */
-  readonly since: string;
-  /** Ids of the relays that are gone. */
-  readonly removed: readonly string[];
-  /** Records that were added or replaced. */
-  readonly relays: readonly RelayRecord[];
-  /** Ids of the proved ones of these relays. */
-  readonly proved: readonly string[];
-}
-
 /** A relay that cannot be reached, and why: `no-answer` and the like. */
 export interface Unreached {
   readonly id: string;
@@ -77,6 +65,14 @@ export interface ReachabilityReport {
     /** `IP:PORT` or `[IPv6]:PORT`. */
     readonly address: string;
   })[];
+}
+
+/** Where a relay is, and whose host it is; part of its registration. */
+export interface RelaySite {
+  /** A name of the operator's choice, such as that of the company that runs the host. */
+  readonly provider?: string | undefined;
+  /** Degrees: latitude north, longitude east. */
+  readonly location?: readonly [latitude: number, longitude: number] | undefined;
 }
 
 /**

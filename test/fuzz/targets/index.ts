@@ -1,5 +1,6 @@
 import type { FuzzTarget } from '../target.js';
 import { ACCESS_TOKENS } from './access-tokens.js';
+import { ESTIMATES } from './estimates.js';
 import { SIMULATION } from './simulation.js';
 import { TEXT } from './text.js';
 import { TURN_SETTINGS } from './turn-settings.js';
@@ -12,4 +13,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...TURN_SETTINGS,
   ...ACCESS_TOKENS,
   ...SIMULATION,
+  ...ESTIMATES,
 ];

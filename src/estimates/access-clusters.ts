@@ -1,0 +1,164 @@
+import { type UnitVector, unitVector } from './geography.js';
+import { leafPrefix, type Network, parentPrefix } from './network.js';
+import type { NetworkPlaces } from './network-places.js';
+
+/** Maximum access clusters, parents included; addresses beyond it belong to their parents. */
+export const CLUSTERS_MAX = 4_096;
+/** Share of the clusters that are evicted together, so that the search for them is rare. */
+const EVICTED_SHARE = 1 / 16;
+/** Degrees of latitude and longitude of one place in an autonomous system. */
+const PLACE_DEGREES = 4;
+
+/** A set of addresses whose legs are alike, or a parent of such sets. */
+export interface AccessCluster {
+  /** `203.0.112.0/20`, `AS64500 DE`, `DE`, `IPv4`. */
+  readonly name: string;
+  /** Number of its parent; undefined for the addresses of a whole family. */
+  readonly parent: number | undefined;
+  readonly asn?: number | undefined;
+  readonly country?: string | undefined;
+  /** Where its addresses are, if they are at one place. */
+  readonly place?: UnitVector | undefined;
+}
+
+interface Entry extends AccessCluster {
+  children: number;
+  usedMs: number;
+  /** The reporter whose report made it. */
+  readonly maker: string;
+}
+
+/** A cluster as a lookup finds it, before it has a number. */
+type Named = Pick<AccessCluster, 'name' | 'asn' | 'country' | 'place'>;
+
+/**
+ * The access clusters and their numbers. Only a report makes a cluster, so that requests with
+ * random addresses fill nothing. When there are too many, those of reporters that made more than
+ * twice their share go first, and of those the least recently used.
+ */
+export class AccessClusters {
+  readonly #places: NetworkPlaces;
+  readonly #entries: (Entry | undefined)[] = [];
+  readonly #numbers = new Map<string, number>();
+  readonly #free: number[] = [];
+  readonly #made = new Map<string, number>();
+  readonly #clustersMax: number;
+  #nowMs = 0;
+
+  constructor(places: NetworkPlaces, clustersMax = CLUSTERS_MAX) {
+    this.#places = places;
+    this.#clustersMax = clustersMax;
+    for (const name of ['IPv4', 'IPv6']) this.#make({ name }, undefined, '');
+  }
+
+  /** All numbers are less. It never falls. */
+  get extent(): number {
+    return this.#entries.length;
+  }
+
+  /** Number of clusters. */
+  get size(): number {
+    return this.#numbers.size;
+  }
+
+  /** Returns a cluster; undefined for the number of an evicted one. */
+  get(cluster: number): AccessCluster | undefined {
+    return this.#entries[cluster];
+  }
+
+  /** Returns the number of the narrowest existing cluster of a network. */
+  find(network: Network): number {
+    const path = this.#pathOf(network);
+    for (const { name } of path.reverse()) {
+      const cluster = this.#numbers.get(name);
+      const entry = cluster === undefined ? undefined : this.#entries[cluster];
+      if (cluster === undefined || entry === undefined) continue;
+      entry.usedMs = this.#nowMs;
+      return cluster;
+    }
+    return rootOf(network);
+  }
+
+  /** Returns the narrowest cluster of a network, and makes it and its parents if there is room. */
+  findOrMake(network: Network, reporter: string): number {
+    let cluster = rootOf(network);
+    for (const named of this.#pathOf(network)) {
+      const next = this.#numbers.get(named.name) ?? this.#make(named, cluster, reporter);
+      if (next === undefined) break;
+      cluster = next;
+      const entry = this.#entries[cluster];
+      if (entry !== undefined) entry.usedMs = this.#nowMs;
+    }
+    return cluster;
+  }
+
+  /**
+   * Evicts clusters if there is little room.
+   * @param nowMs - monotonic ms, for uses from now on
+   * @returns the numbers that may belong to others from now on
+   */
+  evict(nowMs: number): readonly number[] {
+    this.#nowMs = nowMs;
+    const together = Math.floor(this.#clustersMax * EVICTED_SHARE);
+    if (this.#clustersMax - this.size >= together / 2) return [];
+    const fair = (2 * this.size) / Math.max(1, this.#made.size);
+    const leaves: { cluster: number; usedMs: number; excess: number }[] = [];
+    for (const [cluster, entry] of this.#entries.entries()) {
+      if (entry === undefined || entry.children > 0 || entry.parent === undefined) continue;
+      const { usedMs, maker } = entry;
+      leaves.push({ cluster, usedMs, excess: Number((this.#made.get(maker) ?? 0) > fair) });
+    }
+    leaves.sort((a, b) => b.excess - a.excess || a.usedMs - b.usedMs);
+    const evicted = leaves.slice(0, together).map(({ cluster }) => cluster);
+    for (const cluster of evicted) this.#remove(cluster);
+    return evicted;
+  }
+
+  #remove(cluster: number): void {
+    const entry = this.#entries[cluster];
+    if (entry === undefined) return;
+    this.#entries[cluster] = undefined;
+    this.#numbers.delete(entry.name);
+    this.#free.push(cluster);
+    const parent = entry.parent === undefined ? undefined : this.#entries[entry.parent];
+    if (parent !== undefined) parent.children -= 1;
+    const made = (this.#made.get(entry.maker) ?? 1) - 1;
+    if (made > 0) this.#made.set(entry.maker, made);
+    else this.#made.delete(entry.maker);
+  }
+
+  #make(named: Named, parent: number | undefined, maker: string): number | undefined {
+    if (this.size >= this.#clustersMax) return undefined;
+    const cluster = this.#free.pop() ?? this.#entries.length;
+    this.#entries[cluster] = { ...named, parent, children: 0, usedMs: this.#nowMs, maker };
+    this.#numbers.set(named.name, cluster);
+    const above = parent === undefined ? undefined : this.#entries[parent];
+    if (above !== undefined) above.children += 1;
+    this.#made.set(maker, (this.#made.get(maker) ?? 0) + 1);
+    return cluster;
+  }
+
+  /** Returns a network's clusters below its family, the widest first. */
+  #pathOf(network: Network): Named[] {
+    const place = this.#places.placeOf(network.address);
+    const { asn, country, location } = place ?? {};
+    const path: Named[] = country === undefined ? [] : [{ name: country, country }];
+    if (asn === undefined) {
+      if (country === undefined) path.push({ name: parentPrefix(network) });
+      path.push({ name: leafPrefix(network), country, place: location && unitVector(location) });
+      return path;
+    }
+    const system = country === undefined ? `AS${asn}` : `AS${asn} ${country}`;
+    path.push({ name: system, asn, country });
+    if (location === undefined) return path;
+    const [latitude, longitude] = location.map((degrees) => Math.round(degrees / PLACE_DEGREES));
+    const name = `${system} ${(latitude ?? 0) * PLACE_DEGREES},${(longitude ?? 0) * PLACE_DEGREES}`;
+    path.push({ name, asn, country, place: unitVector(location) });
+    return path;
+  }
+}
+
+/** Returns the number of the cluster of all addresses of a family. */
+function rootOf({ family }: Network): number {
+  return family === 4 ? 0 : 1;
+}

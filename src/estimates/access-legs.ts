@@ -1,0 +1,361 @@
+import { type AccessCluster, AccessClusters } from './access-clusters.js';
+import { type CostWeights, HAIR_MS, HAIR_SHARE, pathCostMs } from './cost-weights.js';
+import { distanceKm, lightRttMs, usualRttMs } from './geography.js';
+import { LEG_CANDIDATES_MAX, type LegCandidates } from './leg-candidates.js';
+import { LegCells, USUAL_LEG_JITTER_MS, USUAL_LEG_LOSS } from './leg-cells.js';
+import { nearestFirst } from './nearest-first.js';
+import { parseNetwork } from './network.js';
+import type { NetworkPlaces } from './network-places.js';
+import type { RegionIndex } from './region-index.js';
+import type { TrunkEstimates } from './trunk-estimates.js';
+
+/** Maximum samples that one report counts for, in its cluster and in each parent of it. */
+export const LEG_REPORT_COUNT_MAX = 50;
+const LEG_PARENT_COUNT_MAX = 10;
+/** Samples that weigh as much as the parent's estimate. */
+const SHRINK_COUNT = 20;
+/** Samples from which on a leg is a witness of others, or a start of paths through the trunk. */
+const WITNESS_COUNT = 3;
+/** Known legs that paths through the trunk start from. */
+const STARTS_MAX = 8;
+/** Clusters that `takeChanged` rebuilds at most in one call. */
+const CLUSTERS_A_CALL = 16;
+/**
+ * Share of the difference between a trunk and the other leg that a leg is at least: the triangle
+ * inequality, with room for its violations.
+ */
+const TRIANGLE_SHARE = 0.5;
+/**
+ * Last mile, by which a leg exceeds the path between cities; median of wired and wireless homes.
+ */
+const LAST_MILE_MS = 7;
+/** Estimate of a leg of which nothing is known. */
+const UNKNOWN_RTT_MS = 80;
+/** Standard errors of estimates without a history, as a share of them. */
+const THROUGH_SD_SHARE = 0.25;
+const GEOGRAPHY_SD_SHARE = 0.35;
+const UNKNOWN_SD_SHARE = 0.5;
+
+/** A relay's measurements of the legs of one network. */
+export interface LegSample {
+  /** An address, or a prefix of addresses. */
+  readonly network: string;
+  /** Region number of the relay. */
+  readonly region: number;
+  /** Its id. */
+  readonly reporter: string;
+  /** Mean over the samples. */
+  readonly rttMs: number;
+  /** Their standard deviation. */
+  readonly sdMs: number;
+  /** Absent if no peer told. */
+  readonly jitterMs?: number | undefined;
+  /** Share of lost packets in the worse direction, 0 to 1; absent if no peer told. */
+  readonly loss?: number | undefined;
+  readonly count: number;
+}
+
+/** A cluster, for an explanation. */
+export interface ClusterDescription {
+  /** `203.0.112.0/20`, `AS64500 DE`, `DE`, `IPv4`. */
+  readonly network: string;
+  readonly asn?: number | undefined;
+  readonly country?: string | undefined;
+  /** Regions with a history of this cluster itself, and its decayed number of samples. */
+  readonly regions: number;
+  readonly samples: number;
+  /** The cluster that its estimates are shrunk towards. */
+  readonly parent?: string | undefined;
+}
+
+/** Where access clusters get what they estimate from. */
+export interface AccessLegsOptions {
+  readonly regions: RegionIndex;
+  readonly trunks: TrunkEstimates;
+  readonly weights: CostWeights;
+  /** Default none: clusters are prefixes. */
+  readonly places?: NetworkPlaces | undefined;
+  /** Default CLUSTERS_MAX. */
+  readonly clustersMax?: number | undefined;
+}
+
+interface LegEstimate {
+  region: number;
+  rttMs: number;
+  sdMs: number;
+  jitterMs: number;
+  loss: number;
+  /** Decayed number of samples of the narrowest cluster that has some. */
+  count: number;
+}
+
+/**
+ * Estimates of the legs between networks of peers and regions. A cluster's own history counts as
+ * far as it has samples, then its parent's; without any a leg is estimated through the trunk from
+ * the regions that are known, then by geography.
+ *
+ * Memory: at most CLUSTERS_MAX clusters of about 4 KB.
+ */
+export class AccessLegs {
+  readonly #regions: RegionIndex;
+  readonly #trunks: TrunkEstimates;
+  readonly #weights: CostWeights;
+  readonly #clusters: AccessClusters;
+  readonly #cells = new LegCells(16);
+  readonly #candidates: (LegCandidates | undefined)[] = [];
+  readonly #dirty = new Set<number>();
+  #nowMs = 0;
+  #cursor = 0;
+
+  constructor({ regions, trunks, weights, places, clustersMax }: AccessLegsOptions) {
+    this.#regions = regions;
+    this.#trunks = trunks;
+    this.#weights = weights;
+    this.#clusters = new AccessClusters(places ?? { placeOf: () => undefined }, clustersMax);
+    regions.onReused((region) => {
+      this.#cells.clearRegion(region);
+      for (let cluster = 0; cluster < this.extent; cluster++) this.#dirty.add(cluster);
+    });
+  }
+
+  /** All cluster numbers are less. It never falls. */
+  get extent(): number {
+    return this.#clusters.extent;
+  }
+
+  /** Number of clusters. */
+  get size(): number {
+    return this.#clusters.size;
+  }
+
+  /**
+   * Returns the cluster of an IP address: the narrowest that has a history. Its number is reused
+   * only after `takeChanged` has returned it.
+   * @param address - an IP address; any other text counts as an unknown IPv4 address
+   */
+  clusterOf(address: string): number {
+    const network = parseNetwork(address);
+    return network === undefined ? 0 : this.#clusters.find(network);
+  }
+
+  /**
+   * Takes a relay's report.
+   * @param nowMs - monotonic ms
+   * @returns whether its values are usable numbers of a network and a known region
+   */
+  report(sample: LegSample, nowMs: number): boolean {
+    const { region, reporter, rttMs, sdMs, jitterMs, loss, count } = sample;
+    const numbers = [rttMs, sdMs, jitterMs ?? 0, loss ?? 0, count];
+    if (!numbers.every((each) => Number.isFinite(each) && each >= 0) || count < 1) return false;
+    const network = parseNetwork(sample.network);
+    const isKnown = Number.isInteger(region) && region >= 0 && region < this.#regions.extent;
+    if (network === undefined || !isKnown) return false;
+    this.#nowMs = Math.max(this.#nowMs, nowMs);
+    const values = {
+      rttMs: Math.min(10_000, Math.max(0.01, rttMs)),
+      sdMs: Math.min(5_000, sdMs),
+      jitterMs: jitterMs && Math.min(1_000, jitterMs),
+      loss: loss && Math.min(1, loss),
+    };
+    const leaf = this.#clusters.findOrMake(network, reporter);
+    this.#cells.reserve(this.extent);
+    for (const cluster of this.#chainOf(leaf)) {
+      const countMax = cluster === leaf ? LEG_REPORT_COUNT_MAX : LEG_PARENT_COUNT_MAX;
+      const bounded = { ...values, count: Math.min(countMax, count) };
+      this.#cells.add(cluster, region, reporter, bounded, this.#nowMs);
+      this.#dirty.add(cluster);
+    }
+    return true;
+  }
+
+  /**
+   * Rebuilds the candidates of some clusters: of those with new reports first, and of one more in
+   * turn, whose trunks may have changed. Evicts clusters when there are too many; an evicted number
+   * has its family's candidates until another cluster gets it.
+   * @param nowMs - monotonic ms
+   * @returns the numbers of the clusters whose candidates are others, or changed by more than a
+   *   hair
+   */
+  takeChanged(nowMs: number): readonly number[] {
+    this.#nowMs = Math.max(this.#nowMs, nowMs);
+    const taken = [...this.#clusters.evict(this.#nowMs)];
+    for (const cluster of taken) {
+      this.#cells.clear(cluster);
+      this.#dirty.delete(cluster);
+      this.#candidates[cluster] = undefined;
+    }
+    this.#cursor = (this.#cursor + 1) % this.extent;
+    if (this.#candidates[this.#cursor] !== undefined) this.#dirty.add(this.#cursor);
+    let rebuilt = 0;
+    for (const cluster of this.#dirty) {
+      if (rebuilt === CLUSTERS_A_CALL) break;
+      rebuilt += 1;
+      this.#dirty.delete(cluster);
+      const built = this.#build(cluster);
+      if (isAlike(this.#candidates[cluster], built)) continue;
+      this.#candidates[cluster] = built;
+      taken.push(cluster);
+    }
+    return taken;
+  }
+
+  /**
+   * Returns a cluster's candidates as `takeChanged` built them last; builds them if there are none.
+   * They are empty only while there is no region with relays.
+   */
+  candidates(cluster: number): LegCandidates {
+    const built = this.#candidates[cluster] ?? this.#build(cluster);
+    if (cluster < this.extent) this.#candidates[cluster] = built;
+    return built;
+  }
+
+  /** Returns what a cluster is. */
+  describe(cluster: number): ClusterDescription {
+    const found = this.#clusters.get(cluster) ?? this.#clusters.get(0);
+    const regions = [...this.#cells.regionsOf(cluster)];
+    const samples = regions.reduce(
+      (sum, region) => sum + (this.#cells.read(cluster, region, this.#nowMs)?.count ?? 0),
+      0,
+    );
+    return {
+      network: found?.name ?? '',
+      asn: found?.asn,
+      country: found?.country,
+      regions: regions.length,
+      samples,
+      parent: found?.parent === undefined ? undefined : this.#clusters.get(found.parent)?.name,
+    };
+  }
+
+  /** Returns a cluster and its parents, the narrowest first. */
+  #chainOf(cluster: number): number[] {
+    const chain: number[] = [];
+    let next: number | undefined = cluster;
+    while (next !== undefined) {
+      chain.push(next);
+      next = this.#clusters.get(next)?.parent;
+    }
+    return chain;
+  }
+
+  #build(cluster: number): LegCandidates {
+    const chain = this.#chainOf(cluster);
+    const place = this.#clusters.get(cluster)?.place;
+    const known = this.#known(chain);
+    const starts = [...known.values()]
+      .filter(({ count }) => count >= WITNESS_COUNT)
+      .sort((a, b) => a.rttMs - b.rttMs)
+      .slice(0, STARTS_MAX);
+    const estimates: LegEstimate[] = [];
+    for (let region = 0; region < this.#regions.extent; region++) {
+      if (!this.#regions.isUsed(region)) continue;
+      const estimate = this.#guess(region, starts, place);
+      this.#shrink(estimate, chain);
+      const least = Math.max(this.#light(region, place), this.#triangle(region, known));
+      estimate.rttMs = Math.max(estimate.rttMs, least);
+      estimates.push(estimate);
+    }
+    return this.#best(estimates);
+  }
+
+  /** Returns the regions with a history in any cluster of a chain, as that history alone tells. */
+  #known(chain: readonly number[]): Map<number, LegEstimate> {
+    const known = new Map<number, LegEstimate>();
+    for (const cluster of chain) {
+      for (const region of this.#cells.regionsOf(cluster)) {
+        const cell = this.#cells.read(cluster, region, this.#nowMs);
+        const isBetter = (known.get(region)?.count ?? 0) < WITNESS_COUNT;
+        if (cell !== undefined && isBetter) known.set(region, { region, ...cell });
+      }
+    }
+    return known;
+  }
+
+  /** Estimates a leg without its own history. */
+  #guess(
+    region: number,
+    starts: readonly LegEstimate[],
+    place: AccessCluster['place'],
+  ): LegEstimate {
+    const usual = { region, jitterMs: USUAL_LEG_JITTER_MS, loss: USUAL_LEG_LOSS, count: 0 };
+    let through = Number.POSITIVE_INFINITY;
+    for (const start of starts) {
+      const trunk = this.#trunks.row(start.region).rttMs[region] ?? Number.POSITIVE_INFINITY;
+      through = Math.min(through, start.rttMs + trunk);
+    }
+    if (through < Number.POSITIVE_INFINITY) {
+      return { ...usual, rttMs: through, sdMs: through * THROUGH_SD_SHARE };
+    }
+    const there = this.#regions.placeOf(region);
+    if (place === undefined || there === undefined) {
+      return { ...usual, rttMs: UNKNOWN_RTT_MS, sdMs: UNKNOWN_RTT_MS * UNKNOWN_SD_SHARE };
+    }
+    const rttMs = LAST_MILE_MS + usualRttMs(distanceKm(place, there));
+    return { ...usual, rttMs, sdMs: rttMs * GEOGRAPHY_SD_SHARE };
+  }
+
+  /** Moves an estimate towards the history of a chain: the widest cluster first. */
+  #shrink(estimate: LegEstimate, chain: readonly number[]): void {
+    for (let i = chain.length - 1; i >= 0; i--) {
+      const cell = this.#cells.read(chain[i] ?? 0, estimate.region, this.#nowMs);
+      if (cell === undefined) continue;
+      const share = cell.count / (cell.count + SHRINK_COUNT);
+      estimate.rttMs += (cell.rttMs - estimate.rttMs) * share;
+      estimate.sdMs = Math.hypot(cell.sdMs * share, estimate.sdMs * (1 - share));
+      estimate.jitterMs += (cell.jitterMs - estimate.jitterMs) * share;
+      estimate.loss += (cell.loss - estimate.loss) * share;
+      estimate.count = cell.count;
+    }
+  }
+
+  #light(region: number, place: AccessCluster['place']): number {
+    const there = this.#regions.placeOf(region);
+    return place && there ? lightRttMs(distanceKm(place, there)) : 0;
+  }
+
+  /**
+   * Returns what a leg is at least by the legs to other regions and the trunks from there. Two
+   * other regions must say so, since one of them may lie just as the leg's own relays may.
+   */
+  #triangle(region: number, known: ReadonlyMap<number, LegEstimate>): number {
+    if (!known.has(region)) return 0;
+    const row = this.#trunks.row(region);
+    let [first, second] = [0, 0];
+    for (const other of known.values()) {
+      if (other.region === region || other.count < WITNESS_COUNT) continue;
+      const trunk = (row.rttMs[other.region] ?? 0) - 2 * (row.sdMs[other.region] ?? 0);
+      const least = TRIANGLE_SHARE * (trunk - other.rttMs);
+      if (least > first) [first, second] = [least, first];
+      else if (least > second) second = least;
+    }
+    return second;
+  }
+
+  #best(estimates: readonly LegEstimate[]): LegCandidates {
+    const costOf = ({ rttMs, sdMs, jitterMs, loss }: LegEstimate) =>
+      pathCostMs(this.#weights, rttMs, sdMs, jitterMs, loss);
+    const best = nearestFirst(estimates, costOf, LEG_CANDIDATES_MAX);
+    const column = (read: (estimate: LegEstimate) => number) =>
+      Float32Array.from(best, ({ item }) => read(item));
+    return {
+      regions: Uint16Array.from(best, ({ item }) => item.region),
+      costMs: Float32Array.from(best, ({ cost }) => cost),
+      rttMs: column(({ rttMs }) => rttMs),
+      sdMs: column(({ sdMs }) => sdMs),
+      jitterMs: column(({ jitterMs }) => jitterMs),
+      loss: column(({ loss }) => loss),
+    };
+  }
+}
+
+/** Returns whether candidates are the same regions at about the same costs. */
+function isAlike(former: LegCandidates | undefined, next: LegCandidates): boolean {
+  if (former === undefined || former.regions.length !== next.regions.length) return false;
+  for (const [i, region] of next.regions.entries()) {
+    const before = former.costMs[i] ?? 0;
+    const hair = Math.max(HAIR_MS, HAIR_SHARE * before);
+    if (region !== former.regions[i] || Math.abs((next.costMs[i] ?? 0) - before) > hair)
+      return false;
+  }
+  return true;
+}
