@@ -1,45 +1,25 @@
-import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { Clock } from '../clock.js';
-import type { RelayRecord } from '../registry/types.js';
+import { versionName } from '../registry/parts.js';
+import type { RegistryChanges, RelayRecord } from '../registry/types.js';
+import { PublishedRegistry } from './published-registry.js';
+import { type PartContents, RegistryParts } from './registry-parts.js';
+import { Restoration } from './restoration.js';
 import type { RegistryContents } from './snapshot.js';
 
-/** Time per relay to fetch a registry version before the next one is made. */
+/** Time per relay to take the changes of a registry version before the next one is made. */
+export const CHANGES_SPREAD_MS_PER_RELAY = 0.25;
+/** The same for a relay that fetches the whole registry at each change. */
 export const REGISTRY_SPREAD_MS_PER_RELAY = 1.5;
+/** Maximum text of changes inside an answer; longer ones are fetched by their digest. */
+export const CHANGES_INLINE_BYTES_MAX = 4_096;
 
-/** Number of versions that a beat can confirm; an older one confirms nothing. */
+/**
+ * Number of versions that a beat can confirm, and from which there are changes to the newest. An
+ * older one confirms nothing, and its relay fetches the parts that differ.
+ */
 const VERSIONS_MAX = 64;
-/** Number of versions that can be fetched: a relay fetches the one that it was just told. */
+/** Number of versions of which bodies can be fetched: a relay fetches what it was just told. */
 const PUBLISHED_MAX = 16;
-
-const compressed = promisify(gzip);
-
-/** A version of the registry, serialized and compressed once for all relays. */
-export class PublishedRegistry {
-  /** The SHA-256 of `body`, hex. */
-  readonly version: string;
-  /** `{"relays":[<record>, …]}`, sorted by id, and `"proved":[<id>, …]` if any are proved. */
-  readonly body: Buffer;
-  #gzipped: Promise<Buffer> | undefined;
-
-  constructor(relays: readonly RelayRecord[], proved: readonly string[]) {
-    const members = proved.length === 0 ? { relays } : { relays, proved };
-    this.body = Buffer.from(JSON.stringify(members));
-    this.version = createHash('sha256').update(this.body).digest('hex');
-  }
-
-  /** Returns `body` as gzip (RFC 1952). A failure is not cached. */
-  gzipped(): Promise<Buffer> {
-    if (this.#gzipped === undefined) {
-      this.#gzipped = compressed(this.body);
-      this.#gzipped.catch(() => {
-        this.#gzipped = undefined;
-      });
-    }
-    return this.#gzipped;
-  }
-}
 
 /** A version that a relay may have put to use. */
 export interface KnownVersion {
@@ -48,31 +28,64 @@ export interface KnownVersion {
   readonly contents: RegistryContents;
 }
 
+/** Changes from a relay's version of the registry to the newest. */
+export interface PublishedChanges {
+  /** `RegistryChanges` as JSON. */
+  readonly published: PublishedRegistry;
+  /** The same, if it is short enough for an answer. */
+  readonly inline: RegistryChanges | undefined;
+}
+
+/** What an answer says of the registry; the version is absent while a relay should keep its own. */
+export interface RegistryNews {
+  readonly registryVersion?: string;
+  /** What leads from the relay's version to that one. */
+  readonly registryChanges?: RegistryChanges;
+  /** The same, to be fetched by its digest. */
+  readonly registryChangesDigest?: string;
+}
+
+interface Published {
+  /** As `versionName` of the parts' digests. */
+  readonly version: string;
+  readonly bodies: Map<string, PublishedRegistry>;
+}
+
 /**
- * The registry's records and the order of its versions. A version is the digest of the records and
- * the proved ids, so a restarted directory with the same relays has the same version. Sequence
- * numbers order the versions of this process, for confirmation.
+ * The registry's records and the order of its versions. A version is named by a digest of the
+ * records and the proved ids, so a restarted directory with the same relays has the same version.
+ * Sequence numbers order the versions of this process, for confirmation and for changes.
  *
- * Every relay fetches every version, so changes are collected: the next version is made when it is
- * asked for, but not before the relays had time to fetch the last (`REGISTRY_SPREAD_MS_PER_RELAY`).
+ * Every relay takes every version, so changes are collected: the next version is made when it is
+ * asked for, but not before the relays had time to take the last.
  */
 export class RegistryVersions {
   readonly #clock: Clock;
-  readonly #records = new Map<string, RelayRecord>();
-  readonly #proved = new Set<string>();
+  /** Number of relays that fetch the whole registry at each change. */
+  readonly #fetchingWhole: () => number;
+  readonly #restoration: Restoration;
+  readonly #parts = new RegistryParts();
   /** The first sequence number whose version holds a record. */
   readonly #firsts = new WeakMap<RelayRecord, number>();
-  /** Records that no version holds yet, by id. */
-  readonly #unpublished = new Map<string, RelayRecord>();
+  /** Ids that were put or deleted since the last version. */
+  #changed = new Set<string>();
+  /** The ids that each of the last versions changed, the newest last. */
+  readonly #log: { readonly sequence: number; readonly ids: ReadonlySet<string> }[] = [];
   readonly #known = new Map<string, KnownVersion>();
-  readonly #published = new Map<string, PublishedRegistry>();
+  readonly #published = new Map<string, Published>();
+  /** Changes to the newest version, by the version that they start from. */
+  readonly #changes = new Map<string, PublishedChanges | undefined>();
   #sequence = 0;
-  #current: PublishedRegistry | undefined;
-  #changed = true;
+  #current: Published | undefined;
+  /** What the newest version holds. */
+  #contents: PartContents = { records: new Map(), proved: new Set() };
+  #whole: PublishedRegistry | undefined;
   #madeAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, fetchingWhole: () => number = () => 0) {
     this.#clock = clock;
+    this.#fetchingWhole = fetchingWhole;
+    this.#restoration = new Restoration(clock);
   }
 
   /** Number of versions made. */
@@ -85,35 +98,72 @@ export class RegistryVersions {
    * @param proved - whether the relay has proved to be at its contested addresses
    */
   put(record: RelayRecord, proved = false): void {
-    this.#records.set(record.id, record);
-    if (proved) this.#proved.add(record.id);
-    else this.#proved.delete(record.id);
-    this.#unpublished.set(record.id, record);
-    this.#changed = true;
+    if (this.#parts.get(record.id) === undefined) this.#restoration.joined();
+    this.#parts.put(record, proved);
+    this.#changed.add(record.id);
   }
 
   /** Removes a relay's record. */
   delete(id: string): void {
-    this.#records.delete(id);
-    this.#proved.delete(id);
-    this.#unpublished.delete(id);
-    this.#changed = true;
+    this.#parts.delete(id);
+    this.#changed.add(id);
   }
 
-  /** Returns the newest version. It may lack changes of the current interval. */
-  current(): PublishedRegistry {
-    if (this.#current !== undefined && !(this.#changed && this.#isDue())) return this.#current;
-    const relays = [...this.#records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    this.#current = new PublishedRegistry(relays, [...this.#proved].sort());
-    this.#changed = false;
-    this.#madeAtMs = this.#clock.monotonic();
-    this.#publish(this.#current);
-    return this.#current;
+  /** Returns the name of the newest version. It may lack changes of the current interval. */
+  current(): string {
+    const current = this.#current;
+    if (current !== undefined && (this.#changed.size === 0 || !this.#isDue())) {
+      return current.version;
+    }
+    return this.#make().version;
   }
 
-  /** Returns a version of the last `PUBLISHED_MAX`, by digest. */
-  published(version: string): PublishedRegistry | undefined {
-    return this.#published.get(version);
+  /** Returns the newest version in one piece, for relays that take no changes. */
+  whole(): PublishedRegistry {
+    this.current();
+    if (this.#whole === undefined) {
+      this.#whole = new PublishedRegistry(this.#parts.textOf(this.#contents));
+      this.#current?.bodies.set(this.#whole.version, this.#whole);
+      this.#know(this.#whole.version);
+    }
+    return this.#whole;
+  }
+
+  /**
+   * Returns what a relay that takes changes is told.
+   * @param has - the version that it has; null for none
+   */
+  news(has: string | null): RegistryNews {
+    const registryVersion = this.current();
+    const isKnown = has === null || this.known(has) !== undefined;
+    if (!isKnown && this.#restoration.holdsBack(has)) return {};
+    const changes = this.changesSince(has);
+    if (changes === undefined) return { registryVersion };
+    const { inline, published: whole } = changes;
+    return inline === undefined
+      ? { registryVersion, registryChangesDigest: whole.version }
+      : { registryVersion, registryChanges: inline };
+  }
+
+  /**
+   * Returns what leads from a version to the newest; undefined if the version is too old or
+   * unknown, or if fetching the newest is as cheap.
+   */
+  changesSince(version: string | null): PublishedChanges | undefined {
+    const newest = this.current();
+    const known = this.known(version);
+    if (version === null || known === undefined || version === newest) return undefined;
+    if (!this.#changes.has(version)) this.#changes.set(version, this.#changesFrom(version, known));
+    return this.#changes.get(version);
+  }
+
+  /** Returns a registry, a part, or changes of the last `PUBLISHED_MAX` versions, by digest. */
+  published(digest: string): PublishedRegistry | undefined {
+    for (const { bodies } of this.#published.values()) {
+      const body = bodies.get(digest);
+      if (body !== undefined) return body;
+    }
+    return undefined;
   }
 
   /**
@@ -128,7 +178,7 @@ export class RegistryVersions {
    * none does.
    */
   firstSequenceOf(id: string): number {
-    return this.#firstOf(this.#records.get(id));
+    return this.#firstOf(this.#parts.get(id));
   }
 
   #firstOf(record: RelayRecord | undefined): number {
@@ -137,22 +187,71 @@ export class RegistryVersions {
   }
 
   #isDue(): boolean {
-    const spreadMs = this.#records.size * REGISTRY_SPREAD_MS_PER_RELAY;
+    const whole = Math.min(this.#fetchingWhole(), this.#parts.size);
+    const spreadMs =
+      whole * REGISTRY_SPREAD_MS_PER_RELAY +
+      (this.#parts.size - whole) * CHANGES_SPREAD_MS_PER_RELAY;
     return this.#clock.monotonic() - this.#madeAtMs >= spreadMs;
   }
 
-  #publish(registry: PublishedRegistry): void {
-    const { version } = registry;
+  #make(): Published {
     this.#sequence += 1;
-    // A version that recurs becomes the newest again: it holds the same records.
+    for (const id of this.#changed) {
+      const record = this.#parts.get(id);
+      if (record !== undefined) this.#firsts.set(record, this.#sequence);
+    }
+    this.#log.push({ sequence: this.#sequence, ids: this.#changed });
+    if (this.#log.length > VERSIONS_MAX) this.#log.shift();
+    this.#changed = new Set();
+    this.#changes.clear();
+    this.#whole = undefined;
+    this.#contents = this.#parts.contents();
+    this.#madeAtMs = this.#clock.monotonic();
+    const current = published(this.#parts.published());
+    this.#current = current;
+    replace(this.#published, current.version, current, PUBLISHED_MAX);
+    this.#know(current.version);
+    this.#restoration.made(current.version);
+    return current;
+  }
+
+  /** Lets beats confirm the newest version by a name. */
+  #know(version: string): void {
     const sequence = this.#sequence;
     const contents = { holds: (record: RelayRecord) => this.#firstOf(record) <= sequence };
-    const known = { sequence, contents };
-    replace(this.#known, version, known, VERSIONS_MAX);
-    replace(this.#published, version, registry, PUBLISHED_MAX);
-    for (const record of this.#unpublished.values()) this.#firsts.set(record, sequence);
-    this.#unpublished.clear();
+    // A version that recurs becomes the newest again: it holds the same records.
+    replace(this.#known, version, { sequence, contents }, VERSIONS_MAX);
   }
+
+  #changesFrom(since: string, { sequence }: KnownVersion): PublishedChanges | undefined {
+    const [oldest] = this.#log;
+    if (oldest === undefined || sequence < oldest.sequence - 1) return undefined;
+    const ids = new Set<string>();
+    for (const each of this.#log) {
+      if (each.sequence > sequence) for (const id of each.ids) ids.add(id);
+    }
+    const { records, proved } = this.#contents;
+    if (2 * ids.size > records.size + 1) return undefined;
+    const removed = [...ids].filter((id) => !records.has(id));
+    const relays = [...ids].flatMap((id) => records.get(id) ?? []);
+    const isProved = [...ids].filter((id) => proved.has(id));
+    const changes: RegistryChanges = { since, removed, relays, proved: isProved };
+    const body = new PublishedRegistry(JSON.stringify(changes));
+    const isShort = body.body.length <= CHANGES_INLINE_BYTES_MAX;
+    if (!isShort) this.#current?.bodies.set(body.version, body);
+    return { published: body, inline: isShort ? changes : undefined };
+  }
+}
+
+/** Returns a version with these parts. */
+function published(parts: readonly PublishedRegistry[]): Published {
+  const bodies = new Map(parts.map((part) => [part.version, part]));
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return { version: first.version, bodies };
+  const digests = parts.map(({ version }) => version);
+  const index = new PublishedRegistry(JSON.stringify({ parts: digests }));
+  bodies.set(index.version, index);
+  return { version: versionName(parts.length, index.version), bodies };
 }
 
 /** Makes an entry the newest of a map, and deletes the oldest beyond `most`. */

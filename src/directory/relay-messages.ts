@@ -27,6 +27,8 @@ export type RelayMessage =
       readonly draining: boolean;
       /** Whether it has proved to be at its contested addresses. */
       readonly proved: boolean;
+      /** Whether it takes changes of the registry, and not only all of it. */
+      readonly takesChanges?: boolean | undefined;
       /** Absent from a relay that does not report reachability. */
       readonly reachability?: ReachabilityReport | undefined;
       /** Absent from a relay that makes no challenges. */
@@ -60,10 +62,10 @@ export class RelayMessageHandler {
     const { relays, reachability, probers, contests, measurements, logger } = this.#options;
     switch (event.kind) {
       case 'registered': {
-        const { record, site, load, draining, proved } = event;
+        const { record, site, load, draining, proved, takesChanges = false } = event;
         logger.info({ relay: record.id, start: record.start }, 'relay registered');
         if (relays.recordOf(record.id)?.start !== record.start) reachability.renewed(record.id);
-        const state = { load, draining, proved, site };
+        const state = { load, draining, proved, site, takesChanges };
         for (const id of relays.register(record, state)) this.#forget(id);
         measurements.place(record.id, record.region, site?.location);
         reachability.report(record.id, event.reachability);

@@ -12,8 +12,9 @@ import type {
 } from '../registry/types.js';
 import { ClaimTable } from './claims/claim-table.js';
 import { ConfirmedSequences } from './confirmed-sequences.js';
+import type { PublishedRegistry } from './published-registry.js';
 import { RecordChangeLimiter } from './record-change-limiter.js';
-import { type PublishedRegistry, RegistryVersions } from './registry-versions.js';
+import { type RegistryNews, RegistryVersions } from './registry-versions.js';
 import { type Expiring, RelayExpiry } from './relay-expiry.js';
 import { LocalLoad } from './selection/load.js';
 import type { RegistryContents, RelayState, RelayStates } from './snapshot.js';
@@ -45,6 +46,18 @@ export interface RelayBeat {
   readonly measurements?: unknown;
 }
 
+/** What a registration says beside its record. */
+export interface RegistrationState {
+  readonly load: RelayLoad;
+  readonly draining: boolean;
+  /** Whether it has proved to be at its contested addresses; default false. */
+  readonly proved?: boolean;
+  /** Whether it takes changes of the registry, and not only all of it; default false. */
+  readonly takesChanges?: boolean;
+  /** Absent from a relay that does not say where it is. */
+  readonly site?: RelaySite | undefined;
+}
+
 interface Entry extends Expiring {
   record: RelayRecord;
   site: RelaySite | undefined;
@@ -53,6 +66,7 @@ interface Entry extends Expiring {
   /** Whether it has proved to be at its contested addresses. */
   proved: boolean;
   confirmed: boolean;
+  readonly takesChanges: boolean;
   registeredAtMs: number;
   lastBeatMs: number;
   /** Sequence number and contents of the newest registry version that the relay has confirmed. */
@@ -60,12 +74,6 @@ interface Entry extends Expiring {
   registry: RegistryContents | undefined;
 }
 
-/** What a registration says beside the record. */
-interface RegistrationState extends Pick<Entry, 'load' | 'draining'> {
-  /** Default false. */
-  readonly proved?: boolean;
-  readonly site?: RelaySite | undefined;
-}
 
 /**
  * The live relays: soft state that beats refresh and silence expires, by this process's monotonic
@@ -96,11 +104,13 @@ export class RelayTable implements RelayStates {
   #changed = new Set<string>();
   /** Counts changes of presence, draining, confirmation or whether TURN is served. */
   #changes = 0;
+  /** Number of live relays that take no changes of the registry. */
+  #fetchingWhole = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.claims = new ClaimTable(clock);
-    this.#versions = new RegistryVersions(clock);
+    this.#versions = new RegistryVersions(clock, () => this.#fetchingWhole);
     this.#pace = new RecordChangeLimiter(clock);
     this.localLoad = new LocalLoad(clock);
     this.#expiry = new RelayExpiry(clock);
@@ -133,13 +143,12 @@ export class RelayTable implements RelayStates {
 
   /**
    * Registers a record that `refusal` accepts, and assigns its addresses to its relay.
-   * @param state - load, draining and site as reported; whether it has proved to be at contested
-   *   addresses
+   * @param state - what the registration says beside the record
    * @returns the ids of live relays that held one of the addresses and are now removed
    */
   register(
     record: RelayRecord,
-    { load, draining, proved = false, site }: RegistrationState,
+    { load, draining, proved = false, takesChanges = false, site }: RegistrationState,
   ): string[] {
     const now = this.#clock.monotonic();
     const former = this.#entries.get(record.id);
@@ -163,6 +172,7 @@ export class RelayTable implements RelayStates {
       draining,
       proved,
       confirmed: false,
+      takesChanges,
       registeredAtMs: now,
       lastBeatMs: now,
       expiryMs: REGISTRATION_LIMITS.relayExpiryMs,
@@ -174,6 +184,7 @@ export class RelayTable implements RelayStates {
     this.#expiry.heard(entry);
     this.#confirmed.add(entry.versionKnown);
     this.#unconfirmed.add(entry);
+    if (!takesChanges) this.#fetchingWhole += 1;
     this.#changed.add(record.id);
     this.localLoad.add(record.id);
     this.claims.take(record);
@@ -250,14 +261,19 @@ export class RelayTable implements RelayStates {
     return this.#versions.made;
   }
 
-  /** Returns the newest registry version for relays. */
-  registry(): PublishedRegistry {
-    return this.#versions.current();
+  /** Returns what a relay that takes changes is told of the registry, as `RegistryVersions`. */
+  registryNews(has: string | null): RegistryNews {
+    return this.#versions.news(has);
   }
 
-  /** Returns a recent registry version by its digest. */
-  registryOf(version: string): PublishedRegistry | undefined {
-    return this.#versions.published(version);
+  /** Returns the newest registry version in one piece, for relays that take no changes. */
+  registry(): PublishedRegistry {
+    return this.#versions.whole();
+  }
+
+  /** Returns what relays fetch of the recent versions, by its digest. */
+  registryOf(digest: string): PublishedRegistry | undefined {
+    return this.#versions.published(digest);
   }
 
   /** Returns whether a live relay has confirmed a registry with another's present record. */
@@ -334,6 +350,7 @@ export class RelayTable implements RelayStates {
     this.#expiry.forget(entry);
     this.#confirmed.delete(entry.versionKnown);
     this.#unconfirmed.delete(entry);
+    if (!entry.takesChanges) this.#fetchingWhole -= 1;
     this.#changed.add(id);
     this.localLoad.delete(id);
     this.#changes += 1;

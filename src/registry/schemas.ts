@@ -4,7 +4,7 @@ import { DATA_PLANE_LIMITS } from '../native/interface.js';
 import { CHECK_LIMITS } from './check-limits.js';
 import { MEASUREMENT_LIMITS } from './measurement-limits.js';
 import { REGISTRATION_LIMITS } from './registration-limits.js';
-import type { Registry } from './types.js';
+import type { Registry, RegistryChanges } from './types.js';
 
 /** Maximum relays that a peer may ask to avoid. */
 export const AVOIDED_RELAYS_MAX = 8;
@@ -98,6 +98,23 @@ const RegistryShape = Type.Unsafe<Registry>(
     proved: Proved,
   }),
 );
+
+const Digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+/** The static type is `RegistryChanges` for the same reason. */
+export const RegistryChangesBody = Type.Unsafe<RegistryChanges>(
+  Type.Object({
+    since: RegistryVersion,
+    removed: Type.Array(Name, { maxItems: REGISTRATION_LIMITS.relaysMax }),
+    relays: Type.Array(RelayRecordShape, { maxItems: REGISTRATION_LIMITS.relaysMax }),
+    proved: Type.Array(Name, { maxItems: REGISTRATION_LIMITS.relaysMax }),
+  }),
+);
+
+/** The digests of a registry's parts. */
+export const RegistryIndexBody = Type.Object({
+  parts: Type.Array(Digest, { minItems: 2, maxItems: REGISTRATION_LIMITS.relaysMax }),
+});
 
 export const RelayParams = Type.Object({ id: Name });
 
@@ -193,6 +210,9 @@ const Measure = Type.Optional(Type.String());
 /** Absent from a relay that takes the registry inside responses only. */
 const FetchesRegistry = Type.Optional(Type.Boolean());
 
+/** Absent from a relay that fetches all of the registry after each change. */
+const TakesChanges = Type.Optional(Type.Boolean());
+
 /** Body of a registration. */
 export const RegistrationRequest = Type.Object({
   record: RelayRecordShape,
@@ -200,12 +220,15 @@ export const RegistrationRequest = Type.Object({
   load: RelayLoadShape,
   draining: Type.Boolean(),
   fetchesRegistry: FetchesRegistry,
+  takesChanges: TakesChanges,
+  /** The version that the relay has, of this directory or another; absent from older relays. */
+  registryVersion: Type.Optional(Type.Union([RegistryVersion, Type.Null()])),
   reachability: Type.Optional(ReachabilityShape),
   claims: ClaimResults,
 });
 export type RegistrationRequest = Static<typeof RegistrationRequest>;
 
-/** The registry that is fetched by its version. */
+/** A registry, or a part of one, that is fetched by its digest. */
 export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays' | 'proved'>>(
   Type.Object({
     relays: Type.Array(RelayRecordShape, { maxItems: REGISTRATION_LIMITS.relaysMax }),
@@ -213,12 +236,28 @@ export const RegistryBody = Type.Unsafe<Pick<Registry, 'relays' | 'proved'>>(
   }),
 );
 
-export const RegistryParams = Type.Object({ id: Name, version: RegistryVersion });
+/** What a relay fetches by a digest. */
+export const FetchedBody = Type.Unsafe<Buffer>(
+  Type.Union([RegistryBody, RegistryIndexBody, RegistryChangesBody]),
+);
 
-/** Has either the registry, for a relay that does not fetch it, or its version. */
-export const RegistrationAnswer = Type.Object({
+export const RegistryParams = Type.Object({ id: Name, digest: RegistryVersion });
+
+/** What an answer says of the registry. */
+const REGISTRY_NEWS = {
+  /** Absent beside `registry`, and while a relay should keep the registry that it has. */
   registryVersion: Type.Optional(RegistryVersion),
+  /** For a relay that does not fetch it. */
   registry: Type.Optional(RegistryShape),
+  /** What leads from the version that the relay has named to `registryVersion`. */
+  registryChanges: Type.Optional(RegistryChangesBody),
+  /** The same, to be fetched. */
+  registryChangesDigest: Type.Optional(Digest),
+};
+
+/** Response to a registration. */
+export const RegistrationAnswer = Type.Object({
+  ...REGISTRY_NEWS,
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
 });
@@ -230,16 +269,16 @@ export const BeatRequest = Type.Object({
   load: RelayLoadShape,
   draining: Type.Boolean(),
   fetchesRegistry: FetchesRegistry,
+  takesChanges: TakesChanges,
   reachability: Type.Optional(ReachabilityShape),
   claims: ClaimResults,
   measurements: Type.Optional(MeasurementsShape),
 });
 export type BeatRequest = Static<typeof BeatRequest>;
 
-/** Response to a beat. `registry` is present for a relay that does not fetch it. */
+/** Response to a beat. */
 export const BeatAnswer = Type.Object({
-  registryVersion: RegistryVersion,
-  registry: Type.Optional(RegistryShape),
+  ...REGISTRY_NEWS,
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
   measure: Measure,

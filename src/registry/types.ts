@@ -50,6 +50,18 @@ export interface Registry {
   readonly proved?: readonly string[] | undefined;
 }
 
+/** What leads from a version of the registry to a newer one. */
+export interface RegistryChanges {
+  /** The version that it starts from. */
+  readonly since: string;
+  /** Ids of the relays that are gone. */
+  readonly removed: readonly string[];
+  /** Records that were added or replaced. */
+  readonly relays: readonly RelayRecord[];
+  /** Ids of the proved ones of these relays. */
+  readonly proved: readonly string[];
+}
+
 /** A relay that cannot be reached, and why: `no-answer` and the like. */
 export interface Unreached {
   readonly id: string;

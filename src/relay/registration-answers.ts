@@ -5,12 +5,16 @@ import {
   RegistrationAnswer,
   RegistrationProblem,
   RegistryBody,
+  RegistryChangesBody,
+  RegistryIndexBody,
 } from '../registry/schemas.js';
 
 /** Validators of the directory's responses. */
 export const registrationAnswer = Compile(RegistrationAnswer);
 export const beatAnswer = Compile(BeatAnswer);
 export const registryBody = Compile(RegistryBody);
+export const registryIndexBody = Compile(RegistryIndexBody);
+export const registryChangesBody = Compile(RegistryChangesBody);
 const registrationProblem = Compile(RegistrationProblem);
 
 export type Problem = Static<typeof RegistrationProblem>;

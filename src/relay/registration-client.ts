@@ -7,17 +7,12 @@ import type { RandomBytes } from '../random.js';
 import { canonicalRecord } from '../registry/record.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RegistrationAnswer } from '../registry/schemas.js';
-import type { Registry, RelayRecord } from '../registry/types.js';
+import type { RelayRecord } from '../registry/types.js';
 import { RelayMembership } from '../trunk/relay-membership.js';
 import { DirectoryLog } from './directory-log.js';
-import {
-  beatAnswer,
-  type Problem,
-  problemOf,
-  registrationAnswer,
-  registryBody,
-} from './registration-answers.js';
+import { beatAnswer, type Problem, problemOf, registrationAnswer } from './registration-answers.js';
 import type { RegistrationClientOptions } from './registration-options.js';
+import { RegistryCopy } from './registry-copy.js';
 import {
   DIRECTORY_BACKOFF_MS_MAX,
   DIRECTORY_BACKOFF_MS_MIN,
@@ -45,6 +40,9 @@ const BEAT_PACE_MS = 500;
 /** Maximum entries of each kind in a report to a directory that may not read it. */
 const UNREAD_REPORT_MAX = 32;
 
+/** What a relay says of how it takes the registry, in each registration and beat. */
+const TAKES = { fetchesRegistry: true, takesChanges: true };
+
 /** State of a relay's registration. */
 export type RegistrationState =
   /** Not registered, or no longer; attempts continue. */
@@ -64,6 +62,7 @@ export class RegistrationClient {
   readonly requestSeconds: SignedRequests['requestSeconds'];
   readonly #options: RegistrationClientOptions;
   readonly #requests: SignedRequests;
+  readonly #copy: RegistryCopy;
   readonly #known: RelayMembership;
   readonly #clock: Clock;
   readonly #random: RandomBytes;
@@ -71,8 +70,6 @@ export class RegistrationClient {
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #state: RegistrationState = 'registering';
   #everRegistered = false;
-  /** The directory's version of the registry in use; null before the first. */
-  #version: string | null = null;
   #eagerBeats = 0;
   /** Whether the directory appoints checks, and so reads reports. */
   #appointed = false;
@@ -93,6 +90,10 @@ export class RegistrationClient {
     this.#notices = new DirectoryLog(id, directoryUrl, logger);
     this.#requests = new SignedRequests({ ...options, clock, random });
     this.requestSeconds = this.#requests.requestSeconds;
+    this.#copy = new RegistryCopy({
+      fetch: (digest) => this.#fetch(digest),
+      onIgnored: (relay, reason) => this.#notices.ignored(relay, reason),
+    });
     this.#known = new RelayMembership({ clock, ...(answersAt && { answersAt }) });
     this.#throttle = new Throttle(BEAT_PACE_MS, clock, () => this.#wake?.());
     this.registered = new Promise((resolve, reject) => {
@@ -166,7 +167,8 @@ export class RegistrationClient {
     const { record } = this.#options;
     const answer = await this.#send('PUT', 'registration', {
       record: record(),
-      fetchesRegistry: true,
+      registryVersion: this.#copy.version,
+      ...TAKES,
       ...this.#condition(),
     });
     if (!answer.ok) return 'retry';
@@ -201,8 +203,8 @@ export class RegistrationClient {
     const { measurements } = this.#options;
     const answer = await this.#send('POST', 'beat', {
       start: this.#options.record().start,
-      registryVersion: this.#version,
-      fetchesRegistry: true,
+      registryVersion: this.#copy.version,
+      ...TAKES,
       ...this.#condition(),
       ...(measurements && { measurements: measurements.report() }),
     });
@@ -242,29 +244,21 @@ export class RegistrationClient {
     this.#options.onClaimChallenges?.(challenge ?? []);
   }
 
-  /** Takes the registry in a response, or fetches the version that it names. */
-  async #heard({ registry, registryVersion }: Static<typeof RegistrationAnswer>): Promise<Next> {
-    if (registry !== undefined) return this.#take(registry);
-    if (registryVersion === undefined || registryVersion === this.#version) {
+  /** Takes what a response says of the registry. */
+  async #heard(news: Static<typeof RegistrationAnswer>): Promise<Next> {
+    const taken = await this.#copy.take(news);
+    if (taken.is === 'changed') return this.#use();
+    if (taken.is === 'same') {
       if (this.#known.contact()) this.#announce();
       return this.#eagerBeats > 0 ? 'soon' : 'beat';
     }
-    const answer = await this.#requests.send({
-      method: 'GET',
-      path: this.#path(`registry/${registryVersion}`),
-      timeoutMs: DIRECTORY_REQUEST_MS,
-      digest: registryVersion,
-    });
-    if (answer.ok && answer.status === 200 && registryBody.Check(answer.body)) {
-      this.#notices.fetched(registryVersion);
-      return this.#take({ version: registryVersion, ...answer.body });
-    }
-    // The next beat's response names the newest version; the directory counts as answering.
-    const isOutdated = answer.ok && answer.status === 404;
-    if (!isOutdated && this.#trying()) {
-      this.#notices.unfetched(answer.ok ? `answer ${answer.status}` : answer.reason);
-    }
+    if (taken.is === 'unfetched' && this.#trying()) this.#notices.unfetched(taken.reason);
     return 'beat';
+  }
+
+  #fetch(digest: string): Promise<SignedAnswerResult> {
+    const path = this.#path(`registry/${digest}`);
+    return this.#requests.send({ method: 'GET', path, timeoutMs: DIRECTORY_REQUEST_MS, digest });
   }
 
   async #send(method: 'PUT' | 'POST', resource: string, body: unknown) {
@@ -278,12 +272,10 @@ export class RegistrationClient {
     return answer;
   }
 
-  /** Puts a registry to use; the next beat confirms it. */
-  #take(registry: Registry): Next {
-    const { version, proved } = registry;
-    this.#version = version;
-    const relays = this.#canonical(registry.relays);
-    if (this.#known.update({ version, relays, proved })) this.#announce();
+  /** Puts the registry to use; the next beat confirms it. */
+  #use(): Next {
+    this.#notices.fetched(this.#copy.version ?? '');
+    if (this.#known.update(this.#copy.registry())) this.#announce();
     // Then at most one early beat per interval: versions change as fast as relays start.
     if (this.#eagerBeats > 0) return 'soon';
     const now = this.#clock.monotonic();
@@ -303,7 +295,8 @@ export class RegistrationClient {
   }
 
   #announce(): void {
-    this.#options.onRegistry({ version: this.#version ?? '', relays: this.#known.relays() });
+    const version = this.#copy.version ?? '';
+    this.#options.onRegistry({ version, relays: this.#known.relays() });
   }
 
   #superseded(): Next {

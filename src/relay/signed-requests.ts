@@ -25,6 +25,8 @@ export const DIRECTORY_BACKOFF_MS_MIN = 500;
 export const DIRECTORY_BACKOFF_MS_MAX = 5_000;
 /** Age at which a relay's connection to the directory is replaced. */
 export const DIRECTORY_CONNECTION_MS = 60_000;
+/** Requests of a relay to the directory at once: the parts of a large registry. */
+export const REQUESTS_AT_ONCE_MAX = 4;
 /** Maximum response of a directory that a relay reads. */
 export const REGISTRY_BYTES_MAX = 16_777_216;
 
@@ -108,7 +110,7 @@ export class SignedRequests {
   }
 
   #newAgent(): HttpAgent {
-    const keepAlive = { keepAlive: true, maxSockets: 1 };
+    const keepAlive = { keepAlive: true, maxSockets: REQUESTS_AT_ONCE_MAX };
     return this.#base.startsWith('https:') ? new HttpsAgent(keepAlive) : new HttpAgent(keepAlive);
   }
 

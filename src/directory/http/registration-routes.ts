@@ -80,10 +80,13 @@ function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
       }
       const { proved } = claim;
       const reachability = reportOf(request.body);
-      const { claims } = request.body;
-      const state = { load, draining, proved, reachability, claims };
+      const { claims, takesChanges, registryVersion = null } = request.body;
+      const state = { load, draining, proved, takesChanges, reachability, claims };
       apply({ kind: 'registered', record, site, ...state });
       const duties = dutiesOf(record.id, options);
+      if (takesChanges === true) {
+        return reply.send({ ...relays.registryNews(registryVersion), ...duties });
+      }
       const registry = relays.registry();
       if (request.body.fetchesRegistry !== true) return sendInline(reply, registry, duties);
       return reply.send({ registryVersion: registry.version, ...duties });
@@ -113,10 +116,14 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
       const beat = { id, start, registryVersion, load, draining, claims, measurements };
       apply({ kind: 'beat', beat: { ...beat, reachability: reportOf(request.body) } });
-      const registry = relays.registry();
       // Only for relays that read it.
       const measure = measurements === undefined ? {} : { measure: options.probers.roleOf(id) };
-      const answer = { registryVersion: registry.version, ...dutiesOf(id, options), ...measure };
+      const duties = { ...dutiesOf(id, options), ...measure };
+      if (request.body.takesChanges === true) {
+        return reply.send({ ...relays.registryNews(registryVersion), ...duties });
+      }
+      const registry = relays.registry();
+      const answer = { registryVersion: registry.version, ...duties };
       const has = registry.version === registryVersion;
       return has || fetchesRegistry === true
         ? reply.send(answer)

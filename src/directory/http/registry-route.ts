@@ -1,30 +1,29 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
-import { RegistryBody, RegistryParams } from '../../registry/schemas.js';
-import type { PublishedRegistry } from '../registry-versions.js';
+import { FetchedBody, RegistryParams } from '../../registry/schemas.js';
+import type { PublishedRegistry } from '../published-registry.js';
 import type { RelayTable } from '../relay-table.js';
 import type { App } from './app.js';
 import { PROBLEM_RESPONSES, sendProblem } from './problem.js';
 
 /**
- * Adds `GET /v1/relays/{id}/registry/{version}`: the registry that a signed response named. Every
- * relay gets the same bytes, serialized and compressed once. The response needs no signature,
- * because the version is its digest.
+ * Adds `GET /v1/relays/{id}/registry/{digest}`: a registry, a part of one, or changes that a signed
+ * response named. Every relay gets the same bytes, serialized and compressed once. The response
+ * needs no signature, because it is named by its digest.
  */
 export function registryRoute(scope: App, relays: Pick<RelayTable, 'registryOf'>): void {
   scope.get(
-    '/v1/relays/:id/registry/:version',
+    '/v1/relays/:id/registry/:digest',
     {
       config: { isNamedByDigest: true },
       schema: {
-        summary: 'The registry of a version, gzipped where that is accepted',
+        summary: 'The registry, a part of it or changes, by digest; gzipped where that is accepted',
         params: RegistryParams,
-        response: { 200: Type.Unsafe<Buffer>(RegistryBody), ...PROBLEM_RESPONSES },
+        response: { 200: FetchedBody, ...PROBLEM_RESPONSES },
         security: [{ relaySignature: [] }],
       },
     },
     async (request, reply) => {
-      const registry = relays.registryOf(request.params.version);
+      const registry = relays.registryOf(request.params.digest);
       if (registry === undefined) {
         const detail = 'not a version of the last moments: a beat names the newest';
         return sendProblem(reply, { status: 404, code: 'unknown-version', detail });

@@ -12,6 +12,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...TEXT,
   ...TURN_SETTINGS,
   ...ACCESS_TOKENS,
-  ...SIMULATION,
   ...ESTIMATES,
+  ...SIMULATION,
 ];
