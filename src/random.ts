@@ -17,3 +17,9 @@ export function uniformRandom(random: RandomBytes): () => number {
     return words.getUint32(next - 4) / 2 ** 32;
   };
 }
+
+/** Returns a seed of 32 random bits. */
+export function randomSeed(random: RandomBytes): number {
+  const bytes = random(4);
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
+}

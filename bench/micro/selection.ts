@@ -1,82 +1,88 @@
-import { randomBytes } from 'node:crypto';
 import benny from 'benny';
-import { systemClock } from '../../src/clock.js';
-import { RelayTable } from '../../src/directory/relay-table.js';
-import type { PeerHints } from '../../src/directory/selection/score.js';
-import { type Selection, selectRelays } from '../../src/directory/selection/select.js';
-import { Snapshots } from '../../src/directory/snapshot.js';
+import { SeededRandom } from '../../src/selection/random.js';
+import type { SelectionRequest } from '../../src/selection/request.js';
+import { select } from '../../src/selection/select.js';
+import { type FormerFleet, formerFleetOf, selectFormerly } from '../former-selection/fleet.js';
 import { report } from './report.js';
+import { type Fleet, FleetPaths, type FleetSize, fleetOf } from './selection-fleet.js';
 
-const RELAYS = [10, 100, 1_000];
-const REGIONS = Array.from({ length: 20 }, (_, index) => `region-${index}`);
-const LEGS_MAX = 10_000;
+const SIZES: readonly FleetSize[] = [
+  { relays: 10, regions: 5, clusters: 100 },
+  { relays: 100, regions: 20, clusters: 1_000 },
+  { relays: 1_000, regions: 100, clusters: 4_000 },
+  { relays: 10_000, regions: 1_000, clusters: 4_000 },
+];
+/** Requests of a case, which take turns. */
+const REQUESTS = 1_024;
+/** Relays that a peer measures itself. */
+const MEASURED = 12;
 
-interface Fleet {
-  readonly table: RelayTable;
-  readonly snapshots: Snapshots;
+type Requests = readonly SelectionRequest[];
+
+/** Returns requests of peers of random clusters. */
+function clusterRequests({ clusters }: FleetSize, random: SeededRandom): Requests {
+  const peer = () => ({ cluster: Math.floor(random.next() * clusters) });
+  return Array.from({ length: REQUESTS }, () => ({ peers: [peer(), peer()] }));
 }
 
-/** Returns a table of relays with different loads that have all confirmed each other. */
-function fleetOf(relays: number): Fleet {
-  const table = new RelayTable(systemClock);
-  const ids = Array.from({ length: relays }, (_, index) => `relay-${index}`);
-  const loadOf = (index: number) => {
-    const share = (index % 7) / 10;
-    return { legs: share * LEGS_MAX, legsMax: LEGS_MAX, cpu: share, packetsPerSecond: 0 };
+/** Returns requests of peers that have measured a few relays each. */
+function ownRequests({ size, paths }: Fleet, random: SeededRandom): Requests {
+  const peer = () => {
+    const at = { x: random.next(), y: random.next() };
+    const latencies = new Map<string, number>();
+    for (let k = 0; k < MEASURED; k += 1) {
+      const relay = Math.floor(random.next() * size.relays);
+      const ms = FleetPaths.ms(at, paths.place(relay % size.regions));
+      latencies.set(`relay-${relay}`, ms);
+    }
+    return { latencies };
   };
-  for (const [index, id] of ids.entries()) {
-    const address = `10.0.${index >> 8}.${index & 255}`;
-    const trunk = { address, port: 3480 };
-    const record = {
-      id,
-      region: REGIONS[index % REGIONS.length] ?? '',
-      start: 1,
-      publicKey: randomBytes(32).toString('base64'),
-      serviceAddresses: [{ address, port: 3478 }],
-      trunkAddresses: [trunk],
-      trunkSources: [trunk],
-      recordsMax: 64,
-    };
-    table.register(record, { load: loadOf(index), draining: false });
-  }
-  const registryVersion = table.registry().version;
-  for (const [index, id] of ids.entries()) {
-    table.beat({ id, start: 1, registryVersion, load: loadOf(index), draining: false });
-  }
-  return { table, snapshots: new Snapshots(table) };
+  return Array.from({ length: REQUESTS }, () => ({ peers: [peer(), peer()] }));
 }
 
-/** Returns the hints of a peer that has measured every region. @param near - its region's index */
-function measuredFrom(near: number): PeerHints {
-  const entries = REGIONS.map(
-    (region, index) => [region, 5 + 10 * Math.abs(index - near)] as const,
-  );
-  return { address: '192.0.2.1', latencies: new Map(entries) };
+/** Returns a tenant's filters: every other region, and three of the five providers. */
+function filtersOf({ regions }: FleetSize) {
+  const names = Array.from({ length: Math.ceil(regions / 2) }, (_, k) => `region-${2 * k}`);
+  return {
+    regions: new Set(names),
+    providers: new Set(['provider-0', 'provider-1', 'provider-2']),
+  };
 }
 
-/** Selects a pair of relays as the directory does for a connection. */
-function select({ table, snapshots }: Fleet, peers: readonly [PeerHints, PeerHints]): Selection {
-  const snapshot = snapshots.current();
-  const load = table.localLoad.estimate(snapshot.relays);
-  const selection = selectRelays({ snapshot, load, peers, random: Math.random });
-  if (!selection.ok) throw new Error('no relay can serve');
-  return selection;
+function selecting(snapshot: Fleet['state']['current'], requests: Requests) {
+  let turn = 0;
+  return () => {
+    turn += 1;
+    const selection = select(snapshot, requests[turn % REQUESTS] as SelectionRequest, turn);
+    if (!selection.ok) throw new Error('no relay can serve');
+  };
 }
 
-/** Measures the selection of a pair of relays. */
+function selectingFormerly(fleet: FormerFleet, requests: Requests) {
+  let turn = 0;
+  return () => {
+    turn += 1;
+    selectFormerly(fleet, (requests[turn % REQUESTS] as SelectionRequest).peers);
+  };
+}
+
+/** Measures the selection of a pair of relays, beside the one of version 0.1. */
 export function benchSelection(): Promise<unknown> {
-  const [ann, bob] = [measuredFrom(1), measuredFrom(8)];
-  const bound = [
-    { ...ann, region: 'region-1' },
-    { ...bob, region: 'region-8' },
-  ] as const;
-  const cases = RELAYS.flatMap((relays) => {
-    const fleet = fleetOf(relays);
-    const of = `of ${relays} relays`;
+  const cases = SIZES.flatMap((size) => {
+    const fleet = fleetOf(size);
+    const former = formerFleetOf(size);
+    const random = new SeededRandom(1);
+    const requests = clusterRequests(size, random);
+    const own = ownRequests(fleet, random);
+    const allowed = filtersOf(size);
+    const filtered = requests.map((request) => ({ ...request, allowed }));
+    const snapshot = fleet.state.current;
+    const of = `${size.relays} relays in ${size.regions} regions`;
     return [
-      benny.add(`pair ${of}, peers without hints`, () => select(fleet, [{}, {}])),
-      benny.add(`pair ${of}, latencies to every region`, () => select(fleet, [ann, bob])),
-      benny.add(`pair ${of}, and a region for each peer`, () => select(fleet, bound)),
+      benny.add(`${of}, by clusters`, selecting(snapshot, requests)),
+      benny.add(`${of}, a tenant's filters`, selecting(snapshot, filtered)),
+      benny.add(`${of}, peers' own latencies`, selecting(snapshot, own)),
+      benny.add(`${of}, own latencies, version 0.1`, selectingFormerly(former, own)),
     ];
   });
   return benny.suite('Selection', ...cases, ...report());

@@ -1,10 +1,11 @@
 import type { TransportAddress } from '../address.js';
 import { mintValidated, OVERLAY_REALM } from '../overlay/leg-credentials.js';
-import { uniformRandom } from '../random.js';
+import { randomSeed } from '../random.js';
+import type { NoRelay } from '../selection/no-relay-reason.js';
+import type { RelayRow } from '../selection/relay-facts.js';
+import type { PeerHints } from '../selection/request.js';
+import { type SelectionResult, select } from '../selection/select.js';
 import type { Minting } from './minting.js';
-import type { NoRelay } from './selection/no-relay-reason.js';
-import type { Candidate, PeerHints } from './selection/score.js';
-import { selectRelays } from './selection/select.js';
 
 /** Default time in which credentials can start a connection. */
 export const CREDENTIAL_TTL_SECONDS = 600;
@@ -26,6 +27,9 @@ export interface BrokeredConnection {
   readonly expiresAt: string;
   readonly realm: string;
   readonly peers: readonly [ConnectionHalf, ConnectionHalf];
+  /** Number of the snapshot, and the seed, by which the relays were selected. */
+  readonly snapshot: number;
+  readonly seed: number;
 }
 
 /** A connection, or the reason why no relay can serve it. */
@@ -47,11 +51,9 @@ export interface ConnectionWish {
  */
 export class ConnectionBroker {
   readonly #options: Minting;
-  readonly #uniform: () => number;
 
   constructor(options: Minting) {
     this.#options = options;
-    this.#uniform = uniformRandom(options.random);
   }
 
   /**
@@ -59,49 +61,61 @@ export class ConnectionBroker {
    * @returns the connection, or the reason why no relay can serve the peers
    */
   create(wish: ConnectionWish): BrokerAnswer {
-    const { tenantSecrets, snapshots, localLoad, clock, random, metrics, logger } = this.#options;
-    const { peers } = wish;
+    const { tenantSecrets, live, clock, random, metrics, logger } = this.#options;
     const since = clock.monotonic();
-    const snapshot = snapshots.current();
-    const load = localLoad.estimate(snapshot.relays);
-    const selection = selectRelays({ snapshot, load, peers, random: this.#uniform });
+    const peers = [live.requestOf(wish.peers[0]), live.requestOf(wish.peers[1])] as const;
+    const selection = select(live.snapshotFor(peers), { peers }, randomSeed(random));
     metrics.selectionSeconds.observe((clock.monotonic() - since) / 1_000);
     metrics.connections.inc({
       tenant: wish.tenant,
       result: selection.ok ? 'created' : 'no-relay',
     });
     const connectionId = Buffer.from(random(16)).toString('hex');
-    const { explanation } = selection;
-    logger.debug({ connectionId, tenant: wish.tenant, explanation }, 'relays selected');
+    if (logger.isLevelEnabled('debug')) {
+      const said = { connectionId, tenant: wish.tenant, selection: outlineOf(selection) };
+      logger.debug(said, 'relays selected');
+    }
     if (!selection.ok) return { ok: false, noRelay: selection.noRelay };
+    const { relays, addresses, snapshot, seed } = selection;
+    live.assign(relays.map(({ facts }) => facts.id));
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + wish.ttlSeconds;
-    const secret = tenantSecrets.get(wish.tenant);
-    const half = (role: 0 | 1): ConnectionHalf => {
-      const relay = selection.relays[role];
-      localLoad.assign(relay.record.id);
-      return {
+    const tenantSecret = tenantSecrets.get(wish.tenant);
+    const half = (role: 0 | 1): ConnectionHalf => ({
+      role,
+      relay: namedAddress(relays[role], addresses[role]),
+      peerRelay: addresses[role === 0 ? 1 : 0],
+      ...mintValidated({
+        tenantSecret,
+        tenant: wish.tenant,
+        connectionId,
         role,
-        relay: namedAddress(relay, selection.addresses[role]),
-        peerRelay: selection.addresses[role === 0 ? 1 : 0],
-        ...mintValidated({
-          tenantSecret: secret,
-          tenant: wish.tenant,
-          connectionId,
-          role,
-          expiresAtSeconds,
-        }),
-      };
-    };
+        expiresAtSeconds,
+      }),
+    });
     const connection: BrokeredConnection = {
       connectionId,
       expiresAt: new Date(expiresAtSeconds * 1_000).toISOString().replace('.000Z', 'Z'),
       realm: OVERLAY_REALM.name,
       peers: [half(0), half(1)],
+      snapshot,
+      seed,
     };
     return { ok: true, connection };
   }
 }
 
-function namedAddress(relay: Candidate, address: TransportAddress): ConnectionHalf['relay'] {
-  return { id: relay.record.id, region: relay.record.region, ...address };
+function namedAddress({ facts }: RelayRow, address: TransportAddress): ConnectionHalf['relay'] {
+  return { id: facts.id, region: facts.region, ...address };
+}
+
+/** Returns a selection without its rows, for the log. */
+function outlineOf(selection: SelectionResult) {
+  if (!selection.ok) return selection;
+  const { relays, addresses, alternates, ...outline } = selection;
+  const ids = (pair: readonly RelayRow[]) => pair.map(({ facts }) => facts.id);
+  return {
+    ...outline,
+    relays: ids(relays),
+    alternates: alternates.map((each) => ids(each.relays)),
+  };
 }

@@ -10,7 +10,7 @@ import {
 } from '../address.js';
 import { tenantRoot } from '../auth/keys.js';
 import { TenantSecrets } from '../auth/tenant-secrets.js';
-import { systemClock } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import { bindAdvice } from '../errno-advice.js';
 import { asTurnpikeError, TurnpikeError } from '../errors.js';
 import type { ClientSources } from '../http/client-sources.js';
@@ -20,6 +20,7 @@ import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
 import { uniformRandom } from '../random.js';
 import { pooledRandom } from '../random-pool.js';
+import { SELECTION_WEIGHTS } from '../selection/weights.js';
 import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
 import { ApiKeys, requireApiKey } from './http/api-keys.js';
@@ -33,6 +34,7 @@ import { RelayRequestQueue } from './http/relay-request-queue.js';
 import { acceptWebSockets, RendezvousSockets, rendezvousRoute } from './http/rendezvous-sockets.js';
 import { createHttpServer, endRequest, tlsRenewal } from './http/server.js';
 import { IceServers } from './ice-servers.js';
+import { LiveSelection, PUBLISH_MS } from './live-selection.js';
 import { MeasurementIntake } from './measurement-intake.js';
 import { DirectoryMetrics } from './metrics.js';
 import {
@@ -71,7 +73,7 @@ export class Directory {
   readonly #effects: DirectoryEffects;
   readonly #snapshots: Snapshots;
   readonly #metrics: DirectoryMetrics;
-  readonly #sweep: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
   #closing: Promise<void> | undefined;
 
   private constructor(parts: {
@@ -79,7 +81,7 @@ export class Directory {
     effects: DirectoryEffects;
     snapshots: Snapshots;
     metrics: DirectoryMetrics;
-    sweep: NodeJS.Timeout;
+    timers: readonly NodeJS.Timeout[];
     tls: CheckedDirectoryOptions['tls'];
   }) {
     const bound = parts.app.server.address() as AddressInfo;
@@ -90,7 +92,7 @@ export class Directory {
     this.#effects = parts.effects;
     this.#snapshots = parts.snapshots;
     this.#metrics = parts.metrics;
-    this.#sweep = parts.sweep;
+    this.#timers = parts.timers;
   }
 
   /**
@@ -119,16 +121,10 @@ export class Directory {
     } = options;
     const keys = new ApiKeys(apiKeys);
     const metrics = new DirectoryMetrics();
-    const relays = new RelayTable(clock);
-    const knows = (id: string, other: string) => relays.knows(id, other);
-    const reachability = new Reachability({ clock, random: uniformRandom(random), knows });
-    const probers = new ProberAppointments(reachability);
-    const contests = new Contests({ clock, random: uniformRandom(random) });
-    const snapshots = new Snapshots(relays, reachability);
-    const measurements = new MeasurementIntake(clock);
-    const state = { clusterSecret, relays, snapshots, contests, metrics, clock };
-    const observed = { ...state, reachability, measurements };
-    const relayMessages = new RelayMessageHandler({ ...observed, probers, logger });
+    const fleet = fleetOf(clock, uniformRandom(random));
+    const { relays, reachability, snapshots, live } = fleet;
+    const state = { ...fleet, clusterSecret, metrics, clock };
+    const relayMessages = new RelayMessageHandler({ ...state, logger });
     const minting = { ...mintingOf(state), random, logger };
     const broker = new ConnectionBroker(minting);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
@@ -152,21 +148,22 @@ export class Directory {
     app.register(async (scope: App) => {
       const apply = (event: RelayMessage) => relayMessages.apply(event);
       const guards = { nonces: new ReplayFilter(clock), relayRequests, connections };
-      registrationRoutes(scope, { ...state, ...guards, reachability, probers, apply });
+      registrationRoutes(scope, { ...state, ...guards, apply });
     });
     let opened: Directory | undefined;
     operationsRoutes(app, { relays, health: () => opened?.health() ?? healthOf([]) });
-    metrics.observe({ ...observed, rooms, sockets, relayRequests, unmade });
+    metrics.observe({ ...state, rooms, sockets, relayRequests, unmade });
     await listenOn(app, options.listen);
-    const sweep = setInterval(() => {
+    const sweep = () => {
       requestLimiter.sweep();
       sockets.sweep();
       rooms.sweep();
       relayMessages.sweep(relayRequests.heardUntilMs());
       bounds.check();
-    }, SWEEP_MS);
+    };
+    const timers = [setInterval(sweep, SWEEP_MS), setInterval(() => live.publish(), PUBLISH_MS)];
     const effects = effectsOf(app, keys, sources);
-    const directory = new Directory({ app, effects, snapshots, metrics, sweep, tls });
+    const directory = new Directory({ app, effects, snapshots, metrics, timers, tls });
     opened = directory;
     try {
       directory.#announce(logger);
@@ -240,7 +237,7 @@ export class Directory {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#sweep);
+    for (const timer of this.#timers) clearInterval(timer);
     await this.#app.close();
   }
 }
@@ -278,9 +275,25 @@ function reachable(address: TransportAddress): TransportAddress {
 }
 
 /** Returns what mints credentials by the state of a directory. */
-function mintingOf<S extends { readonly clusterSecret: Uint8Array; readonly relays: RelayTable }>(
-  state: S,
-) {
+function mintingOf<S extends { readonly clusterSecret: Uint8Array }>(state: S) {
   const tenantSecrets = new TenantSecrets(tenantRoot(state.clusterSecret));
-  return { ...state, tenantSecrets, localLoad: state.relays.localLoad };
+  return { ...state, tenantSecrets };
+}
+
+/** Returns what a directory knows of its relays. */
+function fleetOf(clock: Clock, random: () => number) {
+  const relays = new RelayTable(clock);
+  const knows = (id: string, other: string) => relays.knows(id, other);
+  const reachability = new Reachability({ clock, random, knows });
+  const probers = new ProberAppointments(reachability);
+  const contests = new Contests({ clock, random });
+  const snapshots = new Snapshots(relays, reachability);
+  const measurements = new MeasurementIntake(clock);
+  const live = new LiveSelection({
+    clock,
+    snapshots,
+    estimates: measurements,
+    weights: SELECTION_WEIGHTS,
+  });
+  return { relays, reachability, probers, contests, snapshots, measurements, live };
 }

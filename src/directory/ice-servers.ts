@@ -1,9 +1,9 @@
 import { mintTurnCredential } from '../auth/tenant-turn-credentials.js';
-import { uniformRandom } from '../random.js';
+import { randomSeed } from '../random.js';
+import type { PeerHints } from '../selection/request.js';
+import { selectTurnRelays, type TurnSelection } from '../selection/turn-relays.js';
 import { turnUrl } from '../stun/turn-url.js';
 import type { Minting } from './minting.js';
-import type { PeerHints } from './selection/score.js';
-import { selectTurnRelays, type TurnSelection } from './selection/turn-relays.js';
 
 /** Default time in which a credential for TURN makes allocations, s. */
 export const ICE_SERVERS_TTL_SECONDS = 3_600;
@@ -50,11 +50,9 @@ export type IceServersResult =
 /** Selects relays for TURN clients and mints their credentials. Keeps no state of either. */
 export class IceServers {
   readonly #options: Minting;
-  readonly #uniform: () => number;
 
   constructor(options: Minting) {
     this.#options = options;
-    this.#uniform = uniformRandom(options.random);
   }
 
   /**
@@ -63,7 +61,7 @@ export class IceServers {
    * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL for a user that makes the username too long
    */
   create({ tenant, user, client, relays, ttlSeconds }: IceServersWish): IceServersResult {
-    const { tenantSecrets, snapshots, localLoad, clock, metrics, logger } = this.#options;
+    const { tenantSecrets, live, clock, random, metrics, logger } = this.#options;
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + ttlSeconds;
     const tenantSecret = tenantSecrets.get(tenant);
     const { username, password } = mintTurnCredential({
@@ -72,10 +70,9 @@ export class IceServers {
       user,
       expiresAtSeconds,
     });
-    const snapshot = snapshots.current();
-    const load = localLoad.estimate(snapshot.relays);
-    const random = this.#uniform;
-    const selection = selectTurnRelays({ snapshot, load, client, relays, random });
+    const request = { client: live.requestOf(client), relays };
+    const snapshot = live.snapshotFor([request.client]);
+    const selection = selectTurnRelays(snapshot, request, randomSeed(random));
     metrics.iceServers.inc({ tenant, result: selection.ok ? 'created' : 'no-relay' });
     logger.debug({ tenant, snapshot: snapshot.number, selection }, 'relays with TURN selected');
     if (!selection.ok) return selection;

@@ -2,15 +2,13 @@ import type { Logger } from 'pino';
 import type { TenantSecrets } from '../auth/tenant-secrets.js';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
+import type { LiveSelection } from './live-selection.js';
 import type { DirectoryMetrics } from './metrics.js';
-import type { LocalLoad } from './selection/load.js';
-import type { Snapshots } from './snapshot.js';
 
 /** What selects relays and mints credentials for them: for connections, and for TURN. */
 export interface Minting {
   readonly tenantSecrets: TenantSecrets;
-  readonly snapshots: Snapshots;
-  readonly localLoad: LocalLoad;
+  readonly live: LiveSelection;
   readonly metrics: DirectoryMetrics;
   readonly clock: Clock;
   readonly random: RandomBytes;

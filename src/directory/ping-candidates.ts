@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
+import type { PeerHints } from '../selection/request.js';
 import type { RelayTable } from './relay-table.js';
-import type { PeerHints } from './selection/score.js';
 import type { LiveRelay, Snapshots } from './snapshot.js';
 
 /** Default number of relays that a peer is asked to measure. */

@@ -8,6 +8,7 @@ import type {
 } from '../registry/types.js';
 import type { Contests } from './claims/contests.js';
 import { logClaims } from './claims/log-claims.js';
+import type { LiveSelection } from './live-selection.js';
 import type { MeasurementIntake } from './measurement-intake.js';
 import type { DirectoryMetrics } from './metrics.js';
 import type { ProberAppointments } from './prober-appointments.js';
@@ -41,6 +42,7 @@ export type RelayMessage =
 export interface RelayMessageHandlerOptions {
   readonly relays: RelayTable;
   readonly snapshots: Snapshots;
+  readonly live: LiveSelection;
   readonly reachability: Reachability;
   readonly probers: ProberAppointments;
   readonly contests: Contests;
@@ -57,9 +59,12 @@ export class RelayMessageHandler {
     this.#options = options;
   }
 
-  /** Applies an accepted event. */
-  apply(event: RelayMessage): void {
-    const { relays, reachability, probers, contests, measurements, logger } = this.#options;
+  /**
+   * Applies an accepted event.
+   * @returns members for the answer: its sequence number, which the relay's next beat may name
+   */
+  apply(event: RelayMessage): { readonly sequence?: number } {
+    const { relays, live, reachability, probers, contests, measurements, logger } = this.#options;
     switch (event.kind) {
       case 'registered': {
         const { record, site, load, draining, proved, takesChanges = false } = event;
@@ -71,7 +76,7 @@ export class RelayMessageHandler {
         reachability.report(record.id, event.reachability);
         contests.report(record.id, event.claims);
         contests.taken(record.id);
-        return;
+        return { sequence: live.reported(record.id, load) };
       }
       case 'beat':
         relays.beat(event.beat);
@@ -79,11 +84,12 @@ export class RelayMessageHandler {
         probers.heard(event.beat.id, event.beat.measurements !== undefined);
         contests.report(event.beat.id, event.beat.claims);
         measurements.report(event.beat.id, event.beat.measurements);
-        return;
+        return { sequence: live.reported(event.beat.id, event.beat.load, event.beat.after) };
       case 'deregistered':
         logger.info({ relay: event.id }, 'relay deregistered');
         relays.deregister(event.id);
         this.#forget(event.id);
+        return {};
     }
   }
 

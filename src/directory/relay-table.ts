@@ -16,7 +16,6 @@ import type { PublishedRegistry } from './published-registry.js';
 import { RecordChangeLimiter } from './record-change-limiter.js';
 import { type RegistryNews, RegistryVersions } from './registry-versions.js';
 import { type Expiring, RelayExpiry } from './relay-expiry.js';
-import { LocalLoad } from './selection/load.js';
 import type { RegistryContents, RelayState, RelayStates } from './snapshot.js';
 
 /** Maximum wait for every relay to confirm a registry before a new relay in it is chosen. */
@@ -37,6 +36,11 @@ export interface RelayBeat {
   /** The newest registry version that the relay has put to use; null before the first. */
   readonly registryVersion: string | null;
   readonly load: RelayLoad;
+  /**
+   * The sequence number of the newest answer that the relay had when it read its load; absent from
+   * a relay that does not say so.
+   */
+  readonly after?: number | undefined;
   readonly draining: boolean;
   /** Absent from a relay that does not report reachability. */
   readonly reachability?: ReachabilityReport | undefined;
@@ -74,7 +78,6 @@ interface Entry extends Expiring {
   registry: RegistryContents | undefined;
 }
 
-
 /**
  * The live relays: soft state that beats refresh and silence expires, by this process's monotonic
  * clock. Only the directory's event loop calls it.
@@ -86,8 +89,6 @@ interface Entry extends Expiring {
 export class RelayTable implements RelayStates {
   /** Holder of each claimed address. */
   readonly claims: ClaimTable;
-  /** The legs that this directory has handed out. */
-  readonly localLoad: LocalLoad;
   readonly beatSeconds = createHistogram(
     DIRECTORY_METRICS,
     'turnpike_directory_relay_beat_interval_seconds',
@@ -102,6 +103,8 @@ export class RelayTable implements RelayStates {
   /** Live relays that may not be chosen yet, in the order of their registrations. */
   readonly #unconfirmed = new Set<Entry>();
   #changed = new Set<string>();
+  /** Ids of live relays whose records are in no registry version yet. */
+  readonly #unpublished = new Set<string>();
   /** Counts changes of presence, draining, confirmation or whether TURN is served. */
   #changes = 0;
   /** Number of live relays that take no changes of the registry. */
@@ -112,7 +115,6 @@ export class RelayTable implements RelayStates {
     this.claims = new ClaimTable(clock);
     this.#versions = new RegistryVersions(clock, () => this.#fetchingWhole);
     this.#pace = new RecordChangeLimiter(clock);
-    this.localLoad = new LocalLoad(clock);
     this.#expiry = new RelayExpiry(clock);
   }
 
@@ -186,9 +188,9 @@ export class RelayTable implements RelayStates {
     this.#unconfirmed.add(entry);
     if (!takesChanges) this.#fetchingWhole += 1;
     this.#changed.add(record.id);
-    this.localLoad.add(record.id);
     this.claims.take(record);
     this.#versions.put(record, proved);
+    this.#unpublished.add(record.id);
     return evicted;
   }
 
@@ -229,7 +231,6 @@ export class RelayTable implements RelayStates {
       entry.registry = known.contents;
       this.#changed.add(beat.id);
     }
-    this.localLoad.reported(beat.id);
     this.#confirm();
   }
 
@@ -296,12 +297,19 @@ export class RelayTable implements RelayStates {
   stateOf(id: string): RelayState | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
-    const { record, site, load, draining, confirmed, registry } = entry;
-    return { record, site, load, draining, confirmed, registry };
+    const { record, site, load, draining, confirmed, registry, versionKnown } = entry;
+    const recordSequence = this.#versions.firstSequenceOf(id);
+    const known = { registry, registrySequence: versionKnown, recordSequence };
+    return { record, site, load, draining, confirmed, ...known };
   }
 
   takeChanged(): Iterable<string> {
     this.#confirm();
+    for (const id of this.#unpublished) {
+      if (!Number.isFinite(this.#versions.firstSequenceOf(id))) continue;
+      this.#unpublished.delete(id);
+      this.#changed.add(id);
+    }
     const changed = this.#changed;
     if (changed.size > 0) this.#changed = new Set();
     return changed;
@@ -351,8 +359,8 @@ export class RelayTable implements RelayStates {
     this.#confirmed.delete(entry.versionKnown);
     this.#unconfirmed.delete(entry);
     if (!entry.takesChanges) this.#fetchingWhole -= 1;
+    this.#unpublished.delete(id);
     this.#changed.add(id);
-    this.localLoad.delete(id);
     this.#changes += 1;
     this.#versions.delete(id);
   }

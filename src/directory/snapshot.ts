@@ -1,5 +1,5 @@
 import type { RelayLoad, RelayRecord, RelaySite } from '../registry/types.js';
-import { NO_DOUBTS, type RelayDoubts } from './reachability/doubts.js';
+import { NO_DOUBTS, type RelayDoubts } from '../selection/doubts.js';
 
 /** The contents of a registry version. */
 export interface RegistryContents {
@@ -21,6 +21,10 @@ export interface RelayState {
   readonly confirmed: boolean;
   /** The newest registry that it has put to use; undefined before a beat names one. */
   readonly registry: RegistryContents | undefined;
+  /** Sequence number of that registry; 0 without one. */
+  readonly registrySequence: number;
+  /** Sequence number of the first registry that holds its record; infinity if none does yet. */
+  readonly recordSequence: number;
 }
 
 /** A row of a snapshot. It is immutable: snapshots share unchanged rows. */
@@ -29,10 +33,7 @@ export interface LiveRelay extends RelayState {
   readonly doubts: RelayDoubts;
 }
 
-/**
- * All live relays at one moment. It holds only what relays reported and what follows from that: no
- * monotonic time and no handed out legs of this process, so that two instances could agree on it.
- */
+/** All live relays at one moment. */
 export interface Snapshot {
   /** Rises with each snapshot of this process. */
   readonly number: number;
@@ -56,15 +57,20 @@ export interface DoubtSource {
 
 const NOTHING_REPORTED: DoubtSource = { doubtsOf: () => NO_DOUBTS, takeChanged: () => [] };
 
+/** Called with each relay whose row was replaced, and undefined for one that is gone. */
+export type RowListener = (id: string, row: LiveRelay | undefined) => void;
+
 /**
- * Publishes immutable snapshots. A writer only marks the changed relay. The next reader gets a
- * snapshot with those rows replaced, at the cost of the changed rows and a shallow copy of the
- * list. Readers of an older snapshot keep it. Only the directory's event loop calls it.
+ * Publishes immutable lists of the live relays. A writer only marks the changed relay. The next
+ * reader gets a list with those rows replaced, at the cost of the changed rows and a shallow copy.
+ * Readers of an older list keep it. Only the directory's event loop calls it.
  */
 export class Snapshots {
   readonly #states: RelayStates;
   readonly #doubts: DoubtSource;
   readonly #rows = new Map<string, LiveRelay>();
+  readonly #listeners: RowListener[] = [];
+  #isCurrent = true;
   #current: Snapshot = { number: 0, relays: [] };
 
   constructor(states: RelayStates, doubts: DoubtSource = NOTHING_REPORTED) {
@@ -72,24 +78,50 @@ export class Snapshots {
     this.#doubts = doubts;
   }
 
-  /** Returns the newest snapshot; the same object if nothing has changed. */
-  current(): Snapshot {
-    const changed = new Set([...this.#states.takeChanged(), ...this.#doubts.takeChanged()]);
-    if (changed.size === 0) return this.#current;
-    for (const id of changed) {
-      const state = this.#states.stateOf(id);
-      if (state === undefined) this.#rows.delete(id);
-      else this.#rows.set(id, rowOf(state, this.#doubts.doubtsOf(state.record)));
+  /** Has a function called with each changed row, once `update` or `current` is called. */
+  onRow(listener: RowListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Takes all changes, at the cost of the changed rows. */
+  update(): void {
+    for (const changes of [this.#states.takeChanged(), this.#doubts.takeChanged()]) {
+      for (const id of changes) this.#replace(id);
     }
+  }
+
+  /** Returns the newest list; the same object if nothing has changed. */
+  current(): Snapshot {
+    this.update();
+    if (this.#isCurrent) return this.#current;
+    this.#isCurrent = true;
     this.#current = { number: this.#current.number + 1, relays: [...this.#rows.values()] };
     return this.#current;
+  }
+
+  #replace(id: string): void {
+    const state = this.#states.stateOf(id);
+    const row = state && rowOf(state, this.#doubts.doubtsOf(state.record));
+    if (row === undefined) this.#rows.delete(id);
+    else this.#rows.set(id, row);
+    this.#isCurrent = false;
+    for (const listener of this.#listeners) listener(id, row);
   }
 }
 
 /** Built member by member: a spread would give each row a hidden class of its own. */
-function rowOf(
-  { record, load, draining, confirmed, registry }: RelayState,
-  doubts: RelayDoubts,
-): LiveRelay {
-  return { record, load, draining, confirmed, registry, doubts };
+function rowOf(state: RelayState, doubts: RelayDoubts): LiveRelay {
+  const { record, site, load, draining, confirmed, registry } = state;
+  const { registrySequence, recordSequence } = state;
+  return {
+    record,
+    site,
+    load,
+    draining,
+    confirmed,
+    registry,
+    registrySequence,
+    recordSequence,
+    doubts,
+  };
 }

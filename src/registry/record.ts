@@ -1,4 +1,11 @@
-import { formatAddress, isUnicast, type TransportAddress, transportAddress } from '../address.js';
+import {
+  type AddressFamily,
+  familyOf,
+  formatAddress,
+  isUnicast,
+  type TransportAddress,
+  transportAddress,
+} from '../address.js';
 import { isTurnpikeError } from '../errors.js';
 import type { RelayRecord } from './types.js';
 
@@ -88,4 +95,9 @@ function parsed(given: TransportAddress): TransportAddress | undefined {
     if (isTurnpikeError(error, 'ERR_TURNPIKE_ADDRESS')) return undefined;
     throw error;
   }
+}
+
+/** Returns whether a relay has a trunk address of a family. */
+export function hasTrunk(relay: { readonly record: RelayRecord }, family: AddressFamily): boolean {
+  return relay.record.trunkAddresses.some((address) => familyOf(address) === family);
 }

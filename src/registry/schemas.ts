@@ -207,6 +207,9 @@ const MeasurementsShape = Type.Unknown();
 /** The `MeasuringRole` of a relay; any text, so that a newer role makes no answer malformed. */
 const Measure = Type.Optional(Type.String());
 
+/** Number of an answer to a relay; rises with each. */
+const Sequence = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }));
+
 /** Absent from a relay that takes the registry inside responses only. */
 const FetchesRegistry = Type.Optional(Type.Boolean());
 
@@ -260,6 +263,7 @@ export const RegistrationAnswer = Type.Object({
   ...REGISTRY_NEWS,
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
+  sequence: Sequence,
 });
 
 /** Body of a beat. */
@@ -267,6 +271,8 @@ export const BeatRequest = Type.Object({
   start: UnixMs,
   registryVersion: Type.Union([RegistryVersion, Type.Null()]),
   load: RelayLoadShape,
+  /** `sequence` of the newest answer that the relay had when it read its load. */
+  after: Sequence,
   draining: Type.Boolean(),
   fetchesRegistry: FetchesRegistry,
   takesChanges: TakesChanges,
@@ -281,6 +287,7 @@ export const BeatAnswer = Type.Object({
   ...REGISTRY_NEWS,
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
+  sequence: Sequence,
   measure: Measure,
 });
 

@@ -48,6 +48,9 @@ export type RegistrationState =
   /** Not registered, or no longer; attempts continue. */
   'registering' | 'registered' | 'superseded' | 'stopped';
 
+/** What each answer asks of a relay. */
+type Duties = Pick<Static<typeof RegistrationAnswer>, 'check' | 'challenge' | 'sequence'>;
+
 /** The next step: a beat after 1 to 2 s, soon, after a growing back-off, or none. */
 type Next = 'beat' | 'soon' | 'retry' | 'end';
 
@@ -70,6 +73,8 @@ export class RegistrationClient {
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #state: RegistrationState = 'registering';
   #everRegistered = false;
+  /** Sequence number of the newest answer; undefined before one, and from an old directory. */
+  #sequence: number | undefined;
   #eagerBeats = 0;
   /** Whether the directory appoints checks, and so reads reports. */
   #appointed = false;
@@ -204,6 +209,7 @@ export class RegistrationClient {
     const answer = await this.#send('POST', 'beat', {
       start: this.#options.record().start,
       registryVersion: this.#copy.version,
+      after: this.#sequence,
       ...TAKES,
       ...this.#condition(),
       ...(measurements && { measurements: measurements.report() }),
@@ -238,7 +244,8 @@ export class RegistrationClient {
     };
   }
 
-  #appoint({ check, challenge }: Pick<Static<typeof RegistrationAnswer>, 'check' | 'challenge'>) {
+  #appoint({ check, challenge, sequence }: Duties) {
+    this.#sequence = sequence;
     this.#appointed = check !== undefined;
     this.#options.onChecks?.(check ?? []);
     this.#options.onClaimChallenges?.(challenge ?? []);

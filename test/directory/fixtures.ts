@@ -1,10 +1,8 @@
 import { isName, registrationKey, relayKeyPair, relaySecret } from '../../src/auth/keys.js';
 import type { Clock } from '../../src/clock.js';
-import { NO_DOUBTS } from '../../src/directory/reachability/doubts.js';
-import type { LoadEstimate } from '../../src/directory/selection/load.js';
-import { loadMeasure, loadShare } from '../../src/directory/selection/load.js';
 import type { LiveRelay } from '../../src/directory/snapshot.js';
 import type { RelayLoad, RelayRecord } from '../../src/registry/types.js';
+import { NO_DOUBTS } from '../../src/selection/doubts.js';
 
 /** The cluster secret of PROTOCOL.md section 7. */
 export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => index);
@@ -83,22 +81,10 @@ export function liveRelay(
     draining: false,
     confirmed: true,
     registry: { holds: () => true },
+    registrySequence: 1,
+    recordSequence: 1,
     doubts: NO_DOUBTS,
     ...changes,
     record: relayRecord(id, host, changes.record),
-  };
-}
-
-/** Estimates the load by each relay's own report and the given legs assigned since. */
-export function loadEstimate(assigned: Readonly<Record<string, number>> = {}): LoadEstimate {
-  return {
-    of: ({ record, load }) => {
-      const legsAssigned = assigned[record.id] ?? 0;
-      const reported = { load, legsAssigned, recentLegs: 0 };
-      return {
-        legsFree: load.legsMax - load.legs - legsAssigned,
-        share: loadShare(reported, loadMeasure([reported])),
-      };
-    },
   };
 }

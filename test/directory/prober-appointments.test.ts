@@ -1,6 +1,6 @@
 import t from 'tap';
 import { appointProbers, ProberAppointments } from '../../src/directory/prober-appointments.js';
-import { NO_DOUBTS } from '../../src/directory/reachability/doubts.js';
+import { NO_DOUBTS } from '../../src/selection/doubts.js';
 import { liveRelay } from './fixtures.js';
 
 const NEVER = () => false;

@@ -267,22 +267,6 @@ t.test('the table holds 1,024 relays and refuses the next', async (t) => {
   t.equal(w.register('late', 2_000, { publicKey }), undefined);
 });
 
-t.test('assigned legs count until the second beat after them', async (t) => {
-  const w = world();
-  w.register('fra-1', 1);
-  const assigned = () => w.table.localLoad.legsAssigned('fra-1');
-  w.table.localLoad.assign('fra-1');
-  w.table.localLoad.assign('fra-1');
-  w.table.localLoad.assign('gone');
-  t.equal(assigned(), 2);
-  w.beat('fra-1');
-  t.equal(assigned(), 2, 'peers may not have allocated before this beat');
-  w.table.localLoad.assign('fra-1');
-  t.equal(assigned(), 3);
-  w.beat('fra-1');
-  t.equal(assigned(), 1);
-});
-
 t.test('a relay does not expire while requests that may be its beat wait', async (t) => {
   const { clock, table, register } = world();
   register('fra-1', 1);

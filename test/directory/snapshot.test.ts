@@ -1,7 +1,7 @@
 import t from 'tap';
-import { NO_DOUBTS, type RelayDoubts } from '../../src/directory/reachability/doubts.js';
 import { RelayTable } from '../../src/directory/relay-table.js';
 import { Snapshots } from '../../src/directory/snapshot.js';
+import { NO_DOUBTS, type RelayDoubts } from '../../src/selection/doubts.js';
 import { FakeClock, IDLE, relayRecord } from './fixtures.js';
 
 function world() {
@@ -67,14 +67,6 @@ t.test('a beat without news for selection makes no snapshot', async (t) => {
   t.equal(snapshots.current(), before);
 });
 
-t.test('an assigned leg makes no snapshot', async (t) => {
-  const { snapshots, table } = world();
-  const before = snapshots.current();
-  table.localLoad.assign('fra-1');
-  t.equal(snapshots.current(), before);
-  t.equal(table.localLoad.legsAssigned('fra-1'), 1);
-});
-
 t.test('a doubt replaces the row of its relay', async (t) => {
   const { snapshots, row, doubts, doubted } = world();
   const { number } = snapshots.current();
@@ -88,7 +80,6 @@ t.test('a doubt replaces the row of its relay', async (t) => {
 t.test('two directories with the same beats have equal snapshots', async (t) => {
   const [one, other] = [world(), world()];
   other.clock.advance(123_456);
-  one.table.localLoad.assign('fra-1');
   for (const each of [one, other]) each.beat('fra-1', { legs: 3, cpu: 0.2 });
   const plain = ({ snapshots }: ReturnType<typeof world>) =>
     snapshots.current().relays.map(({ registry, ...row }) => ({

@@ -11,6 +11,7 @@ const TYPESCRIPT_LAYERS: readonly { folders: readonly string[]; mutual?: boolean
   { folders: ['index.ts'] },
   { folders: ['udp-tunnel'] },
   { folders: ['directory', 'relay', 'client', 'stream', 'lab'] },
+  { folders: ['selection'] },
   { folders: ['estimates'] },
   { folders: ['turn-server'] },
   { folders: ['overlay', 'turn'] },

@@ -2,10 +2,9 @@ import type { Clock } from '../../clock.js';
 import { DIRECTORY_METRICS } from '../../metrics/directory-metrics.js';
 import { createHistogram } from '../../metrics/histogram.js';
 import { CHECK_LIMITS } from '../../registry/check-limits.js';
-import { claimedAddresses } from '../../registry/record.js';
+import { claimedAddresses, hasTrunk } from '../../registry/record.js';
 import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { ClaimChallenge, ClaimResult, RelayRecord } from '../../registry/types.js';
-import { hasTrunk } from '../selection/score.js';
 import type { LiveRelay } from '../snapshot.js';
 import { ClaimBackoff } from './claim-backoff.js';
 import {

@@ -3,10 +3,10 @@ import { CREDENTIAL_TTL_SECONDS_MAX } from '../../auth/tenant-credentials.js';
 import type { Clock } from '../../clock.js';
 import { CachedResponse } from '../../http/cached-response.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
+import { NO_RELAY_RETRY_SECONDS } from '../../selection/no-relay-reason.js';
 import { type ConnectionBroker, CREDENTIAL_TTL_SECONDS } from '../connection-broker.js';
 import type { Reachability } from '../reachability/reachability.js';
 import type { RelayTable } from '../relay-table.js';
-import { NO_RELAY_RETRY_SECONDS } from '../selection/no-relay-reason.js';
 import type { Snapshots } from '../snapshot.js';
 import type { App } from './app.js';
 import { type HintsResult, PeerShape, peerHints } from './peer-hints.js';
@@ -44,6 +44,8 @@ const ConnectionAnswer = Type.Object(
     expiresAt: Type.String({ format: 'date-time' }),
     realm: Type.String(),
     peers: Type.Tuple([Half, Half]),
+    snapshot: Type.Integer({ description: 'Number of the snapshot that the selection read.' }),
+    seed: Type.Integer({ description: 'By which the selection can be made again.' }),
   },
   { description: 'Both halves. Give each peer its own and only that.' },
 );

@@ -2,13 +2,13 @@ import Type from 'typebox';
 import { CREDENTIAL_TTL_SECONDS_MAX } from '../../auth/tenant-credentials.js';
 import { TENANT_TURN_USER_CHARACTERS_MAX } from '../../auth/tenant-turn-credentials.js';
 import { isTurnpikeError } from '../../errors.js';
+import { NO_RELAY_RETRY_SECONDS } from '../../selection/no-relay-reason.js';
 import {
   ICE_RELAYS_DEFAULT,
   ICE_RELAYS_MAX,
   ICE_SERVERS_TTL_SECONDS,
   type IceServers,
 } from '../ice-servers.js';
-import { NO_RELAY_RETRY_SECONDS } from '../selection/no-relay-reason.js';
 import type { App } from './app.js';
 import { PeerShape, peerHints } from './peer-hints.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import { canonicalIp } from '../../address.js';
 import { isTurnpikeError } from '../../errors.js';
 import { AddressText, AvoidedRelays, Families, Latencies, Name } from '../../registry/schemas.js';
-import type { PeerHints } from '../selection/score.js';
+import type { PeerHints } from '../../selection/request.js';
 
 /** A peer in `POST /v1/connections` and in the rendezvous' `join`. */
 export const PeerShape = Type.Object(

@@ -35,8 +35,8 @@ export interface RegistrationRoutesOptions extends RelaySigningOptions {
   readonly reachability: Reachability;
   readonly probers: ProberAppointments;
   readonly contests: Contests;
-  /** Applies an accepted event. */
-  readonly apply: (event: RelayMessage) => void;
+  /** Applies an accepted event, and returns members for the answer. */
+  readonly apply: (event: RelayMessage) => { readonly sequence?: number };
 }
 
 const SECURITY = [{ relaySignature: [] }];
@@ -82,8 +82,8 @@ function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
       const reachability = reportOf(request.body);
       const { claims, takesChanges, registryVersion = null } = request.body;
       const state = { load, draining, proved, takesChanges, reachability, claims };
-      apply({ kind: 'registered', record, site, ...state });
-      const duties = dutiesOf(record.id, options);
+      const applied = apply({ kind: 'registered', record, site, ...state });
+      const duties = { ...dutiesOf(record.id, options), ...applied };
       if (takesChanges === true) {
         return reply.send({ ...relays.registryNews(registryVersion), ...duties });
       }
@@ -111,14 +111,15 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
     async (request, reply) => {
       const { id } = request.params;
       const { start, registryVersion, load, draining, fetchesRegistry, claims } = request.body;
-      const { measurements } = request.body;
+      const { after, measurements } = request.body;
       const refusal = relays.beatRefusal(id, start);
       if (refusal !== undefined) return refuse(reply, refusalProblem(refusal), options);
-      const beat = { id, start, registryVersion, load, draining, claims, measurements };
-      apply({ kind: 'beat', beat: { ...beat, reachability: reportOf(request.body) } });
+      const beat = { id, start, registryVersion, load, after, draining, claims, measurements };
+      const reachability = reportOf(request.body);
+      const applied = apply({ kind: 'beat', beat: { ...beat, reachability } });
       // Only for relays that read it.
       const measure = measurements === undefined ? {} : { measure: options.probers.roleOf(id) };
-      const duties = { ...dutiesOf(id, options), ...measure };
+      const duties = { ...dutiesOf(id, options), ...applied, ...measure };
       if (request.body.takesChanges === true) {
         return reply.send({ ...relays.registryNews(registryVersion), ...duties });
       }

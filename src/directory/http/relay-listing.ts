@@ -3,7 +3,7 @@ import { formatAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
 import type { RelayRecord } from '../../registry/types.js';
-import type { Doubt } from '../reachability/doubts.js';
+import type { Doubt } from '../../selection/doubts.js';
 import type { Finding, Reachability } from '../reachability/reachability.js';
 import type { LiveRelay, RegistryContents } from '../snapshot.js';
 

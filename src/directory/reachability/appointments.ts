@@ -5,8 +5,8 @@ import {
   type TransportAddress,
 } from '../../address.js';
 import { CHECK_LIMITS } from '../../registry/check-limits.js';
+import { hasTrunk } from '../../registry/record.js';
 import type { RelayRecord, ServiceCheck } from '../../registry/types.js';
-import { hasTrunk } from '../selection/score.js';
 import type { LiveRelay } from '../snapshot.js';
 import { serviceKey } from './reports.js';
 

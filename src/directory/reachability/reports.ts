@@ -4,7 +4,7 @@ import {
   type ReachabilityReport,
   UNKNOWN_REASON,
 } from '../../registry/types.js';
-import { NO_DOUBTS } from './doubts.js';
+import { NO_DOUBTS } from '../../selection/doubts.js';
 import { DampedConditions } from './flap-damping.js';
 
 /** One reporter's statement about another relay's trunk or a service address. */

@@ -1,4 +1,5 @@
-import { BOTH_FAMILIES, hasTrunk } from '../selection/score.js';
+import { hasTrunk } from '../../registry/record.js';
+import { BOTH_FAMILIES } from '../../selection/request.js';
 import type { LiveRelay } from '../snapshot.js';
 
 /** Counts the relays of a set that have a trunk address family in common with another relay. */

@@ -3,10 +3,10 @@ import { Compile } from 'typebox/compile';
 import { isUnicast, type TransportAddress, transportAddress } from '../../address.js';
 import { isTurnpikeError } from '../../errors.js';
 import { AddressText, Port } from '../../registry/schemas.js';
+import type { NoRelayReason } from '../../selection/no-relay-reason.js';
+import type { PeerHints } from '../../selection/request.js';
 import type { ConnectionHalf } from '../connection-broker.js';
 import { PeerShape, peerHints } from '../http/peer-hints.js';
-import type { NoRelayReason } from '../selection/no-relay-reason.js';
-import type { PeerHints } from '../selection/score.js';
 
 /** The error codes of docs/rendezvous.md, with WebSocket close code and message. */
 export const RENDEZVOUS_ERRORS = {

@@ -1,13 +1,13 @@
 import type { Clock } from '../../clock.js';
 import { KeyCounter } from '../../collections/key-counter.js';
 import { WEB_SOCKET_LIMITS } from '../../http/web-socket-limits.js';
+import { NO_RELAY_RETRY_SECONDS, type NoRelay } from '../../selection/no-relay-reason.js';
+import type { PeerHints } from '../../selection/request.js';
 import {
   type BrokerAnswer,
   type ConnectionWish,
   CREDENTIAL_TTL_SECONDS,
 } from '../connection-broker.js';
-import { NO_RELAY_RETRY_SECONDS, type NoRelay } from '../selection/no-relay-reason.js';
-import type { PeerHints } from '../selection/score.js';
 import type {
   AddressMessage,
   JoinMessage,

@@ -20,7 +20,7 @@ t.test('registration, beats and deregistration get signed answers', async (t) =>
   t.match(same, { status: 200, genuine: true });
   t.same(
     same.body,
-    { registryVersion: version, check: [] },
+    { registryVersion: version, check: [], sequence: 2 },
     'no registry if the version is current',
   );
   await h.register(nyc);
@@ -43,7 +43,7 @@ t.test(
     const registered = await h.signed('fra-1', 'PUT', 'registration', { record: fra, ...asks });
     t.match(registered, { status: 200, genuine: true });
     const { registryVersion: version } = registered.body;
-    t.same(registered.body, { registryVersion: version, check: [] });
+    t.same(registered.body, { registryVersion: version, check: [], sequence: 1 });
     const fetched = await h.signed('fra-1', 'GET', `registry/${version}`, undefined);
     t.match(fetched, { status: 200, body: { relays: [fra] } });
     t.equal(createHash('sha256').update(JSON.stringify(fetched.body)).digest('hex'), version);
@@ -60,12 +60,16 @@ t.test(
       'a relay without fetchesRegistry gets the same registry in its answers',
       async (t) => {
         const other = await h.register(nyc);
-        t.same(Object.keys(other.body), ['registry', 'check']);
+        t.same(Object.keys(other.body), ['registry', 'check', 'sequence']);
         const beat = await h.beat('nyc-1', null);
         t.same(beat.body.registry.relays, [fra, nyc]);
         t.equal(beat.body.registry.version, beat.body.registryVersion);
         const fetching = await h.beat('fra-1', version, { fetchesRegistry: true });
-        t.same(fetching.body, { registryVersion: beat.body.registryVersion, check: [] });
+        t.same(fetching.body, {
+          registryVersion: beat.body.registryVersion,
+          check: [],
+          sequence: 2,
+        });
       },
     );
 

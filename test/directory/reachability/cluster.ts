@@ -1,7 +1,7 @@
 import { formatAddress } from '../../../src/address.js';
 import { Reachability } from '../../../src/directory/reachability/reachability.js';
-import { hasTrunk } from '../../../src/directory/selection/score.js';
 import type { LiveRelay } from '../../../src/directory/snapshot.js';
+import { hasTrunk } from '../../../src/registry/record.js';
 import type { ReachabilityReport } from '../../../src/registry/types.js';
 import { seededRandom } from '../../setup/seeded-random.js';
 import { FakeClock, liveRelay } from '../fixtures.js';

@@ -4,9 +4,9 @@ import type { OutgoingMessage } from '../../../src/directory/rendezvous/messages
 import { RENDEZVOUS_LIMITS } from '../../../src/directory/rendezvous/rendezvous-limits.js';
 import { type Member, Rooms } from '../../../src/directory/rendezvous/rooms.js';
 import type { UnmadeConnection } from '../../../src/directory/rendezvous/unmade-connection-log.js';
-import type { NoRelay } from '../../../src/directory/selection/no-relay-reason.js';
-import type { PeerHints } from '../../../src/directory/selection/score.js';
 import { WEB_SOCKET_LIMITS } from '../../../src/http/web-socket-limits.js';
+import type { NoRelay } from '../../../src/selection/no-relay-reason.js';
+import type { PeerHints } from '../../../src/selection/request.js';
 import { FakeClock } from '../fixtures.js';
 
 class FakeMember implements Member {
@@ -72,7 +72,9 @@ function world() {
     });
     const connectionId = String(made).padStart(32, '0');
     const peers = [half(0), half(1)] as const;
-    return { ok: true, connection: { connectionId, expiresAt: '', realm: 'turnpike', peers } };
+    const selected = { snapshot: 1, seed: 1 };
+    const common = { connectionId, expiresAt: '', realm: 'turnpike' };
+    return { ok: true, connection: { ...common, peers, ...selected } };
   };
   const unmade: UnmadeConnection[] = [];
   const rooms = new Rooms({ create, clock, onUnmade: (each) => unmade.push(each) });

@@ -2,9 +2,6 @@ import type { RefusedPair } from './pairs.js';
 import { familiesOf, type PeerHints } from './score.js';
 import type { ExcludedRelays } from './select.js';
 
-/** `retryAfterSeconds` when no relay can serve. */
-export const NO_RELAY_RETRY_SECONDS = 2;
-
 /**
  * The reason why no relay can serve two peers: none is registered; none may be chosen now; none has
  * an address of a family that a peer can use; no two form a pair and none serves both.

@@ -1,6 +1,6 @@
-import type { Clock } from '../../clock.js';
-import type { RelayLoad } from '../../registry/types.js';
-import type { LiveRelay } from '../snapshot.js';
+import type { Clock } from '../../src/clock.js';
+import type { RelayLoad } from '../../src/registry/types.js';
+import type { LiveRelay } from './live-relay.js';
 import { RecentLegs } from './recent-legs.js';
 
 /** Interval of measuring all relays' loads. */
@@ -154,7 +154,7 @@ export interface LoadMeasure {
 }
 
 /** Computes the measure of these relays. */
-export function loadMeasure(relays: readonly ReportedLoad[]): LoadMeasure {
+function loadMeasure(relays: readonly ReportedLoad[]): LoadMeasure {
   const legsMax = second(relays.map(({ load }) => load.legsMax));
   const telling = relays.filter(({ recentLegs }) => recentLegs >= TELLING_LEGS);
   const busy = relays.filter(({ load }) => load.legs > 0 && load.legsMax > 0);
@@ -175,7 +175,7 @@ export function loadMeasure(relays: readonly ReportedLoad[]): LoadMeasure {
  * and its CPU at least `CPU_LEAST` of the median relay's CPU per leg. Both floors are capped by the
  * second largest report. A relay that always reports idle gets about as many legs as an idle one.
  */
-export function loadShare(reported: ReportedLoad, measure: LoadMeasure): number {
+function loadShare(reported: ReportedLoad, measure: LoadMeasure): number {
   const { load, recentLegs } = reported;
   const expected = Math.min(recentLegs * measure.legsHeldPerRecentLeg, LEGS_MOST * measure.legs);
   const legs = Math.max(legsOf(reported), expected);

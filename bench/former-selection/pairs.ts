@@ -1,4 +1,4 @@
-import type { AddressFamily } from '../../address.js';
+import type { AddressFamily } from '../../src/address.js';
 import {
   type Candidate,
   hasRoom,

@@ -1,25 +1,20 @@
 import t from 'tap';
-import type { PeerHints } from '../../../src/directory/selection/score.js';
-import { selectTurnRelays } from '../../../src/directory/selection/turn-relays.js';
-import type { LiveRelay } from '../../../src/directory/snapshot.js';
-import { seededRandom } from '../../setup/seeded-random.js';
-import { IDLE, liveRelay, loadEstimate } from '../fixtures.js';
-import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
+import type { PeerHints } from '../../src/selection/request.js';
+import { selectTurnRelays } from '../../src/selection/turn-relays.js';
+import { IDLE, latencies, relay, SEEDS, stateOf, type TestRelay, v6, v6Only } from './fixtures.js';
 
 /** Makes a relay with TURN. */
 function turnRelay(
   id: string,
   host: number,
-  { allocations = 0, ...changes }: { allocations?: number } & Parameters<typeof liveRelay>[2] = {},
-): LiveRelay {
+  { allocations = 0, ...changes }: { allocations?: number } & Parameters<typeof relay>[2] = {},
+): TestRelay {
   const load = { ...IDLE, turn: { allocations, allocationsMax: 100 } };
-  return liveRelay(id, host, { load, ...changes });
+  return relay(id, host, { load, ...changes });
 }
 
-function select(relays: LiveRelay[], client: PeerHints = {}, { count = 2, seed = 1 } = {}) {
-  const snapshot = { number: 1, relays };
-  const random = seededRandom(seed);
-  return selectTurnRelays({ snapshot, load: loadEstimate(), client, relays: count, random });
+function select(relays: TestRelay[], client: PeerHints = {}, { count = 2, seed = 1 } = {}) {
+  return selectTurnRelays(stateOf(relays).publish(0), { client, relays: count }, seed);
 }
 
 /** Returns the ids of the selected relays, or the reason why there is none. */
@@ -32,7 +27,7 @@ t.test('the nearest relays are selected, as many as are asked for', async (t) =>
   const relays = [
     turnRelay('sin-1', 1),
     turnRelay('fra-1', 2),
-    liveRelay('fra-2', 3),
+    relay('fra-2', 3),
     turnRelay('nyc-1', 4),
   ];
   const client = latencies({ fra: 10, nyc: 80, sin: 200 });
@@ -56,22 +51,18 @@ t.test('without hints every relay gets a share, and busy ones a smaller one', as
 
 t.test('a relay that may not be chosen is left out, and the reason is told', async (t) => {
   t.equal(chosen([]), 'no-relays');
-  t.equal(chosen([liveRelay('fra-1', 1)]), 'no-turn');
+  t.equal(chosen([relay('fra-1', 1)]), 'no-turn');
   const out = [
     turnRelay('fra-1', 1, { draining: true }),
     turnRelay('fra-2', 2, { confirmed: false }),
     turnRelay('fra-3', 3, { allocations: 100 }),
-    liveRelay('fra-4', 4, { load: { ...IDLE, turn: { allocations: 0, allocationsMax: 0 } } }),
+    relay('fra-4', 4, { load: { ...IDLE, turn: { allocations: 0, allocationsMax: 0 } } }),
   ];
   t.equal(chosen(out), 'none-ready');
   t.equal(chosen([...out, turnRelay('fra-5', 5)]), 'fra-5');
   t.equal(chosen([turnRelay('fra-5', 5)], { family: 6 }), 'no-family');
   const legsUsedUp = { ...IDLE, legs: 1_000, turn: { allocations: 0, allocationsMax: 9 } };
-  t.equal(
-    chosen([liveRelay('fra-6', 6, { load: legsUsedUp })]),
-    'fra-6',
-    'legs are no allocations',
-  );
+  t.equal(chosen([relay('fra-6', 6, { load: legsUsedUp })]), 'fra-6', 'legs are no allocations');
 });
 
 t.test('exceptions serve only if there is no other relay', async (t) => {
@@ -83,10 +74,10 @@ t.test('exceptions serve only if there is no other relay', async (t) => {
 
 t.test('a client tries one address of each family that it may have', async (t) => {
   const both = turnRelay('fra-1', 1, {
-    record: { serviceAddresses: [{ address: '10.0.0.1', port: 3478 }, ...v6(1, 3478)] },
+    serviceAddresses: [{ address: '10.0.0.1', port: 3478 }, ...v6(1, 3478)],
   });
-  const of = (client: PeerHints, relay = both) => {
-    const selection = select([relay], client);
+  const of = (client: PeerHints, only = both) => {
+    const selection = select([only], client);
     return selection.ok ? selection.relays[0]?.addresses.map(({ address }) => address) : undefined;
   };
   t.same(of({}), ['10.0.0.1', '2001:db8::1']);
@@ -94,7 +85,5 @@ t.test('a client tries one address of each family that it may have', async (t) =
   t.same(of({ families: [6] }), ['2001:db8::1']);
   t.same(of({ family: 4 }), ['10.0.0.1']);
   t.same(of({ address: '2001:db8::99' }), ['2001:db8::1']);
-  t.same(of({ address: '192.0.2.1' }, turnRelay('fra-2', 2, { record: v6Only(2) })), [
-    '2001:db8::2',
-  ]);
+  t.same(of({ address: '192.0.2.1' }, turnRelay('fra-2', 2, v6Only(2))), ['2001:db8::2']);
 });

@@ -1,5 +1,5 @@
-import type { TransportAddress } from '../../address.js';
-import type { LiveRelay, Snapshot } from '../snapshot.js';
+import type { TransportAddress } from '../../src/address.js';
+import type { LiveRelay, Snapshot } from './live-relay.js';
 import type { LoadEstimate } from './load.js';
 import { type NoRelay, noRelayReason } from './no-relay-reason.js';
 import { type Pair, type RefusedPair, scoredPairs } from './pairs.js';

@@ -1,13 +1,9 @@
 import t from 'tap';
-import { formatAddress } from '../../../src/address.js';
-import type { Doubt } from '../../../src/directory/reachability/doubts.js';
-import type { PeerHints } from '../../../src/directory/selection/score.js';
-import { selectRelays } from '../../../src/directory/selection/select.js';
-import type { LiveRelay } from '../../../src/directory/snapshot.js';
-import type { RelayRecord } from '../../../src/registry/types.js';
-import { seededRandom } from '../../setup/seeded-random.js';
-import { liveRelay, loadEstimate } from '../fixtures.js';
-import { latencies, SEEDS, v6, v6Only } from './fixtures.js';
+import { formatAddress } from '../../src/address.js';
+import type { Doubt } from '../../src/selection/doubts.js';
+import type { PeerHints } from '../../src/selection/request.js';
+import { select } from '../../src/selection/select.js';
+import { latencies, relay, SEEDS, stateOf, type TestRelay, v6, v6Only } from './fixtures.js';
 
 /** Doubts by relay id and by address, and pairs that do not reach each other as `id id`. */
 interface Said {
@@ -18,32 +14,26 @@ interface Said {
 
 const NOTHING_SAID: Said = {};
 
-function doubted(relay: LiveRelay, { relays, addresses, apart = [] }: Said): LiveRelay {
-  const { id, serviceAddresses } = relay.record;
+function doubted(each: TestRelay, { relays, addresses, apart = [] }: Said): TestRelay {
+  const { id, serviceAddresses } = each.facts;
   const pairs = apart.map((pair) => pair.split(' '));
   const unreached = pairs.flatMap(([from = '', to = '']) => (from === id ? [to] : []));
-  return {
-    ...relay,
-    doubts: {
-      trunk: relays?.[id] ?? 'none',
-      addresses: serviceAddresses.map((each) => addresses?.[formatAddress(each)] ?? 'none'),
-      unreached: new Set(unreached),
-    },
+  const doubts = {
+    trunk: relays?.[id] ?? ('none' as const),
+    addresses: serviceAddresses.map((own) => addresses?.[formatAddress(own)] ?? 'none'),
+    unreached: new Set(unreached),
   };
+  return { ...each, status: { ...each.status, doubts } };
 }
 
-function select(relays: LiveRelay[], peers: [PeerHints, PeerHints], seed: number, said: Said) {
-  return selectRelays({
-    snapshot: { number: 1, relays: relays.map((relay) => doubted(relay, said)) },
-    load: loadEstimate(),
-    peers,
-    random: seededRandom(seed),
-  });
+function selectOf(relays: TestRelay[], peers: [PeerHints, PeerHints], seed: number, said: Said) {
+  const state = stateOf(relays.map((each) => doubted(each, said)));
+  return select(state.publish(0), { peers }, seed);
 }
 
-function everyChoice(relays: LiveRelay[], peers: [PeerHints, PeerHints], said: Said) {
+function everyChoice(relays: TestRelay[], peers: [PeerHints, PeerHints], said: Said) {
   const choices = SEEDS.map((seed) => {
-    const selection = select(relays, peers, seed, said);
+    const selection = selectOf(relays, peers, seed, said);
     return selection.ok
       ? selection.addresses.map(({ address }) => address).join()
       : selection.noRelay.reason;
@@ -55,37 +45,36 @@ const HERE = '10.0.0.1';
 const THERE = '10.0.0.2';
 
 t.test('relays that do not reach each other are not paired', async (t) => {
-  const three = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
+  const three = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => relay(id, index + 1));
   const said: Said = { apart: ['fra-1 nyc-1', 'fra-1 sin-1'] };
   t.same(everyChoice(three, [{}, {}], said), ['10.0.0.2,10.0.0.3', '10.0.0.3,10.0.0.2']);
   const near = latencies({ 'fra-1': 1, 'nyc-1': 50, 'sin-1': 50 });
   const far = latencies({ 'fra-1': 90, 'nyc-1': 1, 'sin-1': 20 });
-  const selection = select(three, [near, far], 1, said);
+  const selection = selectOf(three, [near, far], 1, said);
   t.ok(selection.ok);
-  t.notSame(selection.explanation.chosen?.relays, ['fra-1', 'nyc-1'], 'even if they are nearest');
-  t.same(selection.explanation.refused[0], { relays: ['fra-1', 'nyc-1'], fault: 'unreachable' });
-  t.equal(selection.explanation.pairsRefused, 4);
+  const ids = selection.ok && selection.relays.map(({ facts }) => facts.id);
+  t.notSame(ids, ['fra-1', 'nyc-1'], 'even if they are nearest');
   const two = three.slice(0, 2);
   t.same(everyChoice(two, [{}, {}], said), [`${HERE},${HERE}`, `${THERE},${THERE}`]);
 });
 
 t.test('a pair is found outside the shortlists if those do not reach each other', async (t) => {
-  const near = Array.from({ length: 20 }, (_, index) => liveRelay(`near-${index}`, index + 1));
-  const far = Array.from({ length: 20 }, (_, index) => liveRelay(`far-${index}`, index + 101));
-  const link = liveRelay('link', 201);
-  const apart = near.flatMap((a) => far.map((b) => `${a.record.id} ${b.record.id}`));
+  const near = Array.from({ length: 20 }, (_, index) => relay(`near-${index}`, index + 1));
+  const far = Array.from({ length: 20 }, (_, index) => relay(`far-${index}`, index + 101));
+  const link = relay('link', 201);
+  const apart = near.flatMap((a) => far.map((b) => `${a.facts.id} ${b.facts.id}`));
   const peers: [PeerHints, PeerHints] = [
     latencies({ near: 5, far: 300, link: 250 }),
     latencies({ near: 300, far: 5, link: 250 }),
   ];
   for (const seed of SEEDS) {
-    const selection = select([...near, ...far, link], peers, seed, { apart });
+    const selection = selectOf([...near, ...far, link], peers, seed, { apart });
     t.ok(selection.ok && selection.relays[0] !== selection.relays[1]);
   }
 });
 
 t.test('an unreachable relay is chosen only if no other can serve', async (t) => {
-  const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
+  const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => relay(id, index + 1));
   const said: Said = { relays: { 'fra-1': 'unreachable' } };
   const near = latencies({ 'fra-1': 1, 'nyc-1': 200, 'sin-1': 300 });
   for (const peer of [{}, near, { region: 'fra' }, { avoid: new Set(['nyc-1', 'sin-1']) }]) {
@@ -96,15 +85,13 @@ t.test('an unreachable relay is chosen only if no other can serve', async (t) =>
     relays: { 'fra-1': 'unreachable', 'nyc-1': 'unreachable', 'sin-1': 'unreachable' },
   };
   t.equal(everyChoice(relays, [{}, {}], all).length, 6, 'verdicts against all are ignored');
-  const { explanation } = select(relays, [{}, {}], 1, said);
-  t.same(explanation.heldBack[0], { suspected: [], avoided: [], unreachable: ['fra-1'] });
 });
 
 t.test('a relay with an unreachable IPv4 address is chosen with its IPv6 address', async (t) => {
   const dual = (id: string, host: number) => {
-    const own = liveRelay(id, host).record;
+    const own = relay(id, host).facts;
     const record = { serviceAddresses: [...own.serviceAddresses, ...v6(host, 3478)] };
-    return liveRelay(id, host, { record });
+    return relay(id, host, record);
   };
   const relays = [dual('fra-1', 1), dual('nyc-1', 2)];
   const said: Said = { addresses: { [`${HERE}:3478`]: 'unreachable' } };
@@ -124,7 +111,7 @@ t.test('a relay with an unreachable IPv4 address is chosen with its IPv6 address
 });
 
 t.test('suspected weighs more than a region and less than avoid', async (t) => {
-  const relays = ['fra-1', 'nyc-1'].map((id, index) => liveRelay(id, index + 1));
+  const relays = ['fra-1', 'nyc-1'].map((id, index) => relay(id, index + 1));
   const said: Said = { addresses: { [`${HERE}:3478`]: 'suspected' } };
   t.same(everyChoice(relays, [{}, {}], said), [`${THERE},${THERE}`]);
   t.same(everyChoice(relays, [{ region: 'fra' }, {}], said), [`${THERE},${THERE}`]);
@@ -132,8 +119,8 @@ t.test('suspected weighs more than a region and less than avoid', async (t) => {
 });
 
 t.test('a relay without an address of a peer’s families is not chosen', async (t) => {
-  const four = liveRelay('four', 1);
-  const six = liveRelay('six', 2, { record: { serviceAddresses: v6(2, 3478) } });
+  const four = relay('four', 1);
+  const six = relay('six', 2, { serviceAddresses: v6(2, 3478) });
   t.same(everyChoice([four, six], [{ families: [6] }, { families: [4] }], NOTHING_SAID), [
     `2001:db8::2,${HERE}`,
   ]);
@@ -143,7 +130,7 @@ t.test('a relay without an address of a peer’s families is not chosen', async 
 });
 
 t.test('an avoided relay is chosen only if no other can serve', async (t) => {
-  const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => liveRelay(id, index + 1));
+  const relays = ['fra-1', 'nyc-1', 'sin-1'].map((id, index) => relay(id, index + 1));
   const avoid = new Set(['fra-1']);
   const near = latencies({ 'fra-1': 1, 'nyc-1': 200, 'sin-1': 300 });
   for (const choice of everyChoice(relays, [{ ...near, avoid }, {}], NOTHING_SAID)) {
@@ -162,28 +149,27 @@ t.test('an avoided relay is chosen only if no other can serve', async (t) => {
 });
 
 t.test('relays that have not confirmed each other are not paired', async (t) => {
-  const late = liveRelay('nyc-1', 2);
-  const without = { holds: ({ id }: RelayRecord) => id !== 'nyc-1' };
-  const relays = [liveRelay('fra-1', 1, { registry: without }), late];
+  const late = relay('nyc-1', 2, { recordSequence: 2, registrySequence: 2 });
+  const relays = [relay('fra-1', 1), late];
   const peers: [PeerHints, PeerHints] = [{ region: 'fra' }, { region: 'nyc' }];
   t.same(everyChoice(relays, peers, NOTHING_SAID), [`${HERE},${HERE}`, `${THERE},${THERE}`]);
-  const knowing = [liveRelay('fra-1', 1), late];
+  const knowing = [relay('fra-1', 1, { registrySequence: 2 }), late];
   t.same(everyChoice(knowing, peers, NOTHING_SAID), [`${HERE},${THERE}`]);
 });
 
 t.test('a failed selection has the reason and its details', async (t) => {
-  const four = liveRelay('four', 1);
-  const six = liveRelay('six', 2, { record: v6Only(2) });
-  const reach = (relays: LiveRelay[], peers: [PeerHints, PeerHints], said = NOTHING_SAID) => {
-    const selection = select(relays, peers, 1, said);
+  const four = relay('four', 1);
+  const six = relay('six', 2, v6Only(2));
+  const reach = (relays: TestRelay[], peers: [PeerHints, PeerHints], said = NOTHING_SAID) => {
+    const selection = selectOf(relays, peers, 1, said);
     return selection.ok ? 'served' : `${selection.noRelay.reason}: ${selection.noRelay.detail}`;
   };
   t.equal(reach([], [{}, {}]), 'no-relays: no relay is registered');
-  t.match(reach([liveRelay('a', 1, { draining: true })], [{}, {}]), /^none-ready: .* 1 drain/);
+  t.match(reach([relay('a', 1, { draining: true })], [{}, {}]), /^none-ready: .* 1 drain/);
   t.match(reach([four], [{}, { families: [6] }]), /^no-family: peer 1 can use IPv6 only/);
   t.match(reach([four, six], [{ family: 4 }, { family: 6 }]), /^no-pair: .* no trunk address/);
-  const dualTrunk = { trunkAddresses: [...four.record.trunkAddresses, ...v6(1, 3480)] };
-  const both = liveRelay('four', 1, { record: dualTrunk });
+  const dualTrunk = { trunkAddresses: [...four.facts.trunkAddresses, ...v6(1, 3480)] };
+  const both = relay('four', 1, dualTrunk);
   const peers: [PeerHints, PeerHints] = [{ family: 4 }, { family: 6 }];
   t.equal(reach([both, six], peers), 'served');
   const apart = { apart: ['four six'] };

@@ -1,9 +1,9 @@
-import type { Clock } from '../../clock.js';
-import { putMostRecent } from '../../collections/lru.js';
-import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
+import type { Clock } from '../../src/clock.js';
+import { putMostRecent } from '../../src/collections/lru.js';
+import { REGISTRATION_LIMITS } from '../../src/registry/registration-limits.js';
 
 /** Time constant of the decay of recently handed out legs. */
-export const RECENT_LEGS_DECAY_MS = 60_000;
+const RECENT_LEGS_DECAY_MS = 60_000;
 
 interface Count {
   legs: number;

@@ -1,7 +1,7 @@
-import { type AddressFamily, familyOf, type TransportAddress } from '../../address.js';
-import type { RelayRecord } from '../../registry/types.js';
-import type { Doubt } from '../reachability/doubts.js';
-import type { LiveRelay } from '../snapshot.js';
+import { type AddressFamily, familyOf, type TransportAddress } from '../../src/address.js';
+import type { RelayRecord } from '../../src/registry/types.js';
+import type { Doubt } from '../../src/selection/doubts.js';
+import type { LiveRelay } from './live-relay.js';
 
 /** A peer's hints; every member is optional (PROTOCOL.md section 5). */
 export interface PeerHints {
@@ -102,7 +102,7 @@ export function familiesOf(peer: PeerHints): readonly AddressFamily[] {
   return peer.family === undefined ? (peer.families ?? BOTH_FAMILIES) : [peer.family];
 }
 
-export const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];
+const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];
 
 /** Returns the latency that a peer measured to a relay or its region, ms. */
 function measuredMs(relay: Candidate, peer: PeerHints): number | undefined {

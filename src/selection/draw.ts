@@ -1,0 +1,147 @@
+import type { Candidates } from './candidates.js';
+import { fitOf, isPlain, type Wish } from './fitness.js';
+import type { SeededRandom } from './random.js';
+import { pairFault, type RelayRow } from './relay-facts.js';
+import type { PeerRequest } from './request.js';
+import { type SelectionSnapshot, trunkCostMs } from './snapshot.js';
+
+/** One peer's side of a selection. */
+export interface Side {
+  readonly peer: PeerRequest;
+  readonly wish: Wish;
+  readonly candidates: Candidates;
+}
+
+/** What relays are drawn by. */
+export interface DrawOptions {
+  readonly snapshot: SelectionSnapshot;
+  readonly sides: readonly [Side, Side];
+  readonly random: SeededRandom;
+  /** Cost of one relay for both peers, ms. */
+  readonly sharedMs: number;
+  /** Relays of a region that cost at most this more than its best are equal, ms. */
+  readonly bandMs: number;
+  /** Providers whose relays are taken only if there are no others. */
+  readonly avoidedProviders?: ReadonlySet<string | undefined>;
+}
+
+/** A relay for each peer. */
+export type RelayPair = readonly [RelayRow, RelayRow];
+
+/** A relay with its chance to be drawn, in proportion. */
+interface Lot {
+  readonly row: RelayRow;
+  weight: number;
+}
+
+/**
+ * Draws a relay for each peer in two regions, by free capacity, of those that can be a pair.
+ * @param indices - of the regions among each peer's candidates
+ * @returns undefined if no two can be a pair and none can serve both
+ */
+export function drawRelays(
+  options: DrawOptions,
+  indices: readonly [number, number],
+): RelayPair | undefined {
+  const { snapshot, sides, sharedMs } = options;
+  const regions = indices.map((index, i) => sides[i as 0 | 1].candidates.regions[index]);
+  const [a = 0, b = 0] = regions;
+  const all = [lotsOf(options, 0, indices[0]), lotsOf(options, 1, indices[1])] as const;
+  const firsts = favoured(options, all[0], 0);
+  const seconds = favoured(options, all[1], 1);
+  const two = () => drawTwo(options, firsts, seconds) ?? drawTwo(options, all[0], all[1]);
+  if (a !== b) return two();
+  const one = () => drawOne(options, firsts, seconds) ?? drawOne(options, all[0], all[1]);
+  return trunkCostMs(snapshot, a, a) <= sharedMs ? (two() ?? one()) : (one() ?? two());
+}
+
+/** Returns the relays of a candidate region that serve a peer with the least exceptions. */
+function lotsOf({ snapshot, sides }: DrawOptions, peer: 0 | 1, index: number): Lot[] {
+  const { candidates, wish } = sides[peer];
+  const region = snapshot.regions[candidates.regions[index] as number];
+  const lots: Lot[] = [];
+  if (region === undefined) return lots;
+  const { freeLegs, weight } = snapshot.loads;
+  const least = candidates.exceptions[index] as number;
+  const plain = isPlain(region, wish) && (snapshot.regionLoads.open[region.number] as number) > 0;
+  for (const slot of region.members) {
+    const row = snapshot.relays[slot] as RelayRow;
+    const fits = plain
+      ? (freeLegs[slot] as number) >= 1
+      : fitOf(snapshot, row, wish)?.weight === least;
+    if (fits) lots.push({ row, weight: weight[slot] as number });
+  }
+  return lots;
+}
+
+/** Returns the relays that are about as good as the best: near, not loaded, another provider. */
+function favoured(
+  { snapshot, sides, bandMs, avoidedProviders }: DrawOptions,
+  lots: Lot[],
+  i: 0 | 1,
+) {
+  const { latencies } = sides[i].peer;
+  const { priceMs } = snapshot.loads;
+  const own = ({ facts }: RelayRow) => latencies?.get(facts.id) ?? latencies?.get(facts.region);
+  let leastOwn = Number.POSITIVE_INFINITY;
+  if (latencies !== undefined) {
+    for (const { row } of lots) leastOwn = Math.min(leastOwn, own(row) ?? leastOwn);
+  }
+  const cost = (row: RelayRow) => {
+    const extra = latencies === undefined ? 0 : (own(row) ?? leastOwn) - leastOwn;
+    return (priceMs[row.slot] as number) + (Number.isNaN(extra) ? 0 : extra);
+  };
+  let least = Number.POSITIVE_INFINITY;
+  for (const { row } of lots) least = Math.min(least, cost(row));
+  const near = lots.filter(({ row }) => cost(row) <= least + bandMs);
+  if (avoidedProviders === undefined) return near;
+  const other = near.filter(({ row }) => !avoidedProviders.has(row.facts.provider));
+  return other.length === 0 ? near : other;
+}
+
+/** Draws two different relays that can be a pair. */
+function drawTwo(
+  { random }: DrawOptions,
+  firsts: readonly Lot[],
+  seconds: readonly Lot[],
+): RelayPair | undefined {
+  const left = [...firsts];
+  while (left.length > 0) {
+    const first = left.splice(drawn(left, random), 1)[0] as Lot;
+    const able = seconds.filter(
+      ({ row }) => row !== first.row && pairFault(first.row, row) === undefined,
+    );
+    const second = able[drawn(able, random)];
+    if (second !== undefined) return [first.row, second.row];
+  }
+  return undefined;
+}
+
+/** Draws one relay for both peers. */
+function drawOne(
+  { snapshot, random }: DrawOptions,
+  firsts: readonly Lot[],
+  seconds: readonly Lot[],
+): RelayPair | undefined {
+  const { freeLegs } = snapshot.loads;
+  const both = firsts.filter(
+    ({ row }) =>
+      (freeLegs[row.slot] as number) >= 2 && seconds.some((second) => second.row === row),
+  );
+  const lot = both[drawn(both, random)];
+  return lot && [lot.row, lot.row];
+}
+
+/** Returns the index of a lot, drawn by weight; -1 of none. */
+function drawn(lots: readonly Lot[], random: SeededRandom): number {
+  if (lots.length < 2) return lots.length - 1;
+  let sum = 0;
+  for (const { weight } of lots) sum += weight;
+  if (!(sum > 0)) return Math.floor(random.next() * lots.length);
+  let at = random.next() * sum;
+  for (let index = 0; index < lots.length; index += 1) {
+    at -= (lots[index] as Lot).weight;
+    if (at < 0) return index;
+  }
+  return lots.length - 1;
+}

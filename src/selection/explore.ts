@@ -1,0 +1,48 @@
+import type { Side } from './draw.js';
+import type { RegionPairs } from './search.js';
+import type { SelectionSnapshot } from './snapshot.js';
+
+/** How well a leg or a trunk is known. */
+interface Quality {
+  readonly sdMs: number;
+  readonly loss: number;
+}
+
+/**
+ * Returns how little is known of each of some pairs, as chances to be explored: the variance of the
+ * estimate of its path. A pair on which loss is expected is not explored.
+ * @returns undefined if there is nothing to learn
+ */
+export function uncertainties(
+  snapshot: SelectionSnapshot,
+  sides: readonly [Side, Side],
+  pairs: RegionPairs,
+): Float64Array | undefined {
+  const { exploreLossMax } = snapshot.weights;
+  const weights = new Float64Array(pairs.count);
+  let sum = 0;
+  for (let k = 0; k < pairs.count; k += 1) {
+    const a = sides[0].candidates.regions[pairs.firsts[k] as number] as number;
+    const b = sides[1].candidates.regions[pairs.seconds[k] as number] as number;
+    const parts = [legQuality(snapshot, sides[0], a), legQuality(snapshot, sides[1], b)];
+    if (a !== b) parts.push(trunkQuality(snapshot, a, b));
+    if (parts.some(({ loss }) => loss > exploreLossMax)) continue;
+    const variance = parts.reduce((total, { sdMs }) => total + sdMs * sdMs, 0);
+    weights[k] = variance;
+    sum += variance;
+  }
+  return sum > 0 ? weights : undefined;
+}
+
+/** Returns what is known of a leg; a leg that the peer measured itself has nothing to learn. */
+function legQuality(snapshot: SelectionSnapshot, { peer }: Side, region: number): Quality {
+  const legs = peer.cluster === undefined ? undefined : snapshot.legs[peer.cluster];
+  const k = legs?.regions.indexOf(region) ?? -1;
+  if (legs === undefined || k === -1) return { sdMs: 0, loss: 0 };
+  return { sdMs: legs.sdMs[k] as number, loss: legs.loss[k] as number };
+}
+
+function trunkQuality(snapshot: SelectionSnapshot, a: number, b: number): Quality {
+  const row = snapshot.trunks[a];
+  return { sdMs: row?.sdMs[b] ?? 0, loss: row?.loss[b] ?? 0 };
+}

@@ -1,0 +1,310 @@
+import type { TransportAddress } from '../address.js';
+import { Candidates } from './candidates.js';
+import { type DrawOptions, drawRelays, type RelayPair, type Side } from './draw.js';
+import { uncertainties } from './explore.js';
+import { searchRelays } from './fallback.js';
+import { type Exception, fitOf, type Wish, wishOf } from './fitness.js';
+import { type NoRelay, noRelayReason } from './no-relay-reason.js';
+import { considerAll, fillAtRandom, fillCandidates, fillLike } from './peer-legs.js';
+import { SeededRandom } from './random.js';
+import { pairFault } from './relay-facts.js';
+import type { SelectionRequest } from './request.js';
+import { RegionPairs, type SearchOptions } from './search.js';
+import { relayOf, type SelectionSnapshot, trunkCostMs } from './snapshot.js';
+
+/** Alternates in a result. */
+export const ALTERNATES_MAX = 2;
+
+/** The terms of a pair's cost, in ms. */
+export interface PairTerms {
+  /** The leg of each peer: RTT with its uncertainty, jitter and loss; 0 if unknown. */
+  readonly legMs: readonly [number, number];
+  /** The trunk between the relays, likewise; 0 within one relay. */
+  readonly trunkMs: number;
+  /** Load and price of each relay. */
+  readonly loadMs: readonly [number, number];
+  /** One relay for both peers. */
+  readonly sharedMs: number;
+  readonly totalMs: number;
+  /** Exceptions of each peer's relay; they are compared before `totalMs`. */
+  readonly exceptions: readonly [readonly Exception[], readonly Exception[]];
+}
+
+/** A relay and its service address for each of two peers. */
+export interface SelectedPair {
+  readonly relays: RelayPair;
+  readonly addresses: readonly [TransportAddress, TransportAddress];
+  readonly terms: PairTerms;
+}
+
+/** How a pair was chosen: the only ones in the band of the best, to explore, or to be kept. */
+export type Choice = 'best' | 'drawn' | 'explored' | 'kept' | 'fallback';
+
+/** A selection, which (snapshot, request, seed) determine. */
+export type SelectionResult = { readonly snapshot: number; readonly seed: number } & (
+  | ({
+      readonly ok: true;
+      readonly choice: Choice;
+      /** Pairs of regions within the band of the best. */
+      readonly contenders: number;
+      /** Cost of the best pair, ms; by it the chosen one is judged. */
+      readonly bestMs: number;
+      /** Pairs in other regions than the chosen one and each other, best first. */
+      readonly alternates: readonly SelectedPair[];
+    } & SelectedPair)
+  | { readonly ok: false; readonly noRelay: NoRelay }
+);
+
+/** Scratch of the selection that runs: nothing is kept in it between two. */
+const CANDIDATES = [new Candidates(), new Candidates()] as const;
+const PAIRS = new RegionPairs();
+
+/**
+ * Selects a relay for each of two peers. The pair with the least cost wins: both legs and the trunk
+ * between, with their uncertainty, jitter and loss, the relays' projected load and price, and a
+ * small price of one relay for both. Of the pairs within `bandMs` and `bandShare` of the best one
+ * is drawn by free capacity. A few selections explore instead.
+ *
+ * A peer's `family` and `families`, and the tenant's `allowed` are binding, and two relays must
+ * reach each other. A relay outside the peer's `region`, a suspected one, an avoided one, one under
+ * a verdict, or a full one serves only if no other can; in this order of preference.
+ *
+ * The result depends on the arguments alone: no clock is read, and chance comes from the seed.
+ * @param seed - an integer; its low 32 bits count
+ */
+export function select(
+  snapshot: SelectionSnapshot,
+  request: SelectionRequest,
+  seed: number,
+): SelectionResult {
+  const random = new SeededRandom(seed);
+  const { weights } = snapshot;
+  const sides = sidesOf(snapshot, request, random);
+  const isInformed = sides.every(({ candidates }) => candidates.informed);
+  const sharedMs = isInformed ? weights.sharedMs : weights.sharedUnknownMs;
+  for (const { candidates } of sides) candidates.keepLeastExceptions();
+  const { bandMs, bandShare } = weights;
+  const drawing = { snapshot, sides, random, sharedMs, bandMs };
+  const searching = { sharedMs, bandMs, bandShare, bestRow: bestRowOf(snapshot, sides[0]) };
+  PAIRS.skipNone();
+  PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, searching);
+  const { bestMs } = PAIRS;
+  const found = choose(drawing, searching, request, isInformed);
+  const common = { snapshot: snapshot.number, seed };
+  if (found !== undefined) {
+    const chosen = describe(drawing, found.pair);
+    const alternates = findAlternates(drawing, searching, found.pair);
+    const { choice, contenders } = found;
+    return { ...common, ok: true, choice, contenders, bestMs, alternates, ...chosen };
+  }
+  const result = searchRelays(snapshot, sides, sharedMs, random);
+  if (result.pair === undefined) {
+    return { ...common, ok: false, noRelay: noRelayReason(snapshot, request, result) };
+  }
+  const chosen = describe(drawing, result.pair);
+  const contenders = 0;
+  return {
+    ...common,
+    ok: true,
+    choice: 'fallback',
+    contenders,
+    bestMs: chosen.terms.totalMs,
+    alternates: [],
+    ...chosen,
+  };
+}
+
+/** Returns each peer's side with its candidates. */
+function sidesOf(
+  snapshot: SelectionSnapshot,
+  { peers, allowed }: SelectionRequest,
+  random: SeededRandom,
+): readonly [Side, Side] {
+  const side = (i: 0 | 1): Side => ({
+    peer: peers[i],
+    wish: wishOf(peers[i], allowed),
+    candidates: CANDIDATES[i],
+  });
+  const sides = [side(0), side(1)] as const;
+  const [first, second] = sides;
+  const isKnown = sides.map(({ peer, wish, candidates }) =>
+    fillCandidates(snapshot, peer, wish, candidates),
+  );
+  if (isKnown[0] !== isKnown[1]) {
+    const [known, unknown] = isKnown[0] ? [first, second] : [second, first];
+    fillLike(snapshot, known.candidates, unknown.wish, unknown.candidates);
+  } else if (!isKnown[0]) {
+    const both: (readonly [Wish, Candidates])[] = sides.map((each) => [each.wish, each.candidates]);
+    fillAtRandom(snapshot, random, both);
+  }
+  for (const each of sides) {
+    if (each.candidates.count === 0) considerAll(snapshot, each.peer, each.wish, each.candidates);
+  }
+  return sides;
+}
+
+/** Returns the row of a peer's cluster, if its legs are those of the cluster alone. */
+function bestRowOf(snapshot: SelectionSnapshot, { peer, candidates }: Side) {
+  const isOther = peer.latencies !== undefined || candidates.derived || !candidates.informed;
+  return isOther || peer.cluster === undefined ? undefined : snapshot.bestRows[peer.cluster];
+}
+
+interface Found {
+  readonly pair: RelayPair;
+  readonly choice: Choice;
+  readonly contenders: number;
+}
+
+/** Chooses the pair to keep, one to explore, or one of the band. */
+function choose(
+  drawing: DrawOptions,
+  searching: SearchOptions,
+  request: SelectionRequest,
+  isInformed: boolean,
+): Found | undefined {
+  const contenders = PAIRS.count;
+  const kept = request.keep && keptPair(drawing, request.keep);
+  if (kept !== undefined) return { pair: kept, choice: 'kept', contenders };
+  const { random, snapshot } = drawing;
+  const explores = random.next() < snapshot.weights.exploreShare && isInformed;
+  const explored = explores ? explore(drawing, searching, contenders) : undefined;
+  if (explored !== undefined) return explored;
+  const pair = drawPair(drawing, drawing.sides);
+  return pair && { pair, choice: contenders === 1 ? 'best' : 'drawn', contenders };
+}
+
+/** Draws one of the found pairs of regions by free capacity, and relays there. */
+function drawPair(drawing: DrawOptions, [first, second]: readonly [Side, Side]) {
+  const weights = Float64Array.from({ length: PAIRS.count }, (_, k) => {
+    const x = first.candidates.weights[PAIRS.firsts[k] as number] as number;
+    return x * (second.candidates.weights[PAIRS.seconds[k] as number] as number);
+  });
+  return drawByWeight(drawing, weights);
+}
+
+/** Draws one of the found pairs of regions, again while no relays there can be a pair. */
+function drawByWeight(drawing: DrawOptions, weights: Float64Array): RelayPair | undefined {
+  if (!weights.some((weight) => weight > 0)) weights.fill(1);
+  for (let left = weights.length; left > 0; left -= 1) {
+    const k = drawing.random.index(weights);
+    if (k === -1) return undefined;
+    const pair = drawRelays(drawing, [PAIRS.firsts[k] as number, PAIRS.seconds[k] as number]);
+    if (pair !== undefined) return pair;
+    weights[k] = 0;
+  }
+  return undefined;
+}
+
+/** Draws a pair near the best one, the likelier the less is known of it. */
+function explore(
+  drawing: DrawOptions,
+  searching: SearchOptions,
+  contenders: number,
+): Found | undefined {
+  const { snapshot, sides } = drawing;
+  const { exploreMs } = snapshot.weights;
+  const wider = { ...searching, bandMs: exploreMs, bandShare: 0 };
+  PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, wider);
+  const weights = uncertainties(snapshot, sides, PAIRS);
+  const pair = weights && drawByWeight(drawing, weights);
+  if (pair !== undefined) return { pair, choice: 'explored', contenders };
+  PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, searching);
+  return undefined;
+}
+
+/** Returns the pair to keep, if it can serve with as few exceptions as any other. */
+function keptPair({ snapshot, sides }: DrawOptions, ids: readonly [string, string]) {
+  const [a, b] = [relayOf(snapshot, ids[0]), relayOf(snapshot, ids[1])];
+  if (a === undefined || b === undefined) return undefined;
+  if (a !== b && pairFault(a, b) !== undefined) return undefined;
+  const legs = a === b ? 2 : 1;
+  const serves = [a, b].every((row, i) => {
+    const { wish, candidates } = sides[i as 0 | 1];
+    const least = candidates.exceptions[candidates.order[0] as number] ?? 0;
+    const fit = fitOf(snapshot, row, wish, legs);
+    return fit !== undefined && fit.weight <= least;
+  });
+  return serves ? ([a, b] as const) : undefined;
+}
+
+/** Finds the best pairs that share no region, and if possible no provider, with those before. */
+function findAlternates(
+  drawing: DrawOptions,
+  searching: SearchOptions,
+  chosen: RelayPair,
+): SelectedPair[] {
+  const { snapshot, sides } = drawing;
+  const alternates: SelectedPair[] = [];
+  const taken: RelayPair[] = [chosen];
+  const near = { ...searching, bandMs: 0, bandShare: 0 };
+  while (alternates.length < ALTERNATES_MAX) {
+    const used = taken.flat();
+    const regions = new Set(used.map(({ region }) => region));
+    const avoidedProviders = new Set(used.map(({ facts }) => facts.provider));
+    avoidedProviders.delete(undefined);
+    const pair = [avoidedProviders, undefined].reduce<RelayPair | undefined>((found, providers) => {
+      if (found !== undefined || providers?.size === 0) return found;
+      skip(snapshot, sides, regions, providers);
+      PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, near);
+      return drawPair({ ...drawing, avoidedProviders }, sides);
+    }, undefined);
+    if (pair === undefined) break;
+    taken.push(pair);
+    alternates.push(describe(drawing, pair));
+  }
+  PAIRS.skipNone();
+  return alternates;
+}
+
+/** Leaves out regions, and those where all relays are of some providers. */
+function skip(
+  snapshot: SelectionSnapshot,
+  sides: readonly [Side, Side],
+  regions: ReadonlySet<number>,
+  providers: ReadonlySet<string | undefined> | undefined,
+): void {
+  for (const [i, { candidates }] of sides.entries()) {
+    const skipped = PAIRS.skipped[i as 0 | 1];
+    for (let k = 0; k < candidates.count; k += 1) {
+      const index = candidates.order[k] as number;
+      const region = candidates.regions[index] as number;
+      const isBarred =
+        providers !== undefined &&
+        snapshot.regions[region]?.providers.every((each) => providers.has(each)) === true;
+      skipped[index] = regions.has(region) || isBarred ? 1 : 0;
+    }
+  }
+}
+
+/** Adds the addresses and the terms of the cost to a pair. */
+function describe(drawing: DrawOptions, pair: RelayPair): SelectedPair {
+  const { snapshot, sides } = drawing;
+  const legs = pair[0] === pair[1] ? 2 : 1;
+  const fits = pair.map((row, i) => fitOf(snapshot, row, sides[i as 0 | 1].wish, legs));
+  const legMs = pair.map((row, i) => legTo(sides[i as 0 | 1].candidates, row.region));
+  const loadMs = pair.map(({ slot }) => snapshot.loads.priceMs[slot] as number);
+  const [a, b] = pair;
+  const trunkMs = a === b ? 0 : trunkCostMs(snapshot, a.region, b.region);
+  const sharedMs = a === b ? drawing.sharedMs : 0;
+  const [leg0 = 0, leg1 = 0, load0 = 0, load1 = 0] = [...legMs, ...loadMs];
+  const [fit0, fit1] = fits;
+  if (fit0 === undefined || fit1 === undefined) throw new Error('a selected relay cannot serve');
+  return {
+    relays: pair,
+    addresses: [fit0.address, fit1.address],
+    terms: {
+      legMs: [leg0, leg1],
+      trunkMs,
+      loadMs: [load0, load1],
+      sharedMs,
+      totalMs: leg0 + leg1 + trunkMs + load0 + load1 + sharedMs,
+      exceptions: [fit0.exceptions, fit1.exceptions],
+    },
+  };
+}
+
+/** Returns the cost of a leg to a region that was considered; otherwise 0. */
+function legTo(candidates: Candidates, region: number): number {
+  const index = candidates.regions.subarray(0, candidates.all).indexOf(region);
+  return candidates.legMs[index] ?? 0;
+}
