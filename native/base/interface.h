@@ -7,7 +7,7 @@
 namespace turnpike {
 
 // Compared by native/locate.cjs when it loads the addon.
-inline constexpr uint32_t kBindingContract = 4110136389;
+inline constexpr uint32_t kBindingContract = 2490577288;
 
 // Worker threads of one data plane.
 inline constexpr uint32_t kWorkersMax = 16;

@@ -232,7 +232,7 @@ Verdict Forwarder::OpenTrunk(const Packet& packet, const Now& now, OpenedTrunk* 
   return OpenProbeReply(packet, now, opened);
 }
 
-Verdict Forwarder::OpenProbe(const Packet& packet, const RemoteRelay& relay, const Now& now,
+Verdict Forwarder::OpenProbe(const Packet& packet, RemoteRelay& relay, const Now& now,
                              Outgoing* out) {
   // The reply is the probe with a new header, in place and without padding. It must go back on the
   // probe's path, because it reports on that path.
@@ -240,7 +240,7 @@ Verdict Forwarder::OpenProbe(const Packet& packet, const RemoteRelay& relay, con
   if (!plain) {
     auto* body = reinterpret_cast<PathProbeBody*>(packet.data + sizeof(TrunkHeader));
     body->heard = static_cast<uint8_t>(relay.HeardBy(*packet.tuple));
-    body->reserved = 0;
+    body->received = packet.length == kPathProbeBytes ? relay.CountProbe(*packet.tuple) : 0;
   }
   const TrunkType type = plain ? TrunkType::kProbeReply : TrunkType::kPathProbeReply;
   if (!AuthenticateProbe(relay, type, now, packet.data)) return Verdict::kTrunkNoKey;
@@ -263,6 +263,7 @@ Verdict Forwarder::OpenProbeReply(const Packet& packet, const Now& now, OpenedTr
   if (opened->of_path) {
     const auto* path_body = reinterpret_cast<const PathProbeBody*>(body);
     opened->heard = path_body->WhatIsHeard();
+    opened->received = path_body->received;
   }
   return Verdict::kTrunkProbeReply;
 }
@@ -333,7 +334,7 @@ bool Forwarder::MakePathProbe(uint32_t relay_index, uint32_t number, const FiveT
   body->timestamp_ns.Set(now.monotonic_ns);
   body->number.Set(number);
   body->heard = static_cast<uint8_t>(relay->HeardBy(path));
-  body->reserved = 0;
+  body->received = 0;
   body->probe_bytes.Set(bytes);
   *out = Outgoing{&path, data, bytes, true};
   return AuthenticateProbe(*relay, TrunkType::kPathProbe, now, data);

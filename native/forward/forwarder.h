@@ -115,6 +115,8 @@ struct OpenedTrunk {
   // relay's probes.
   bool of_path = false;
   Heard heard = Heard::kUnknown;
+  // As PathProbeBody::received.
+  uint8_t received = 0;
 };
 
 class Forwarder {
@@ -175,7 +177,7 @@ class Forwarder {
   // Makes the record of a payload for the flow's relay, or returns why there is none.
   Verdict MakeRecord(uint8_t* payload, uint16_t payload_bytes, bool headroom, Flow& flow,
                      const Now& now, TrunkRecord* record);
-  Verdict OpenProbe(const Packet& packet, const RemoteRelay& relay, const Now& now, Outgoing* out);
+  Verdict OpenProbe(const Packet& packet, RemoteRelay& relay, const Now& now, Outgoing* out);
   Verdict OpenProbeReply(const Packet& packet, const Now& now, OpenedTrunk* opened) const;
   // Authenticates a probe or reply whose body is written. Returns false without a key.
   bool AuthenticateProbe(const RemoteRelay& relay, TrunkType type, const Now& now,

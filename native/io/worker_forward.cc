@@ -328,6 +328,7 @@ void Worker::ReportProbeReply(const OpenedTrunk& opened, const FiveTuple& from) 
   event.rtt_ns = opened.rtt_ns;
   if (opened.of_path) {
     event.heard = opened.heard;
+    event.received = opened.received;
     event.socket = from.handle.index();
     event.remote = from.remote.ip;
     event.remote_port = from.remote.port;

@@ -107,12 +107,13 @@ static_assert(offsetof(PuntedDatagram, remote) == 16);
 static_assert(offsetof(PuntedDatagram, local) == 32);
 
 // A punted event. `number` is the probe's number, the unbound session index, or the number of a
-// move. `heard`, `remotePort`, `socket` and `remote` are set for path probes only, `rttNs` for all
-// probes.
+// move. `heard`, `received`, `remotePort`, `socket` and `remote` are set for path probes only,
+// `rttNs` for all probes.
 struct PuntedEvent {
   PuntKind kind;
   Heard heard;
-  uint16_t reserved;
+  uint8_t received;
+  uint8_t reserved;
   uint32_t relay_index;
   uint32_t number;
   uint16_t remote_port;
@@ -123,7 +124,8 @@ struct PuntedEvent {
 static_assert(sizeof(PuntedEvent) == 40);
 static_assert(offsetof(PuntedEvent, kind) == 0);
 static_assert(offsetof(PuntedEvent, heard) == 1);
-static_assert(offsetof(PuntedEvent, reserved) == 2);
+static_assert(offsetof(PuntedEvent, received) == 2);
+static_assert(offsetof(PuntedEvent, reserved) == 3);
 static_assert(offsetof(PuntedEvent, relay_index) == 4);
 static_assert(offsetof(PuntedEvent, number) == 8);
 static_assert(offsetof(PuntedEvent, remote_port) == 12);

@@ -32,6 +32,7 @@ void RemoteRelays::Put(uint32_t relay_index, std::unique_ptr<RemoteRelay> relay)
     *sources_.FindOrInsert(source) = relay_index;
     CountIp(source.ip);
   }
+  if (relays_[relay_index] != nullptr) relay->TakeProbeCounts(*relays_[relay_index]);
   relays_[relay_index] = std::move(relay);
 }
 
@@ -75,6 +76,24 @@ Heard RemoteRelay::HeardBy(const FiveTuple& tuple) const {
     heard = each.heard;
   }
   return heard;
+}
+
+uint8_t RemoteRelay::CountProbe(const FiveTuple& tuple) {
+  for (TrunkPath& each : paths) {
+    if (tuple.handle.index() != each.socket || !(each.remote == tuple.remote)) continue;
+    each.probes = static_cast<uint8_t>((each.probes + 1) % kReceivedModulus);
+    return static_cast<uint8_t>(each.probes + 1);
+  }
+  return 0;
+}
+
+void RemoteRelay::TakeProbeCounts(const RemoteRelay& before) {
+  if (before.generation != generation) return;
+  for (TrunkPath& each : paths) {
+    for (const TrunkPath& former : before.paths) {
+      if (former.socket == each.socket && former.remote == each.remote) each.probes = former.probes;
+    }
+  }
 }
 
 }  // namespace turnpike

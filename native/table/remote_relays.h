@@ -24,6 +24,8 @@ inline constexpr uint32_t kProbeLaneFirst = kWorkersMax * kLaneSets;
 // Maximum events per second and relay about data on unbound session indexes (PROTOCOL.md section
 // 3).
 inline constexpr uint32_t kUnboundEventsPerSecond = 10;
+// Modulus of the number of probes that replies tell (PROTOCOL.md section 4).
+inline constexpr uint8_t kReceivedModulus = 255;
 
 // A trunk key (PROTOCOL.md section 4) and its day.
 struct TrunkKey {
@@ -83,6 +85,8 @@ struct TrunkPath {
   TransportAddress remote;
   // What the reply tells the relay about this relay's own probes on the path.
   Heard heard = Heard::kUnknown;
+  // Number of the relay's unpadded probes from exactly this address, modulo kReceivedModulus.
+  uint8_t probes = 0;
 };
 
 // One relay in one worker's table. The controlling thread makes it and passes ownership to the
@@ -111,6 +115,11 @@ struct RemoteRelay {
   // Returns `heard` of the path that a datagram came by. An exact match of the source wins over a
   // match of its IP address alone.
   Heard HeardBy(const FiveTuple& tuple) const;
+  // Counts a path probe without padding, and returns `received` of its reply: one more than the
+  // number of those on this path, or 0 for a source that is no address of a path.
+  uint8_t CountProbe(const FiveTuple& tuple);
+  // Continues the counts of an earlier registration of the same process.
+  void TakeProbeCounts(const RemoteRelay& before);
 };
 
 // Traffic with one relay, counted by one worker in memory that JavaScript reads.

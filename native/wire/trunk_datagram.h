@@ -70,7 +70,9 @@ struct PathProbeBody {
   Be64 timestamp_ns;
   Be32 number;
   uint8_t heard;
-  uint8_t reserved;
+  // In a reply: 0, or one more than the number of probes received on the path, modulo
+  // kReceivedModulus. 0 in a probe.
+  uint8_t received;
   // Length in bytes of the probe's whole UDP payload, with padding. The reply repeats it but has no
   // padding.
   Be16 probe_bytes;

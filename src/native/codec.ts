@@ -335,6 +335,7 @@ function decodeEvent(bytes: Uint8Array, view: DataView, offset: number): DataPla
   if (kind === PuntKind.ClientMoved) return { type: 'client-moved', number };
   const rttNs = Number(view.getBigUint64(offset + at.rttNs, LITTLE_ENDIAN));
   if (kind === PuntKind.ProbeReply) return { type: 'probe-reply', relayIndex, number, rttNs };
+  const received = bytes[offset + at.received] ?? 0;
   return {
     type: 'path-probe-reply',
     relayIndex,
@@ -347,5 +348,6 @@ function decodeEvent(bytes: Uint8Array, view: DataView, offset: number): DataPla
       view.getUint16(offset + at.remotePort, LITTLE_ENDIAN),
     ),
     heard: HEARD[bytes[offset + at.heard] ?? 0] ?? 'unknown',
+    received: received === 0 ? undefined : received - 1,
   };
 }

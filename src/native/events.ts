@@ -22,6 +22,11 @@ export type DataPlaneEvent =
       readonly remote: TransportAddress;
       /** Whether the relay's own probes on this path are answered, if it says so. */
       readonly heard: Heard;
+      /**
+       * Number of this relay's probes that the relay has received on the path, modulo 255;
+       * undefined if it does not tell.
+       */
+      readonly received?: number | undefined;
     }
   | {
       /** Valid trunk data on an unbound session index; at most 10 per second and relay. */

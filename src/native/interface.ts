@@ -281,13 +281,14 @@ export const PUNTED_DATAGRAM = layout({
 
 /**
  * A punted event. `number` is the probe's number, the unbound session index, or the number of a
- * move. `heard`, `remotePort`, `socket` and `remote` are set for path probes only, `rttNs` for all
- * probes.
+ * move. `heard`, `received`, `remotePort`, `socket` and `remote` are set for path probes only,
+ * `rttNs` for all probes.
  */
 export const PUNTED_EVENT = layout({
   kind: 'PuntKind',
   heard: 'Heard',
-  reserved: 'u16',
+  received: 'u8',
+  reserved: 'u8',
   relayIndex: 'u32',
   number: 'u32',
   remotePort: 'u16',

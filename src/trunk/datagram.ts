@@ -57,6 +57,8 @@ export type TrunkDatagram =
       readonly heard: Heard;
       /** UDP payload of the probe with padding, bytes. */
       readonly probeBytes: number;
+      /** Byte 33 if not 0: in a reply one more than the number of probes received, modulo 255. */
+      readonly received?: number;
     });
 
 /** Why bytes are not a trunk datagram, as the data plane's counters name it. */
@@ -105,7 +107,9 @@ export function decodeTrunkDatagram(bytes: Uint8Array): DecodedTrunkDatagram {
       const heard = HEARD[at.getUint8(HEADER_BYTES + 12)] ?? 'unknown';
       const probeBytes = at.getUint16(HEADER_BYTES + 14);
       if (bytes.length !== (type === 'path-probe' ? probeBytes : PATH_PROBE_BYTES)) break;
-      return { ok: true, datagram: { type, ...header, timestampNs, number, heard, probeBytes } };
+      const received = at.getUint8(HEADER_BYTES + 13);
+      const probe = { type, ...header, timestampNs, number, heard, probeBytes } as const;
+      return { ok: true, datagram: received === 0 ? probe : { ...probe, received } };
     }
     default:
       return { ok: false, fault: 'trunk_unknown_type' };

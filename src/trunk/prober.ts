@@ -346,7 +346,8 @@ export class Prober {
     }
     relay.sent.delete(event.number);
     this.#events.onRoundTrip(event.rttNs);
-    this.#measure(entry)?.answered(event.number, event.rttNs, undefined);
+    const received = event.type === 'path-probe-reply' ? event.received : undefined;
+    this.#measure(entry)?.answered(event.number, event.rttNs, received);
     // Until the version is known, a plain reply does not prove that the path works.
     if (!sent.plain || probeSupport.kind === 'plain') {
       if (kind === 'size') {

@@ -1,3 +1,4 @@
+import type { Heard } from '../../src/native/types.js';
 import type { TrunkDatagram } from '../../src/trunk/datagram.js';
 import { encodeTrunkDatagram } from '../trunk/encode-datagram.js';
 
@@ -56,7 +57,7 @@ function addProbes({
       ...overrides,
     });
   let ownPathSequence = ours.firstSequence;
-  const pathReply = (heard: 'unknown' | 'answered' | 'unanswered', probeBytes: number) =>
+  const pathReply = (heard: Heard, probeBytes: number, received = 0) =>
     encodeTrunkDatagram(
       {
         type: 'path-probe-reply',
@@ -67,13 +68,14 @@ function addProbes({
         number: 0xdeadbeef,
         heard,
         probeBytes,
+        received,
       },
       ours.key,
     );
   const answered = (name: string, packet: Uint8Array, answer: Uint8Array, source = relay) =>
     trunk(name, packet, 'trunk_probe', [`> trunk ${source} ${hex(answer)}`], source);
   const firstPathProbe = pathProbe();
-  answered('path-probe', firstPathProbe, pathReply('answered', 36));
+  answered('path-probe', firstPathProbe, pathReply('answered', 36, 2));
   trunk('path-probe-replayed', firstPathProbe, 'trunk_replayed');
   answered('path-probe-padded', pathProbe({ probeBytes: 1_452 }), pathReply('answered', 1_452));
   answered(
@@ -85,14 +87,14 @@ function addProbes({
   answered(
     'path-probe-to-another-socket',
     pathProbe({ heard: 'unanswered' }),
-    pathReply('unanswered', 36),
+    pathReply('unanswered', 36, 2),
     '1 192.0.2.20:3480',
   );
   answered('path-probe-by-no-path', pathProbe(), pathReply('unknown', 36), '3 192.0.2.20:3480');
   // Each kind has its own replay window, so neither makes the other too old.
   const early = pathProbe({ lane: 5, sequence: 1n });
   trunk('data-far-ahead', makeData(5), 'trunk_data', [toPeer]);
-  answered('path-probe-in-a-lane-of-data', early, pathReply('answered', 36));
+  answered('path-probe-in-a-lane-of-data', early, pathReply('answered', 36, 3));
   const padded = pathProbe({ probeBytes: 100 });
   padded.fill(0xee, 36);
   answered('path-probe-padding-is-not-tagged', padded, pathReply('answered', 100));

@@ -10,6 +10,7 @@ import { decodeChannelData, encodeChannelData } from '../../src/stun/channel-dat
 import { decodeMessage } from '../../src/stun/message.js';
 import {
   decodeTrunkDatagram,
+  PATH_PROBE_BYTES,
   type TrunkDatagram,
   type TrunkRecord,
   verifyTrunkTag,
@@ -28,7 +29,7 @@ export interface CorpusRelay {
   readonly sources: TransportAddress[];
   readonly sendKeys: Map<number, Uint8Array>;
   readonly receiveKeys: Map<number, Uint8Array>;
-  readonly paths: { readonly path: Path; readonly heard: Heard }[];
+  readonly paths: { readonly path: Path; readonly heard: Heard; probes?: number }[];
 }
 
 /** The second from which on an entry has expired; undefined for never. */
@@ -181,7 +182,9 @@ export class ReferenceForwarder {
     if (datagram.type === 'path-probe') {
       const { probeBytes } = datagram;
       const heard = this.#heardBy(relayIndex, from);
-      const body = { type: 'path-probe-reply', timestampNs, number, heard, probeBytes } as const;
+      const received = probeBytes === PATH_PROBE_BYTES ? this.#count(relayIndex, from) : 0;
+      const echo = { timestampNs, number, heard, probeBytes };
+      const body = { type: 'path-probe-reply', ...echo, received } as const;
       const reply = this.#sendToRelay(relayIndex, body, from);
       return reply === undefined
         ? drop('trunk_no_key')
@@ -198,6 +201,16 @@ export class ReferenceForwarder {
     );
     const exact = paths.find((each) => each.path.remote.port === remote.port);
     return (exact ?? paths.at(-1))?.heard ?? 'unknown';
+  }
+
+  /** Counts a probe from an address of a path. @returns byte 33 of its reply; 0 for another one */
+  #count(relayIndex: number, { socket, remote }: Path): number {
+    const known = this.relays
+      .get(relayIndex)
+      ?.paths.find(({ path }) => path.socket === socket && sameAddress(path.remote, remote));
+    if (known === undefined) return 0;
+    known.probes = ((known.probes ?? 0) + 1) % 255;
+    return known.probes + 1;
   }
 
   #record(relayIndex: number, { sessionIndex, payload }: TrunkRecord): string {
@@ -229,6 +242,7 @@ export class ReferenceForwarder {
           number: number;
           heard: Heard;
           probeBytes: number;
+          received: number;
         },
     path = this.relays.get(relayIndex)?.path as Path,
   ): string | undefined {

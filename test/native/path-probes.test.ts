@@ -77,8 +77,20 @@ for (const address of [V4, V6]) {
       const reply = replies.find((each) => 'number' in each && each.number === number);
       t.match(reply, { socket: 0, remote, heard: 'unanswered' }, `probe ${number}`);
     }
+    left.plane.probe(RELAY_INDEX, 6, { tuple, bytes: 36 });
+    await until(() => left.events.length === 6);
+    const received = new Map(
+      left.events.flatMap((event) =>
+        event.type === 'path-probe-reply' ? [[event.number, event.received]] : [],
+      ),
+    );
+    // Only probes without padding from the trunk port are counted, and only by their own path.
+    t.same(
+      [1, 2, 3, 4, 6].map((number) => received.get(number)),
+      [1, undefined, undefined, undefined, 2],
+    );
     t.ok(left.events.some((event) => event.type === 'probe-reply' && event.number === 5));
-    t.equal(right.count('trunk_probe'), 5);
+    t.equal(right.count('trunk_probe'), 6);
     await left.plane.close();
     await right.plane.close();
   });

@@ -90,7 +90,7 @@ t.test('path probes match the vectors of PROTOCOL.md section 7', async (t) => {
   const key = bytes('b061b39e3bbaae73e8f5b0764d95dc90');
   const text = readFileSync(join(import.meta.dirname, '../../PROTOCOL.md'), 'utf8');
   const vectors = [
-    ...text.matchAll(/^\| (?:path probe of 36|its reply).* \| ([0-9a-f]{72}) \|$/gm),
+    ...text.matchAll(/^\| (?:path probe of 36|its reply|the same reply).* \| ([0-9a-f]{72}) \|$/gm),
   ];
   const common = {
     epoch: 325,
@@ -102,8 +102,9 @@ t.test('path probes match the vectors of PROTOCOL.md section 7', async (t) => {
   const datagrams = [
     { type: 'path-probe', lane: 112, heard: 'answered', ...common },
     { type: 'path-probe-reply', lane: 113, heard: 'unanswered', ...common },
+    { type: 'path-probe-reply', lane: 113, heard: 'unanswered', received: 8, ...common },
   ] as const;
-  t.equal(vectors.length, 2);
+  t.equal(vectors.length, 3);
   for (const [index, datagram] of datagrams.entries()) {
     const encoded = encodeTrunkDatagram(datagram, key);
     t.equal(Buffer.from(encoded).toString('hex'), vectors[index]?.[1]);

@@ -60,6 +60,7 @@ function probeBody(datagram: Exclude<TrunkDatagram, { type: 'data' }>): Uint8Arr
   bytes.writeUInt32BE(datagram.number, 8);
   if (isPathProbe) {
     bytes.writeUInt8(HEARD.indexOf(datagram.heard), 12);
+    bytes.writeUInt8(datagram.received ?? 0, 13);
     bytes.writeUInt16BE(datagram.probeBytes, 14);
   }
   return bytes;
