@@ -8,6 +8,11 @@ import { OVERLAY_LIMITS } from '../overlay/overlay-limits.js';
 import { TURN_SPECS } from '../turn-server/option-specs.js';
 import type { RelayOptions } from './options.js';
 
+/** Returns the pattern of degrees up to a maximum, with at most six decimals. */
+function degrees(most: string, less: string): string {
+  return `(${most}(\\.0{1,6})?|${less}(\\.\\d{1,6})?)`;
+}
+
 /** The settings of a relay without `relays`. Data only, as `options/shared-specs.ts`. */
 export const RELAY_BASE_SPECS = {
   id: {
@@ -23,6 +28,20 @@ export const RELAY_BASE_SPECS = {
     required: true,
     description: 'name of the region that it is in, such as `fra`',
     placeholder: 'REGION',
+  },
+  provider: {
+    ...SPECS.name,
+    changes: 'at start',
+    description: 'name of who runs its host, so that alternates are of another one',
+    placeholder: 'NAME',
+  },
+  location: {
+    kind: 'text',
+    changes: 'at start',
+    pattern: `^-?${degrees('90', '[1-8]?\\d')},-?${degrees('180', '(1[0-7]|[1-9])?\\d')}$`,
+    words: 'latitude and longitude in degrees, such as 50.11,8.68 or -33.9,151.2',
+    description: 'where it is, degrees north and east',
+    placeholder: 'LAT,LON',
   },
   listen: {
     ...FORWARDING_SPECS.addresses,

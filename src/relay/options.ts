@@ -15,6 +15,10 @@ export interface RelayOptions extends ForwardingOptions, HostOptions, TurnSettin
   readonly id: string;
   /** The region's name, of the same form. */
   readonly region: string;
+  /** Name of who runs its host, of the same form: alternates are of another one if possible. */
+  readonly provider?: string | undefined;
+  /** Where it is: `LAT,LON`, degrees north and east with at most six decimals. */
+  readonly location?: string | undefined;
   /** UDP addresses for peers, 1 to 16; port 0 takes a free one. */
   readonly listen: OneOrMore<AddressInput>;
   /** UDP addresses for other relays, 1 to 16; port 0 takes a free one. */

@@ -3,9 +3,30 @@ import type { DataPlane } from '../native/types.js';
 import type { RelayRecord } from '../registry/types.js';
 import { withLanes } from './advertised-addresses.js';
 import type { LocalIncarnation } from './local-incarnation.js';
+import type { CheckedRelayOptions } from './options.js';
 
 /** Maximum records that this relay accepts in a trunk datagram: as many as fit into one. */
 export const RECORDS_MAX = 8_185;
+
+/** Where a relay is, and whose host it is, as it registers. */
+export interface OwnSite {
+  readonly provider?: string;
+  /** Degrees: latitude north, longitude east. */
+  readonly location?: readonly [latitude: number, longitude: number];
+}
+
+/** Returns a relay's site by its options; undefined if they tell nothing of it. */
+export function ownSite({
+  provider,
+  location,
+}: Pick<CheckedRelayOptions, 'provider' | 'location'>): OwnSite | undefined {
+  if (provider === undefined && location === undefined) return undefined;
+  const [latitude = 0, longitude = 0] = location?.split(',').map(Number) ?? [];
+  return {
+    ...(provider !== undefined && { provider }),
+    ...(location !== undefined && { location: [latitude, longitude] as const }),
+  };
+}
 
 /** What a relay's registration is made of. */
 export interface OwnRecordParts {

@@ -169,9 +169,10 @@ export class RegistrationClient {
   }
 
   async #register(): Promise<Next> {
-    const { record } = this.#options;
+    const { record, site } = this.#options;
     const answer = await this.#send('PUT', 'registration', {
       record: record(),
+      site,
       registryVersion: this.#copy.version,
       ...TAKES,
       ...this.#condition(),

@@ -12,6 +12,7 @@ import type {
   ServiceCheck,
 } from '../registry/types.js';
 import type { AnswersAt } from '../trunk/relay-membership.js';
+import type { OwnSite } from './own-record.js';
 
 /** What a relay measures for its directory, and hears of what it is to measure. */
 export interface RelayMeasurements {
@@ -34,6 +35,8 @@ export interface RegistrationClientOptions {
   readonly registrationKey: Uint8Array;
   /** Returns the record; called for each request. */
   readonly record: () => RelayRecord;
+  /** Where this relay is, and whose host it is. Default: not told. */
+  readonly site?: OwnSite | undefined;
   readonly load: () => RelayLoad;
   readonly draining: () => boolean;
   /** Returns what this relay cannot reach now. Default: no report. */

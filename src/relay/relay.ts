@@ -39,7 +39,7 @@ import {
   type RelayOptions,
   type RelayUpdate,
 } from './options.js';
-import { ownRecord } from './own-record.js';
+import { ownRecord, ownSite } from './own-record.js';
 import { RegistrationClient } from './registration-client.js';
 import { relayBounds } from './relay-bounds.js';
 import { RelayCore } from './relay-core.js';
@@ -233,6 +233,7 @@ export class Relay extends EventEmitter<RelayEvents> {
         this.#incarnation.toRegister();
         return this.#record();
       },
+      site: ownSite(options),
       load: () => ({ ...meter.read(), ...turnLoad(this.turn, options) }),
       draining: () => this.#core.draining,
       reachability: () => this.#core.reachability(),

@@ -13,6 +13,8 @@ import { CREDENTIAL_WORDS, TURN_TABLE } from '../turn/turn-options.js';
 const RELAY_OPTIONS = {
   id: setting(RELAY_BASE_SPECS, 'id'),
   region: setting(RELAY_BASE_SPECS, 'region'),
+  provider: setting(RELAY_BASE_SPECS, 'provider'),
+  location: setting(RELAY_BASE_SPECS, 'location'),
   listen: setting(RELAY_BASE_SPECS, 'listen'),
   trunk: setting(RELAY_BASE_SPECS, 'trunk'),
   directory: setting(RELAY_BASE_SPECS, 'directoryUrl', { required: true }),
