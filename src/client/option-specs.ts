@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { transportAddress } from '../address.js';
 import { CREDENTIAL_TTL_SECONDS_MAX } from '../auth/tenant-credentials.js';
 import type { OptionSpec } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
@@ -18,6 +19,7 @@ import type {
   CandidatesRequest,
   ConnectionRequest,
   PeerHints,
+  RelayCandidate,
 } from './directory-client.js';
 import type { DirectoryAccess } from './directory-problem.js';
 import { GrantShape, parseGrant } from './grant.js';
@@ -84,6 +86,14 @@ const Candidates = Type.Array(
   { maxItems: LATENCIES_MAX },
 );
 
+/** Decodes the addresses of a relay. @throws TurnpikeError ERR_TURNPIKE_ADDRESS */
+function withPlainAddresses({ addresses, ...relay }: RelayCandidate): RelayCandidate {
+  return {
+    ...relay,
+    addresses: addresses.map(({ address, port }) => transportAddress(address, port)),
+  };
+}
+
 /** Specs of `MeasureOptions`. */
 export const MEASURE_SPECS = {
   directoryUrl: SPECS.directoryUrl,
@@ -92,6 +102,7 @@ export const MEASURE_SPECS = {
   candidates: {
     kind: 'data',
     schema: Candidates,
+    convert: (value) => (value as RelayCandidate[]).map(withPlainAddresses),
     lenient: true,
     words: 'relays as `listCandidates` returns them',
   },

@@ -284,6 +284,8 @@ t.test('errors of the directory and of the options have codes', async (t) => {
     'POST /v1/relays/candidates': json({ relays: [{ id: 'A B' }], validSeconds: 60 }),
   });
   t.match(await failure(senseless.access), { code: 'ERR_TURNPIKE_DIRECTORY' });
+  const named = { id: 'fra-1', region: 'fra', addresses: [{ address: 'relay.example', port: 9 }] };
+  t.match(await failure({ candidates: [named] }), { code: /ERR_TURNPIKE_(ADDRESS|CONFIG)/ });
   for (const options of [
     {},
     { directoryUrl: 'http://127.0.0.1:1' },

@@ -2,6 +2,7 @@ import type { CommandDefinition } from '../command.js';
 import { demoCommand } from './demo.js';
 import { directoryCommand } from './directory.js';
 import { peerCommand } from './peer.js';
+import { pingCommand } from './ping.js';
 import { relayCommand } from './relay.js';
 import {
   secretNewCommand,
@@ -18,6 +19,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   relayCommand,
   turnCommand,
   peerCommand,
+  pingCommand,
   secretNewCommand,
   secretRelayCommand,
   secretTenantCommand,

@@ -27,6 +27,10 @@ const PEER_OPTIONS = {
     placeholder: 'NAME',
   }),
   region: option(SPECS.name, "preferred region of this side's relay"),
+  measure: option(
+    { kind: 'choice', choices: ['on', 'off'], default: 'on' },
+    'whether to ping relays before it joins, so that it is given a near one: within 300 ms',
+  ),
   roomKeyFile: option(
     SPECS.file,
     'key that seals the byte stream: one line of base64, the same on both sides, never sent',
@@ -100,6 +104,7 @@ export const peerCommand = defineCommand({
     const isStream = checkMode(context);
     const apiKey = await readSecret(context, 'apiKeyFile', readApiKey);
     const { directory, room, region, statusSeconds } = options;
+    const measure = options.measure === 'on';
     const mode = await openMode(context);
     const clock = systemClock;
     // The live line must not mix with typed input or received output.
@@ -116,7 +121,7 @@ export const peerCommand = defineCommand({
       return await runMode({
         join: (signal) =>
           Peer.join({
-            ...{ directoryUrl: directory, apiKey, room, region, signal },
+            ...{ directoryUrl: directory, apiKey, room, region, measure, signal },
             reconnect: {
               fromStart: true,
               ...(reconnectSeconds === 0 ? {} : { giveUpMs: reconnectSeconds * 1_000 }),
