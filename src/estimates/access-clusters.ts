@@ -1,5 +1,5 @@
 import { type UnitVector, unitVector } from './geography.js';
-import { leafPrefix, type Network, parentPrefix } from './network.js';
+import { leafKey, leafPrefix, type Network, parentKey, parentPrefix } from './network.js';
 import type { NetworkPlaces } from './network-places.js';
 
 /** Maximum access clusters, parents included; addresses beyond it belong to their parents. */
@@ -24,12 +24,16 @@ export interface AccessCluster {
 interface Entry extends AccessCluster {
   children: number;
   usedMs: number;
+  readonly key?: number | undefined;
   /** The reporter whose report made it. */
   readonly maker: string;
 }
 
 /** A cluster as a lookup finds it, before it has a number. */
-type Named = Pick<AccessCluster, 'name' | 'asn' | 'country' | 'place'>;
+interface Named extends Pick<AccessCluster, 'name' | 'asn' | 'country' | 'place'> {
+  /** Key of a cluster that is a prefix only. */
+  readonly key?: number | undefined;
+}
 
 /**
  * The access clusters and their numbers. Only a report makes a cluster, so that requests with
@@ -37,15 +41,17 @@ type Named = Pick<AccessCluster, 'name' | 'asn' | 'country' | 'place'>;
  * twice their share go first, and of those the least recently used.
  */
 export class AccessClusters {
-  readonly #places: NetworkPlaces;
+  readonly #places: NetworkPlaces | undefined;
   readonly #entries: (Entry | undefined)[] = [];
   readonly #numbers = new Map<string, number>();
+  /** Numbers of clusters that are prefixes only, by their keys. */
+  readonly #prefixes = new Map<number, number>();
   readonly #free: number[] = [];
   readonly #made = new Map<string, number>();
   readonly #clustersMax: number;
   #nowMs = 0;
 
-  constructor(places: NetworkPlaces, clustersMax = CLUSTERS_MAX) {
+  constructor(places: NetworkPlaces | undefined, clustersMax = CLUSTERS_MAX) {
     this.#places = places;
     this.#clustersMax = clustersMax;
     for (const name of ['IPv4', 'IPv6']) this.#make({ name }, undefined, '');
@@ -68,8 +74,8 @@ export class AccessClusters {
 
   /** Returns the number of the narrowest existing cluster of a network. */
   find(network: Network): number {
-    const path = this.#pathOf(network);
-    for (const { name } of path.reverse()) {
+    if (this.#places === undefined) return this.#findByPrefix(network);
+    for (const { name } of this.#pathOf(network).reverse()) {
       const cluster = this.#numbers.get(name);
       const entry = cluster === undefined ? undefined : this.#entries[cluster];
       if (cluster === undefined || entry === undefined) continue;
@@ -77,6 +83,14 @@ export class AccessClusters {
       return cluster;
     }
     return rootOf(network);
+  }
+
+  /** As `find`, without databases and without making texts. */
+  #findByPrefix(network: Network): number {
+    const cluster = this.#prefixes.get(leafKey(network)) ?? this.#prefixes.get(parentKey(network));
+    const entry = this.#entries[cluster ?? rootOf(network)];
+    if (entry !== undefined) entry.usedMs = this.#nowMs;
+    return cluster ?? rootOf(network);
   }
 
   /** Returns the narrowest cluster of a network, and makes it and its parents if there is room. */
@@ -119,6 +133,7 @@ export class AccessClusters {
     if (entry === undefined) return;
     this.#entries[cluster] = undefined;
     this.#numbers.delete(entry.name);
+    if (entry.key !== undefined) this.#prefixes.delete(entry.key);
     this.#free.push(cluster);
     const parent = entry.parent === undefined ? undefined : this.#entries[entry.parent];
     if (parent !== undefined) parent.children -= 1;
@@ -132,6 +147,7 @@ export class AccessClusters {
     const cluster = this.#free.pop() ?? this.#entries.length;
     this.#entries[cluster] = { ...named, parent, children: 0, usedMs: this.#nowMs, maker };
     this.#numbers.set(named.name, cluster);
+    if (named.key !== undefined) this.#prefixes.set(named.key, cluster);
     const above = parent === undefined ? undefined : this.#entries[parent];
     if (above !== undefined) above.children += 1;
     this.#made.set(maker, (this.#made.get(maker) ?? 0) + 1);
@@ -140,12 +156,14 @@ export class AccessClusters {
 
   /** Returns a network's clusters below its family, the widest first. */
   #pathOf(network: Network): Named[] {
-    const place = this.#places.placeOf(network.address);
-    const { asn, country, location } = place ?? {};
+    const { asn, country, location } = this.#places?.placeOf(network.address) ?? {};
     const path: Named[] = country === undefined ? [] : [{ name: country, country }];
     if (asn === undefined) {
-      if (country === undefined) path.push({ name: parentPrefix(network) });
-      path.push({ name: leafPrefix(network), country, place: location && unitVector(location) });
+      const isPrefix = country === undefined;
+      if (isPrefix) path.push({ name: parentPrefix(network), key: parentKey(network) });
+      const place = location && unitVector(location);
+      const key = isPrefix ? leafKey(network) : undefined;
+      path.push({ name: leafPrefix(network), country, place, key });
       return path;
     }
     const system = country === undefined ? `AS${asn}` : `AS${asn} ${country}`;

@@ -1,12 +1,13 @@
 import { type AccessCluster, AccessClusters } from './access-clusters.js';
 import { type CostWeights, HAIR_MS, HAIR_SHARE, pathCostMs } from './cost-weights.js';
 import { distanceKm, lightRttMs, usualRttMs } from './geography.js';
+import { insertByCost } from './insert-by-cost.js';
 import { LEG_CANDIDATES_MAX, type LegCandidates } from './leg-candidates.js';
 import { LegCells, USUAL_LEG_JITTER_MS, USUAL_LEG_LOSS } from './leg-cells.js';
-import { nearestFirst } from './nearest-first.js';
+import { LegColumns } from './leg-columns.js';
 import { parseNetwork } from './network.js';
 import type { NetworkPlaces } from './network-places.js';
-import type { RegionIndex } from './region-index.js';
+import { REGIONS_MAX, type RegionIndex } from './region-index.js';
 import type { TrunkEstimates } from './trunk-estimates.js';
 
 /** Maximum samples that one report counts for, in its cluster and in each parent of it. */
@@ -19,7 +20,7 @@ const WITNESS_COUNT = 3;
 /** Known legs that paths through the trunk start from. */
 const STARTS_MAX = 8;
 /** Clusters that `takeChanged` rebuilds at most in one call. */
-const CLUSTERS_A_CALL = 16;
+const CLUSTERS_A_CALL = 8;
 /**
  * Share of the difference between a trunk and the other leg that a leg is at least: the triangle
  * inequality, with room for its violations.
@@ -79,14 +80,12 @@ export interface AccessLegsOptions {
   readonly clustersMax?: number | undefined;
 }
 
+/** What the history of a chain of clusters alone tells of a leg. */
 interface LegEstimate {
-  region: number;
-  rttMs: number;
-  sdMs: number;
-  jitterMs: number;
-  loss: number;
+  readonly region: number;
+  readonly rttMs: number;
   /** Decayed number of samples of the narrowest cluster that has some. */
-  count: number;
+  readonly count: number;
 }
 
 /**
@@ -104,6 +103,9 @@ export class AccessLegs {
   readonly #cells = new LegCells(16);
   readonly #candidates: (LegCandidates | undefined)[] = [];
   readonly #dirty = new Set<number>();
+  /** Work space of the cluster that is being built, by region number. */
+  readonly #columns = new LegColumns();
+  readonly #costs = new Float64Array(REGIONS_MAX);
   #nowMs = 0;
   #cursor = 0;
 
@@ -111,7 +113,7 @@ export class AccessLegs {
     this.#regions = regions;
     this.#trunks = trunks;
     this.#weights = weights;
-    this.#clusters = new AccessClusters(places ?? { placeOf: () => undefined }, clustersMax);
+    this.#clusters = new AccessClusters(places, clustersMax);
     regions.onReused((region) => {
       this.#cells.clearRegion(region);
       for (let cluster = 0; cluster < this.extent; cluster++) this.#dirty.add(cluster);
@@ -242,20 +244,21 @@ export class AccessLegs {
     const chain = this.#chainOf(cluster);
     const place = this.#clusters.get(cluster)?.place;
     const known = this.#known(chain);
-    const starts = [...known.values()]
-      .filter(({ count }) => count >= WITNESS_COUNT)
-      .sort((a, b) => a.rttMs - b.rttMs)
-      .slice(0, STARTS_MAX);
-    const estimates: LegEstimate[] = [];
-    for (let region = 0; region < this.#regions.extent; region++) {
-      if (!this.#regions.isUsed(region)) continue;
-      const estimate = this.#guess(region, starts, place);
-      this.#shrink(estimate, chain);
-      const least = Math.max(this.#light(region, place), this.#triangle(region, known));
-      estimate.rttMs = Math.max(estimate.rttMs, least);
-      estimates.push(estimate);
+    const { extent } = this.#regions;
+    const columns = this.#columns;
+    this.#guess(columns, known, place);
+    this.#shrink(columns, chain);
+    for (const region of known.keys()) {
+      const least = this.#triangle(region, known);
+      columns.rttMs[region] = Math.max(columns.rttMs[region] ?? 0, least);
     }
-    return this.#best(estimates);
+    for (let region = 0; region < extent; region++) {
+      const there = place && this.#regions.placeOf(region);
+      if (place === undefined || there === undefined) continue;
+      const light = lightRttMs(distanceKm(place, there));
+      columns.rttMs[region] = Math.max(columns.rttMs[region] ?? 0, light);
+    }
+    return this.#best(columns);
   }
 
   /** Returns the regions with a history in any cluster of a chain, as that history alone tells. */
@@ -265,52 +268,65 @@ export class AccessLegs {
       for (const region of this.#cells.regionsOf(cluster)) {
         const cell = this.#cells.read(cluster, region, this.#nowMs);
         const isBetter = (known.get(region)?.count ?? 0) < WITNESS_COUNT;
-        if (cell !== undefined && isBetter) known.set(region, { region, ...cell });
+        if (cell === undefined || !isBetter) continue;
+        known.set(region, { region, rttMs: cell.rttMs, count: cell.count });
       }
     }
     return known;
   }
 
-  /** Estimates a leg without its own history. */
+  /** Estimates all legs without their own history. */
   #guess(
-    region: number,
-    starts: readonly LegEstimate[],
+    { rttMs, sdMs, jitterMs, loss }: LegColumns,
+    known: ReadonlyMap<number, LegEstimate>,
     place: AccessCluster['place'],
-  ): LegEstimate {
-    const usual = { region, jitterMs: USUAL_LEG_JITTER_MS, loss: USUAL_LEG_LOSS, count: 0 };
-    let through = Number.POSITIVE_INFINITY;
-    for (const start of starts) {
-      const trunk = this.#trunks.row(start.region).rttMs[region] ?? Number.POSITIVE_INFINITY;
-      through = Math.min(through, start.rttMs + trunk);
+  ): void {
+    const { extent } = this.#regions;
+    jitterMs.fill(USUAL_LEG_JITTER_MS);
+    loss.fill(USUAL_LEG_LOSS);
+    rttMs.fill(Number.POSITIVE_INFINITY);
+    const starts = [...known.values()].filter(({ count }) => count >= WITNESS_COUNT);
+    starts.sort((a, b) => a.rttMs - b.rttMs);
+    for (const start of starts.slice(0, STARTS_MAX)) {
+      const trunk = this.#trunks.builtRow(start.region)?.rttMs;
+      for (let region = 0; trunk !== undefined && region < extent; region++) {
+        const through = start.rttMs + (trunk[region] ?? Number.POSITIVE_INFINITY);
+        if (through < (rttMs[region] ?? 0)) rttMs[region] = through;
+      }
     }
-    if (through < Number.POSITIVE_INFINITY) {
-      return { ...usual, rttMs: through, sdMs: through * THROUGH_SD_SHARE };
-    }
-    const there = this.#regions.placeOf(region);
-    if (place === undefined || there === undefined) {
-      return { ...usual, rttMs: UNKNOWN_RTT_MS, sdMs: UNKNOWN_RTT_MS * UNKNOWN_SD_SHARE };
-    }
-    const rttMs = LAST_MILE_MS + usualRttMs(distanceKm(place, there));
-    return { ...usual, rttMs, sdMs: rttMs * GEOGRAPHY_SD_SHARE };
-  }
-
-  /** Moves an estimate towards the history of a chain: the widest cluster first. */
-  #shrink(estimate: LegEstimate, chain: readonly number[]): void {
-    for (let i = chain.length - 1; i >= 0; i--) {
-      const cell = this.#cells.read(chain[i] ?? 0, estimate.region, this.#nowMs);
-      if (cell === undefined) continue;
-      const share = cell.count / (cell.count + SHRINK_COUNT);
-      estimate.rttMs += (cell.rttMs - estimate.rttMs) * share;
-      estimate.sdMs = Math.hypot(cell.sdMs * share, estimate.sdMs * (1 - share));
-      estimate.jitterMs += (cell.jitterMs - estimate.jitterMs) * share;
-      estimate.loss += (cell.loss - estimate.loss) * share;
-      estimate.count = cell.count;
+    for (let region = 0; region < extent; region++) {
+      const through = rttMs[region] ?? Number.POSITIVE_INFINITY;
+      const there = through < Number.POSITIVE_INFINITY ? undefined : this.#regions.placeOf(region);
+      if (through < Number.POSITIVE_INFINITY) {
+        sdMs[region] = through * THROUGH_SD_SHARE;
+      } else if (place === undefined || there === undefined) {
+        rttMs[region] = UNKNOWN_RTT_MS;
+        sdMs[region] = UNKNOWN_RTT_MS * UNKNOWN_SD_SHARE;
+      } else {
+        const usual = LAST_MILE_MS + usualRttMs(distanceKm(place, there));
+        rttMs[region] = usual;
+        sdMs[region] = usual * GEOGRAPHY_SD_SHARE;
+      }
     }
   }
 
-  #light(region: number, place: AccessCluster['place']): number {
-    const there = this.#regions.placeOf(region);
-    return place && there ? lightRttMs(distanceKm(place, there)) : 0;
+  /** Moves estimates towards the history of a chain: the widest cluster first. */
+  #shrink({ rttMs, sdMs, jitterMs, loss }: LegColumns, chain: readonly number[]): void {
+    const move = (field: Float64Array, region: number, to: number, share: number) => {
+      const from = field[region] ?? 0;
+      field[region] = from + (to - from) * share;
+    };
+    for (const cluster of chain.toReversed()) {
+      for (const region of this.#cells.regionsOf(cluster)) {
+        const cell = this.#cells.read(cluster, region, this.#nowMs);
+        if (cell === undefined) continue;
+        const share = cell.count / (cell.count + SHRINK_COUNT);
+        move(rttMs, region, cell.rttMs, share);
+        move(jitterMs, region, cell.jitterMs, share);
+        move(loss, region, cell.loss, share);
+        sdMs[region] = Math.hypot(cell.sdMs * share, (sdMs[region] ?? 0) * (1 - share));
+      }
+    }
   }
 
   /**
@@ -318,8 +334,8 @@ export class AccessLegs {
    * other regions must say so, since one of them may lie just as the leg's own relays may.
    */
   #triangle(region: number, known: ReadonlyMap<number, LegEstimate>): number {
-    if (!known.has(region)) return 0;
-    const row = this.#trunks.row(region);
+    const row = this.#trunks.builtRow(region);
+    if (row === undefined) return 0;
     let [first, second] = [0, 0];
     for (const other of known.values()) {
       if (other.region === region || other.count < WITNESS_COUNT) continue;
@@ -331,19 +347,25 @@ export class AccessLegs {
     return second;
   }
 
-  #best(estimates: readonly LegEstimate[]): LegCandidates {
-    const costOf = ({ rttMs, sdMs, jitterMs, loss }: LegEstimate) =>
-      pathCostMs(this.#weights, rttMs, sdMs, jitterMs, loss);
-    const best = nearestFirst(estimates, costOf, LEG_CANDIDATES_MAX);
-    const column = (read: (estimate: LegEstimate) => number) =>
-      Float32Array.from(best, ({ item }) => read(item));
+  #best({ rttMs, sdMs, jitterMs, loss }: LegColumns): LegCandidates {
+    const regions: number[] = [];
+    const costs = this.#costs;
+    for (let region = 0; region < this.#regions.extent; region++) {
+      if (!this.#regions.isUsed(region)) continue;
+      const values = [rttMs[region], sdMs[region], jitterMs[region], loss[region]] as const;
+      const [rtt = 0, sd = 0, jitter = 0, lost = 0] = values;
+      costs[region] = pathCostMs(this.#weights, rtt, sd, jitter, lost);
+      insertByCost(regions, region, costs, LEG_CANDIDATES_MAX);
+    }
+    const column = (of: ArrayLike<number>) =>
+      Float32Array.from(regions, (region) => of[region] ?? 0);
     return {
-      regions: Uint16Array.from(best, ({ item }) => item.region),
-      costMs: Float32Array.from(best, ({ cost }) => cost),
-      rttMs: column(({ rttMs }) => rttMs),
-      sdMs: column(({ sdMs }) => sdMs),
-      jitterMs: column(({ jitterMs }) => jitterMs),
-      loss: column(({ loss }) => loss),
+      regions: Uint16Array.from(regions),
+      costMs: column(costs),
+      rttMs: column(rttMs),
+      sdMs: column(sdMs),
+      jitterMs: column(jitterMs),
+      loss: column(loss),
     };
   }
 }

@@ -16,19 +16,12 @@ export const FIBRE_RTT_KM_PER_MS = 102;
 const PLACE_SLACK_KM = 200;
 
 /**
- * Median round-trip time by distance (km, ms) between 243 cities over the public Internet, from the
- * middle of each band of distance: WonderProxy, "A day in the life of the Internet", 2020-10-28.
+ * Median round-trip times (ms) at distances (km) between 243 cities over the public Internet, from
+ * the middle of each band of distance: WonderProxy, "A day in the life of the Internet",
+ * 2020-10-28.
  */
-const MEDIAN_RTT_MS: readonly (readonly [km: number, ms: number])[] = [
-  [0, 1],
-  [275, 12.5],
-  [1_000, 31],
-  [2_750, 66],
-  [6_000, 108],
-  [10_000, 187],
-  [15_000, 270],
-  [20_040, 360],
-];
+const USUAL_KM = [0, 275, 1_000, 2_750, 6_000, 10_000, 15_000, 20_040];
+const USUAL_MS = [1, 12.5, 31, 66, 108, 187, 270, 360];
 
 /**
  * Returns the vector of a place.
@@ -60,13 +53,9 @@ export function lightRttMs(km: number): number {
 
 /** Returns the usual round-trip time over the public Internet by distance, ms. */
 export function usualRttMs(km: number): number {
-  let [fromKm, fromMs] = [0, 0];
-  for (const [toKm, toMs] of MEDIAN_RTT_MS) {
-    if (km <= toKm) {
-      const share = toKm === fromKm ? 1 : (km - fromKm) / (toKm - fromKm);
-      return fromMs + (toMs - fromMs) * share;
-    }
-    [fromKm, fromMs] = [toKm, toMs];
-  }
-  return fromMs;
+  let i = 1;
+  while (i < USUAL_KM.length - 1 && (USUAL_KM[i] ?? 0) < km) i += 1;
+  const [fromKm, fromMs] = [USUAL_KM[i - 1] ?? 0, USUAL_MS[i - 1] ?? 0];
+  const share = Math.min(1, (km - fromKm) / ((USUAL_KM[i] ?? 0) - fromKm));
+  return fromMs + ((USUAL_MS[i] ?? 0) - fromMs) * share;
 }

@@ -27,8 +27,8 @@ export function parseNetwork(text: string): Network | undefined {
   const slash = text.indexOf('/');
   const address = slash < 0 ? text : text.slice(0, slash);
   const version = isIP(address);
-  if (version === 0 || address.includes('%')) return undefined;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (version === 0 || (version === 6 && address.includes('%'))) return undefined;
+  const mapped = version === 6 ? MAPPED.exec(address)?.[1] : undefined;
   const family = version === 4 || mapped !== undefined ? 4 : 6;
   if (slash >= 0 && !isLength(text.slice(slash + 1), family)) return undefined;
   const plain = mapped ?? address;
@@ -41,10 +41,21 @@ function isLength(text: string, family: 4 | 6): boolean {
 }
 
 function ipv4High(text: string): number {
-  let value = 0;
-  for (const part of text.split('.')) value = value * 256 + Number(part);
-  return value;
+  let [value, part] = [0, 0];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT) {
+      value = value * 256 + part;
+      part = 0;
+    } else {
+      part = part * 10 + code - ZERO;
+    }
+  }
+  return value * 256 + part;
 }
+
+const [ZERO, DOT] = [0x30, 0x2e];
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 function ipv6High(text: string): number {
   const groups = text.split(':');
@@ -66,6 +77,21 @@ export function leafPrefix(network: Network): string {
 /** Returns the prefix of that cluster's parent. */
 export function parentPrefix(network: Network): string {
   return prefixText(network, PARENT_BITS[network.family]);
+}
+
+/** Returns a number that only the networks of one leaf cluster have. */
+export function leafKey(network: Network): number {
+  return prefixKey(network, LEAF_BITS[network.family]) * 2;
+}
+
+/** Returns a number that only the networks of one parent cluster have. */
+export function parentKey(network: Network): number {
+  return prefixKey(network, PARENT_BITS[network.family]) * 2 + 1;
+}
+
+function prefixKey({ family, high }: Network, bits: number): number {
+  const first = Math.floor(high / 2 ** ((family === 4 ? 32 : IPV6_BITS) - bits));
+  return first * 2 + (family === 4 ? 0 : 1);
 }
 
 function prefixText({ family, high }: Network, bits: number): string {

@@ -1,4 +1,4 @@
-import { SEATS, TrunkEnd } from './trunk-end.js';
+import { type Seat, TrunkEnd } from './trunk-end.js';
 
 /** Multiple of the standard error below which one end does not see a cell. */
 const FLOOR_Z = 2;
@@ -40,8 +40,11 @@ export class TrunkCells {
   readonly #ends: (TrunkEnd | undefined)[] = [];
   readonly #cell: MeasuredCell = { rttMs: 0, sdMs: 0, jitterMs: 0, loss: 0, count: 0 };
   readonly #fast: Fast = { rttMs: 0, count: 0, scaleMs: 0 };
+  /** RTT, jitter, loss by count; count; the highest jitter and loss of an end. */
+  readonly #slow = new Float64Array(6);
   readonly #values = new Float64Array(4);
   readonly #counts = new Float64Array(4);
+  #sources = 0;
 
   /**
    * Adds a report.
@@ -73,38 +76,43 @@ export class TrunkCells {
    */
   read(a: number, b: number, nowMs: number): Readonly<MeasuredCell> {
     const cell = this.#cell;
-    const ends = [this.#ends[a], a === b ? undefined : this.#ends[b]] as const;
-    let [slow, jitter, loss, slowCount] = [0, 0, 0, 0];
-    let [jitterMax, lossMax] = [0, 0];
-    for (const [i, end] of ends.entries()) {
-      const to = i === 0 ? b : a;
-      if (end === undefined || !end.knows(to)) continue;
-      const count = end.slowWeightOf(to, nowMs);
-      const lossHere = lossOf(end, to, count);
-      const jitterHere = end.jitterOf(to);
-      slow += end.slowOf(to) * count;
-      jitter += jitterHere * count;
-      loss += lossHere * count;
-      slowCount += count;
-      jitterMax = Math.max(jitterMax, jitterHere);
-      lossMax = Math.max(lossMax, lossHere);
-    }
-    cell.count = slowCount;
+    this.#slow.fill(0);
+    this.#addSlow(this.#ends[a], b, nowMs);
+    if (a !== b) this.#addSlow(this.#ends[b], a, nowMs);
+    const sums = this.#slow;
+    const slowCount = sums[3] ?? 0;
     if (slowCount < 1e-3) {
       cell.count = 0;
       return cell;
     }
-    cell.jitterMs = Math.max(jitter / slowCount, jitterMax / 2);
-    cell.loss = Math.max(loss / slowCount, lossMax / 2);
+    cell.count = slowCount;
+    cell.jitterMs = Math.max((sums[1] ?? 0) / slowCount, (sums[4] ?? 0) / 2);
+    cell.loss = Math.max((sums[2] ?? 0) / slowCount, (sums[5] ?? 0) / 2);
     this.#readFast(a, b, nowMs);
     const { rttMs, count, scaleMs } = this.#fast;
     const share = count / (count + FAST_COUNT);
-    const slowMs = slow / slowCount;
+    const slowMs = (sums[0] ?? 0) / slowCount;
     cell.rttMs = slowMs + (rttMs - slowMs) * share;
-    const fastSd = scaleMs / Math.sqrt(Math.max(1, count));
-    const slowSd = Math.max(scaleMs, DRIFT_SHARE * slowMs);
-    cell.sdMs = Math.hypot(fastSd * share, slowSd * (1 - share));
+    const fastSd = (share * scaleMs) / Math.sqrt(Math.max(1, count));
+    const slowSd = (1 - share) * Math.max(scaleMs, DRIFT_SHARE * slowMs);
+    // Math.hypot takes several times as long.
+    cell.sdMs = Math.sqrt(fastSd * fastSd + slowSd * slowSd);
     return cell;
+  }
+
+  /** Adds one end's slow companion to `#slow`. */
+  #addSlow(end: TrunkEnd | undefined, to: number, nowMs: number): void {
+    if (end === undefined || !end.knows(to)) return;
+    const sums = this.#slow;
+    const count = end.slowWeightOf(to, nowMs);
+    const loss = lossOf(end, to, count);
+    const jitter = end.jitterOf(to);
+    sums[0] = (sums[0] ?? 0) + end.slowOf(to) * count;
+    sums[1] = (sums[1] ?? 0) + jitter * count;
+    sums[2] = (sums[2] ?? 0) + loss * count;
+    sums[3] = (sums[3] ?? 0) + count;
+    sums[4] = Math.max(sums[4] ?? 0, jitter);
+    sums[5] = Math.max(sums[5] ?? 0, loss);
   }
 
   /** Returns whether either end has measured a pair. */
@@ -124,37 +132,43 @@ export class TrunkCells {
    * all its reporters, so that a relay that reports itself fast draws no traffic.
    */
   #readFast(a: number, b: number, nowMs: number): void {
-    const [values, counts, fast] = [this.#values, this.#counts, this.#fast];
-    let [sources, floor, scaleSum] = [0, 0, 0];
+    const fast = this.#fast;
+    this.#sources = 0;
     fast.count = 0;
-    for (let i = 0; i < (a === b ? 1 : 2); i++) {
-      const end = this.#ends[i === 0 ? a : b];
-      const to = i === 0 ? b : a;
-      if (end === undefined) continue;
-      let least = Number.POSITIVE_INFINITY;
-      for (const seat of SEATS) {
-        const count = end.means[seat].weightOf(to, nowMs);
-        if (count < 0.05) continue;
-        const value = end.means[seat].meanOf(to);
-        const scale = end.scaleOf(to, value);
-        values[sources] = value;
-        counts[sources] = count;
-        sources += 1;
-        fast.count += count;
-        scaleSum += scale * count;
-        least = Math.min(least, value - (FLOOR_Z * scale) / Math.sqrt(Math.max(0.25, count)));
-      }
-      if (least < Number.POSITIVE_INFINITY) floor = Math.max(floor, least);
+    fast.scaleMs = 0;
+    let floor = this.#addFast(this.#ends[a], b, nowMs);
+    if (a !== b) floor = Math.max(floor, this.#addFast(this.#ends[b], a, nowMs));
+    if (this.#sources === 0) return;
+    fast.scaleMs /= fast.count;
+    fast.rttMs = Math.max(floor, boundedMean(this.#values, this.#counts, this.#sources));
+  }
+
+  /** Adds the seats of one end to `#values`, and returns what all of them see at least, ms. */
+  #addFast(end: TrunkEnd | undefined, to: number, nowMs: number): number {
+    if (end === undefined) return 0;
+    const fast = this.#fast;
+    let least = Number.POSITIVE_INFINITY;
+    for (let seat = 0; seat < end.means.length; seat++) {
+      const means = end.means[seat as Seat];
+      const count = means.weightOf(to, nowMs);
+      if (count < 0.05) continue;
+      const value = means.meanOf(to);
+      const scale = end.scaleOf(to, value);
+      this.#values[this.#sources] = value;
+      this.#counts[this.#sources] = count;
+      this.#sources += 1;
+      fast.count += count;
+      fast.scaleMs += scale * count;
+      least = Math.min(least, value - (FLOOR_Z * scale) / Math.sqrt(Math.max(0.25, count)));
     }
-    if (sources === 0) return;
-    fast.scaleMs = scaleSum / fast.count;
-    fast.rttMs = Math.max(floor, boundedMean(values, counts, sources));
+    return least < Number.POSITIVE_INFINITY ? least : 0;
   }
 }
 
 /** Returns the loss of an end: that of the hour, or that of the minute where it is surely more. */
 function lossOf(end: TrunkEnd, to: number, count: number): number {
-  const { fast, slow } = end.lossOf(to);
+  const fast = end.fastLossOf(to);
+  const slow = end.slowLossOf(to);
   const usual = (slow * count + USUAL_LOSS * LOSS_COUNT) / (count + LOSS_COUNT);
   const fastSd = Math.sqrt((fast * (1 - fast)) / Math.max(1, Math.min(count, 30)));
   return Math.max(usual, fast - FLOOR_Z * fastSd);

@@ -17,7 +17,7 @@ const LOSS_UNIT = 1 / 65_535;
 const JITTER_UNIT_MS = 0.05;
 
 /** Two seats: one reporter, and all others, so that neither speaks for the other. */
-export const SEATS = [0, 1] as const;
+const SEATS = [0, 1] as const;
 export type Seat = (typeof SEATS)[number];
 
 /** What the relays of one region measure of the trunks to all regions. */
@@ -126,10 +126,14 @@ export class TrunkEnd {
     return (this.#jitter[region] ?? 0) * JITTER_UNIT_MS;
   }
 
-  /** Returns the share lost within the last minute, and within about the last hour. */
-  lossOf(region: number): { readonly fast: number; readonly slow: number } {
-    const share = (stored: number | undefined) => (stored ?? 0) * LOSS_UNIT;
-    return { fast: share(this.#lossFast[region]), slow: share(this.#lossSlow[region]) };
+  /** Returns the share lost within about the last minute. */
+  fastLossOf(region: number): number {
+    return (this.#lossFast[region] ?? 0) * LOSS_UNIT;
+  }
+
+  /** Returns the share lost within about the last hour. */
+  slowLossOf(region: number): number {
+    return (this.#lossSlow[region] ?? 0) * LOSS_UNIT;
   }
 
   /** Returns whether there were reports within the memory of the slow companion. */

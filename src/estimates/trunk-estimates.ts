@@ -6,8 +6,8 @@ import { emptyTrunkRow, type TrunkRow } from './trunk-row.js';
 
 /** Maximum samples that one report counts for. */
 export const TRUNK_REPORT_COUNT_MAX = 60;
-/** Rows that `takeChanged` rebuilds at most in one call. */
-const ROWS_A_CALL = 8;
+/** Cells that `takeChanged` estimates in one call, or the cells of one row if those are more. */
+const CELLS_A_CALL = 1_024;
 /** Regions over which a pair without measurements is estimated by two hops. */
 const HOPS_MAX = 16;
 /** Estimate of a pair of which nothing is known. */
@@ -39,6 +39,8 @@ export interface TrunkSample {
   readonly count: number;
 }
 
+const NO_HOPS: readonly number[] = [];
+
 interface Estimate {
   rttMs: number;
   sdMs: number;
@@ -51,7 +53,7 @@ interface Estimate {
  * minute hardly count while there are newer ones; without any for a while the mean of about the
  * last hour takes over, then geography.
  *
- * Memory: at most 60 bytes for each ordered pair of regions that are reported, and 20 for each pair
+ * Memory: at most 45 bytes for each ordered pair of regions that are reported, and 20 for each pair
  * of rows that were asked for.
  */
 export class TrunkEstimates {
@@ -59,7 +61,8 @@ export class TrunkEstimates {
   readonly #weights: CostWeights;
   readonly #cells = new TrunkCells();
   readonly #rows: (TrunkRow | undefined)[] = [];
-  readonly #dirty = new Set<number>();
+  /** Changed rows with their changed cells; undefined if all cells are to be estimated. */
+  readonly #dirty = new Map<number, Set<number> | undefined>();
   /** Regions over which the gaps of a row are estimated. */
   readonly #hops: (readonly number[])[] = [];
   readonly #estimate: Estimate = { rttMs: 0, sdMs: 0, jitterMs: 0, loss: 0 };
@@ -114,13 +117,17 @@ export class TrunkEstimates {
     if (extent !== this.#extent) this.#allDirty();
     this.#extent = extent;
     this.#cursor = (this.#cursor + 1) % extent;
-    if (this.#differs(this.#cursor)) this.#dirty.add(this.#cursor);
+    if (this.#differs(this.#cursor)) this.#dirty.set(this.#cursor, undefined);
     const taken: number[] = [];
-    for (const region of this.#dirty) {
-      if (taken.length === ROWS_A_CALL) break;
+    let cells = 0;
+    for (const [region, changed] of this.#dirty) {
+      if (cells >= CELLS_A_CALL) break;
+      const former = this.#rows[region];
+      const isPart = changed !== undefined && former !== undefined;
+      this.#rows[region] = isPart ? this.#renew(former, region, changed) : this.#build(region);
+      cells += isPart ? changed.size : extent;
       taken.push(region);
       this.#dirty.delete(region);
-      this.#rows[region] = this.#build(region);
     }
     return taken;
   }
@@ -135,19 +142,31 @@ export class TrunkEstimates {
     return built;
   }
 
+  /** Returns a region's row if it was built. */
+  builtRow(region: number): TrunkRow | undefined {
+    return this.#rows[region];
+  }
+
   #allDirty(): void {
-    for (let region = 0; region < this.#regions.extent; region++) this.#dirty.add(region);
+    for (let region = 0; region < this.#regions.extent; region++) {
+      this.#dirty.set(region, undefined);
+    }
   }
 
   #compare(from: number, to: number): void {
-    if (this.#dirty.has(from)) return;
     const row = this.#rows[from];
-    if (row === undefined || this.#isOther(row, from, to)) this.#dirty.add(from);
+    const cells = this.#dirty.get(from);
+    if (row === undefined) this.#dirty.set(from, undefined);
+    else if (cells !== undefined) cells.add(to);
+    else if (!this.#dirty.has(from) && this.#isOther(row, from, to)) {
+      this.#dirty.set(from, new Set([to]));
+    }
   }
 
   #differs(from: number): boolean {
     const row = this.#rows[from];
     if (row === undefined) return true;
+    this.#hops[from] = this.#hopsOf(from);
     for (let to = 0; to < this.#regions.extent; to++) {
       if (this.#isOther(row, from, to)) return true;
     }
@@ -165,26 +184,44 @@ export class TrunkEstimates {
     const length = capacityOf(this.#regions.extent);
     const row = emptyTrunkRow(length);
     this.#hops[from] = this.#hopsOf(from);
-    for (let to = 0; to < length; to++) {
-      row.costMs[to] = this.#costOf(from, to);
-      row.rttMs[to] = this.#estimate.rttMs;
-      row.sdMs[to] = this.#estimate.sdMs;
-      row.jitterMs[to] = this.#estimate.jitterMs;
-      row.loss[to] = this.#estimate.loss;
-    }
+    for (let to = 0; to < length; to++) this.#put(row, from, to);
     return row;
+  }
+
+  /** Returns a copy of a row with some cells estimated anew. */
+  #renew(former: TrunkRow, from: number, changed: Iterable<number>): TrunkRow {
+    const row = {
+      costMs: former.costMs.slice(),
+      rttMs: former.rttMs.slice(),
+      sdMs: former.sdMs.slice(),
+      jitterMs: former.jitterMs.slice(),
+      loss: former.loss.slice(),
+    };
+    for (const to of changed) this.#put(row, from, to);
+    return row;
+  }
+
+  #put(row: TrunkRow, from: number, to: number): void {
+    row.costMs[to] = this.#costOf(from, to);
+    row.rttMs[to] = this.#estimate.rttMs;
+    row.sdMs[to] = this.#estimate.sdMs;
+    row.jitterMs[to] = this.#estimate.jitterMs;
+    row.loss[to] = this.#estimate.loss;
   }
 
   /** Estimates a pair into `#estimate`, and returns its cost, ms. */
   #costOf(from: number, to: number): number {
     const estimate = this.#estimate;
     const cell = this.#cells.read(from, to, this.#nowMs);
-    const places = [this.#regions.placeOf(from), this.#regions.placeOf(to)] as const;
-    const km = places[0] && places[1] && from !== to ? distanceKm(places[0], places[1]) : undefined;
+    const here = this.#regions.placeOf(from);
+    const there = this.#regions.placeOf(to);
+    const km = here && there && from !== to ? distanceKm(here, there) : undefined;
     const share = cell.count / (cell.count + 1);
     if (share < 0.999) this.#guess(from, to, km);
     estimate.rttMs += (cell.rttMs - estimate.rttMs) * share;
-    estimate.sdMs = Math.hypot(cell.sdMs * share, estimate.sdMs * (1 - share));
+    const known = cell.sdMs * share;
+    const guessed = estimate.sdMs * (1 - share);
+    estimate.sdMs = Math.sqrt(known * known + guessed * guessed);
     estimate.jitterMs += (cell.jitterMs - estimate.jitterMs) * share;
     estimate.loss += (cell.loss - estimate.loss) * share;
     if (km !== undefined) estimate.rttMs = Math.max(estimate.rttMs, lightRttMs(km));
@@ -212,7 +249,7 @@ export class TrunkEstimates {
   /** Returns the least RTT over one other region by measured cells; infinite if there is none. */
   #twoHops(from: number, to: number): number {
     let least = Number.POSITIVE_INFINITY;
-    for (const by of this.#hops[from] ?? []) {
+    for (const by of this.#hops[from] ?? NO_HOPS) {
       if (by === to || !this.#cells.isMeasured(by, to)) continue;
       const row = this.#rows[by];
       if (row === undefined) continue;
@@ -241,7 +278,7 @@ function isNumber(region: number, extent: number): boolean {
 
 /** Returns the length of rows: the next power of two, so that few regions share few growths. */
 function capacityOf(extent: number): number {
-  return Math.max(16, 2 ** Math.ceil(Math.log2(Math.max(1, extent))));
+  return Math.max(16, 2 ** (32 - Math.clz32(Math.max(1, extent) - 1)));
 }
 
 /** Returns the worse loss of the two directions; undefined if neither can be told. */

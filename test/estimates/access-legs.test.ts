@@ -30,10 +30,10 @@ function legsOf(
 ) {
   const weights = DEFAULT_COST_WEIGHTS;
   const trunks = new TrunkEstimates(regions, weights);
-  const placeOf = places ?? (() => undefined);
+  const known = places && { placeOf: places };
   return {
     trunks,
-    legs: new AccessLegs({ regions, trunks, weights, places: { placeOf }, clustersMax }),
+    legs: new AccessLegs({ regions, trunks, weights, places: known, clustersMax }),
   };
 }
 
