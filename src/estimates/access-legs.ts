@@ -275,7 +275,11 @@ export class AccessLegs {
     return known;
   }
 
-  /** Estimates all legs without their own history. */
+  /**
+   * Estimates all legs without their own history: by geography, or over the known legs where that
+   * is shorter. Over a distant known leg every other one looks longer still, so it alone would keep
+   * a network at the region that it was given first.
+   */
   #guess(
     { rttMs, sdMs, jitterMs, loss }: LegColumns,
     known: ReadonlyMap<number, LegEstimate>,
@@ -296,16 +300,19 @@ export class AccessLegs {
     }
     for (let region = 0; region < extent; region++) {
       const through = rttMs[region] ?? Number.POSITIVE_INFINITY;
-      const there = through < Number.POSITIVE_INFINITY ? undefined : this.#regions.placeOf(region);
-      if (through < Number.POSITIVE_INFINITY) {
+      const there = place && this.#regions.placeOf(region);
+      const isPlaced = place !== undefined && there !== undefined;
+      const placedMs = isPlaced
+        ? LAST_MILE_MS + usualRttMs(distanceKm(place, there))
+        : Number.POSITIVE_INFINITY;
+      if (placedMs < through) {
+        rttMs[region] = placedMs;
+        sdMs[region] = placedMs * GEOGRAPHY_SD_SHARE;
+      } else if (through < Number.POSITIVE_INFINITY) {
         sdMs[region] = through * THROUGH_SD_SHARE;
-      } else if (place === undefined || there === undefined) {
+      } else {
         rttMs[region] = UNKNOWN_RTT_MS;
         sdMs[region] = UNKNOWN_RTT_MS * UNKNOWN_SD_SHARE;
-      } else {
-        const usual = LAST_MILE_MS + usualRttMs(distanceKm(place, there));
-        rttMs[region] = usual;
-        sdMs[region] = usual * GEOGRAPHY_SD_SHARE;
       }
     }
   }

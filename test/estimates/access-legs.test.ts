@@ -142,6 +142,19 @@ t.test('without history a leg goes through the trunk, or by geography', async (t
   t.ok(fra < nyc && nyc < sin, `by geography: ${fra}, ${nyc}, ${sin}`);
 });
 
+t.test(
+  'a network first served far away is not kept there: geography shows nearer ones',
+  async (t) => {
+    const regions = indexOf(FRANKFURT, SINGAPORE);
+    const { trunks, legs } = legsOf(regions, () => ({ asn: 64_500, location: FRANKFURT }));
+    measure(trunks, 0, 1, 160);
+    report(legs, 30, { region: 1, rttMs: 165 });
+    publish(legs, HOUR_MS);
+    const { regions: best } = legs.candidates(legs.clusterOf('203.0.113.1'));
+    t.equal(best[0], 0, 'over the known leg it would be 325 ms away');
+  },
+);
+
 t.test('one lucky sample does not win against a hundred', async (t) => {
   const { legs } = legsOf(trunksOf(2).regions);
   report(legs, 10, { region: 0, rttMs: 30, count: 10 });
