@@ -1,5 +1,6 @@
 import { LEG_CANDIDATES_MAX } from '../estimates/leg-candidates.js';
-import { allowsRegion, EXCEPTIONS, fitOf, isPlain, type Wish } from './fitness.js';
+import { REGIONS_MAX } from '../estimates/region-index.js';
+import { allowsAny, allowsRegion, EXCEPTIONS, fitOf, isPlain, type Wish } from './fitness.js';
 import type { RelayRow } from './relay-facts.js';
 import type { RegionRow, SelectionSnapshot } from './snapshot.js';
 
@@ -34,7 +35,7 @@ export class Candidates {
   /** Whether legs are among them that were estimated over others. */
   derived = false;
   /** By region number: the number of the selection in which it was considered. */
-  readonly #seen = new Float64Array(1 << 16);
+  readonly #seen = new Uint32Array(REGIONS_MAX);
   #selection = 0;
 
   reset(): void {
@@ -42,7 +43,7 @@ export class Candidates {
     this.all = 0;
     this.informed = false;
     this.derived = false;
-    this.#selection += 1;
+    this.#selection = (this.#selection + 1) >>> 0;
   }
 
   /** Returns whether a region was considered, also if no relay there can serve. */
@@ -60,10 +61,15 @@ export class Candidates {
   consider(snapshot: SelectionSnapshot, region: number, legMs: number, wish: Wish): void {
     if (this.#seen[region] === this.#selection) return;
     this.#seen[region] = this.#selection;
+    const { open, priceMs, weight, families } = snapshot.regionLoads;
+    if (wish.isPlain && ((families[region] as number) & wish.needed) !== 0) {
+      const price = priceMs[region] as number;
+      this.#add(region, legMs, price, 0, weight[region] as number, open[region] as number);
+      return;
+    }
     const row = snapshot.regions[region];
     if (row === undefined || row.members.length === 0 || !allowsRegion(wish, row.name)) return;
-    if ((row.serviceAny & wish.families) === 0) return;
-    const { open, priceMs, weight } = snapshot.regionLoads;
+    if ((row.serviceAny & wish.families) === 0 || !allowsAny(row, wish)) return;
     if ((open[region] as number) > 0 && isPlain(row, wish)) {
       const isOther = wish.region !== undefined && wish.region !== row.name;
       const exceptions = isOther ? EXCEPTIONS.otherRegion : 0;

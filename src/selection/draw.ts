@@ -3,7 +3,7 @@ import { fitOf, isPlain, type Wish } from './fitness.js';
 import type { SeededRandom } from './random.js';
 import { pairFault, type RelayRow } from './relay-facts.js';
 import type { PeerRequest } from './request.js';
-import { type SelectionSnapshot, trunkCostMs } from './snapshot.js';
+import { type RegionRow, type SelectionSnapshot, trunkCostMs } from './snapshot.js';
 
 /** One peer's side of a selection. */
 export interface Side {
@@ -36,17 +36,69 @@ interface Lot {
 
 /**
  * Draws a relay for each peer in two regions, by free capacity, of those that can be a pair.
- * @param indices - of the regions among each peer's candidates
+ * @param first - index of the region among the first peer's candidates
+ * @param second - likewise of the second peer
  * @returns undefined if no two can be a pair and none can serve both
  */
 export function drawRelays(
   options: DrawOptions,
-  indices: readonly [number, number],
+  first: number,
+  second: number,
 ): RelayPair | undefined {
+  return drawPlain(options, first, second) ?? drawAny(options, first, second);
+}
+
+/**
+ * Draws a relay of each of two different regions of which all members with room serve the peers
+ * without exceptions. It is what `drawAny` does in the usual case.
+ * @returns undefined in another case, and if the drawn relays cannot be a pair
+ */
+function drawPlain(options: DrawOptions, first: number, second: number): RelayPair | undefined {
+  const { sides, avoidedProviders } = options;
+  const [a, b] = [sides[0].candidates.regions[first], sides[1].candidates.regions[second]];
+  if (a === b || avoidedProviders !== undefined) return undefined;
+  const x = drawMember(options, sides[0], a as number);
+  const y = x && drawMember(options, sides[1], b as number);
+  return x === undefined || y === undefined || pairFault(x, y) !== undefined ? undefined : [x, y];
+}
+
+/** Draws a member of a region by free capacity. */
+function drawMember(
+  { snapshot, random, bandMs }: DrawOptions,
+  { peer, wish }: Side,
+  number: number,
+): RelayRow | undefined {
+  const region = snapshot.regions[number] as RegionRow;
+  if (peer.latencies !== undefined || !isPlain(region, wish)) return undefined;
+  const { members } = region;
+  const { freeLegs, weight, priceMs } = snapshot.loads;
+  let least = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < members.length; k += 1) {
+    const slot = members[k] as number;
+    if ((freeLegs[slot] as number) >= 1) least = Math.min(least, priceMs[slot] as number);
+  }
+  let sum = 0;
+  for (let k = 0; k < members.length; k += 1) {
+    const slot = members[k] as number;
+    if ((freeLegs[slot] as number) < 1 || (priceMs[slot] as number) > least + bandMs) continue;
+    sum += weight[slot] as number;
+  }
+  let at = random.next() * sum;
+  for (let k = 0; k < members.length; k += 1) {
+    const slot = members[k] as number;
+    if ((freeLegs[slot] as number) < 1 || (priceMs[slot] as number) > least + bandMs) continue;
+    at -= weight[slot] as number;
+    if (at < 0) return snapshot.relays[slot];
+  }
+  return undefined;
+}
+
+/** Draws relays in any case. */
+function drawAny(options: DrawOptions, first: number, second: number): RelayPair | undefined {
   const { snapshot, sides, sharedMs } = options;
-  const regions = indices.map((index, i) => sides[i as 0 | 1].candidates.regions[index]);
-  const [a = 0, b = 0] = regions;
-  const all = [lotsOf(options, 0, indices[0]), lotsOf(options, 1, indices[1])] as const;
+  const a = sides[0].candidates.regions[first] as number;
+  const b = sides[1].candidates.regions[second] as number;
+  const all = [lotsOf(options, 0, first), lotsOf(options, 1, second)] as const;
   const firsts = favoured(options, all[0], 0);
   const seconds = favoured(options, all[1], 1);
   const two = () => drawTwo(options, firsts, seconds) ?? drawTwo(options, all[0], all[1]);

@@ -9,29 +9,29 @@ interface Quality {
 }
 
 /**
- * Returns how little is known of each of some pairs, as chances to be explored: the variance of the
- * estimate of its path. A pair on which loss is expected is not explored.
- * @returns undefined if there is nothing to learn
+ * Sets the weights of some pairs to how little is known of each: the variance of the estimate of
+ * its path. A pair on which loss is expected has none.
+ * @returns whether there is anything to learn
  */
-export function uncertainties(
+export function weighByUncertainty(
   snapshot: SelectionSnapshot,
   sides: readonly [Side, Side],
   pairs: RegionPairs,
-): Float64Array | undefined {
+): boolean {
   const { exploreLossMax } = snapshot.weights;
-  const weights = new Float64Array(pairs.count);
   let sum = 0;
   for (let k = 0; k < pairs.count; k += 1) {
     const a = sides[0].candidates.regions[pairs.firsts[k] as number] as number;
     const b = sides[1].candidates.regions[pairs.seconds[k] as number] as number;
     const parts = [legQuality(snapshot, sides[0], a), legQuality(snapshot, sides[1], b)];
     if (a !== b) parts.push(trunkQuality(snapshot, a, b));
+    pairs.weights[k] = 0;
     if (parts.some(({ loss }) => loss > exploreLossMax)) continue;
     const variance = parts.reduce((total, { sdMs }) => total + sdMs * sdMs, 0);
-    weights[k] = variance;
+    pairs.weights[k] = variance;
     sum += variance;
   }
-  return sum > 0 ? weights : undefined;
+  return sum > 0;
 }
 
 /** Returns what is known of a leg; a leg that the peer measured itself has nothing to learn. */

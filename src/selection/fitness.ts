@@ -40,6 +40,8 @@ export interface Wish {
   readonly says: boolean;
   /** Bits of which a relay without exceptions has one. */
   readonly needed: number;
+  /** Whether nothing but the families tells relays without doubts apart. */
+  readonly isPlain: boolean;
 }
 
 /** Returns what a peer needs. */
@@ -61,6 +63,7 @@ export function wishOf(peer: PeerHints, allowed: AllowedRelays | undefined): Wis
     seen,
     says,
     needed: seen && !says ? preferred & families : families,
+    isPlain: peer.region === undefined && peer.avoid === undefined && allowed === undefined,
   };
 }
 
@@ -76,6 +79,13 @@ export function allowsRegion({ allowed }: Wish, region: string): boolean {
   return regions === undefined || regions.has(region);
 }
 
+/** Returns whether a tenant allows the provider of any member of a region. */
+export function allowsAny(row: RegionRow, { allowed }: Wish): boolean {
+  if (allowed?.providers === undefined) return true;
+  for (const provider of row.providers) if (allowsProvider(allowed, provider)) return true;
+  return false;
+}
+
 /**
  * Returns whether all members of a region with room serve a peer without any exception but
  * `otherRegion`, so that they need not be looked at one by one.
@@ -83,7 +93,9 @@ export function allowsRegion({ allowed }: Wish, region: string): boolean {
 export function isPlain(row: RegionRow, wish: Wish): boolean {
   if (row.doubted || wish.avoid !== undefined) return false;
   if ((row.serviceAll & wish.needed) === 0) return false;
-  return row.providers.every((provider) => allowsProvider(wish.allowed, provider));
+  if (wish.allowed?.providers === undefined) return true;
+  for (const provider of row.providers) if (!allowsProvider(wish.allowed, provider)) return false;
+  return true;
 }
 
 /** How a relay would serve a peer. */

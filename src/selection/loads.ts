@@ -87,16 +87,17 @@ export function regionLoads(
 ): RegionLoads {
   const sums = {
     open: new Uint16Array(regions.length),
+    families: new Uint8Array(regions.length),
     priceMs: new Float32Array(regions.length),
     weight: new Float64Array(regions.length),
   };
   for (let region = 0; region < regions.length; region += 1) {
-    const members = regions[region]?.members;
-    if (members === undefined) continue;
+    const row = regions[region];
+    if (row === undefined) continue;
     let [least, second] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
     let open = 0;
     let sum = 0;
-    for (const slot of members) {
+    for (const slot of row.members) {
       if ((freeLegs[slot] as number) < 1) continue;
       open += 1;
       sum += weight[slot] as number;
@@ -105,6 +106,7 @@ export function regionLoads(
       else if (price < second) second = price;
     }
     sums.open[region] = Math.min(open, 65_535);
+    sums.families[region] = open === 0 || row.doubted ? 0 : row.serviceAll;
     sums.weight[region] = sum;
     sums.priceMs[region] = open === 0 ? 0 : Number.isFinite(second) ? second : least;
   }

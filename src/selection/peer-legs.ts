@@ -171,50 +171,75 @@ function derive(
   const { regions } = snapshot;
   candidates.derived = true;
   const wanted = CANDIDATES_WANTED - candidates.count;
-  const nearestFirst = new LeastRegions(wanted);
+  const costs = derivedCosts(snapshot, known);
+  NEAREST.reset(wanted);
   for (let region = 0; region < regions.length; region += 1) {
+    const costMs = costs[region] as number;
+    if (costMs >= NEAREST.worstMs || candidates.hasSeen(region)) continue;
     const row = regions[region];
-    if (row === undefined || row.members.length === 0 || candidates.hasSeen(region)) continue;
-    const costMs = derivedMs(snapshot, known, region);
-    const isWished = row.name === wish.region;
-    if (isWished) candidates.consider(snapshot, region, costMs, wish);
-    else if (costMs < nearestFirst.worstMs && allowsRegion(wish, row.name)) {
-      nearestFirst.put(region, costMs);
-    }
+    if (row === undefined || row.members.length === 0 || !allowsRegion(wish, row.name)) continue;
+    NEAREST.put(region, costMs);
   }
-  for (const [region, costMs] of nearestFirst.list()) {
-    candidates.consider(snapshot, region, costMs, wish);
+  const wished = wish.region === undefined ? undefined : regionOf(snapshot, wish.region);
+  if (wished !== undefined) {
+    candidates.consider(snapshot, wished.number, costs[wished.number] as number, wish);
+  }
+  for (let k = 0; k < NEAREST.count; k += 1) {
+    const region = NEAREST.regions[k] as number;
+    candidates.consider(snapshot, region, costs[region] as number, wish);
   }
 }
 
-/** The regions of least cost, of those put. */
-class LeastRegions {
-  readonly #size: number;
-  readonly #regions: number[] = [];
-  readonly #costs: number[] = [];
+/** Scratch of `derivedCosts`, by region number. */
+let COSTS = new Float64Array(0);
 
-  constructor(size: number) {
-    this.#size = size;
+/** Estimates the costs of the legs to all regions, ms, by region number. */
+function derivedCosts(snapshot: SelectionSnapshot, known: readonly KnownLeg[]): Float64Array {
+  const regions = snapshot.regions.length;
+  if (COSTS.length < regions) COSTS = new Float64Array(2 * regions);
+  COSTS.fill(Number.POSITIVE_INFINITY, 0, regions);
+  for (const leg of known) {
+    const trunk = snapshot.trunks[leg.region]?.costMs;
+    const measured = Math.min(trunk?.length ?? 0, regions);
+    for (let region = 0; region < measured; region += 1) {
+      const costMs = leg.costMs + ((trunk as Float32Array)[region] as number);
+      if (costMs < (COSTS[region] as number)) COSTS[region] = costMs;
+    }
+    for (let region = measured; region < regions; region += 1) {
+      const costMs = leg.costMs + trunkCostMs(snapshot, leg.region, region);
+      if (costMs < (COSTS[region] as number)) COSTS[region] = costMs;
+    }
   }
+  return COSTS;
+}
 
+/** The regions of least cost, of those put; filled anew for each use. */
+class LeastRegions {
+  count = 0;
+  readonly regions = new Uint16Array(CANDIDATES_WANTED);
+  readonly #costs = new Float64Array(CANDIDATES_WANTED);
+  #size = 0;
   /** A region is kept only if it costs less than this. */
-  get worstMs(): number {
-    if (this.#size <= 0) return Number.NEGATIVE_INFINITY;
-    const worst = this.#costs[this.#size - 1];
-    return worst ?? Number.POSITIVE_INFINITY;
+  worstMs = Number.POSITIVE_INFINITY;
+
+  /** @param size - number of regions that are kept, at most `CANDIDATES_WANTED` */
+  reset(size: number): void {
+    this.count = 0;
+    this.#size = size;
+    this.worstMs = size > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
 
   put(region: number, costMs: number): void {
-    let place = this.#costs.length;
-    while (place > 0 && (this.#costs[place - 1] as number) > costMs) place -= 1;
-    this.#costs.splice(place, 0, costMs);
-    this.#regions.splice(place, 0, region);
-    if (this.#costs.length <= this.#size) return;
-    this.#costs.pop();
-    this.#regions.pop();
-  }
-
-  list(): [number, number][] {
-    return this.#regions.map((region, k) => [region, this.#costs[k] as number]);
+    let place = this.count < this.#size ? this.count++ : this.count - 1;
+    while (place > 0 && (this.#costs[place - 1] as number) > costMs) {
+      this.#costs[place] = this.#costs[place - 1] as number;
+      this.regions[place] = this.regions[place - 1] as number;
+      place -= 1;
+    }
+    this.#costs[place] = costMs;
+    this.regions[place] = region;
+    if (this.count === this.#size) this.worstMs = this.#costs[this.count - 1] as number;
   }
 }
+
+const NEAREST = new LeastRegions();

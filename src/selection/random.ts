@@ -18,13 +18,13 @@ export class SeededRandom {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** Returns an index, drawn by these weights; -1 if all of them are 0. */
-  index(weights: Float64Array): number {
+  /** Returns an index below `count`, drawn by these weights; -1 if all of them are 0. */
+  index(weights: Float64Array, count: number): number {
     let sum = 0;
-    for (let k = 0; k < weights.length; k += 1) sum += weights[k] as number;
+    for (let k = 0; k < count; k += 1) sum += weights[k] as number;
     let at = this.next() * sum;
     let last = -1;
-    for (let k = 0; k < weights.length; k += 1) {
+    for (let k = 0; k < count; k += 1) {
       const weight = weights[k] as number;
       if (weight <= 0) continue;
       last = k;

@@ -32,8 +32,8 @@ export interface AllowedRelays {
 export interface SelectionRequest {
   readonly peers: readonly [PeerRequest, PeerRequest];
   readonly allowed?: AllowedRelays | undefined;
-  /** Ids of a pair that is selected if it can serve as well as any other, whatever it costs. */
-  readonly keep?: readonly [string, string] | undefined;
+  /** Number of alternates to find, 0 to `ALTERNATES_MAX`; default 0. */
+  readonly alternates?: number | undefined;
 }
 
 export const BOTH_FAMILIES: readonly AddressFamily[] = [4, 6];

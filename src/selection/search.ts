@@ -21,6 +21,8 @@ export class RegionPairs {
   readonly firsts = new Uint8Array(PAIRS_MAX);
   readonly seconds = new Uint8Array(PAIRS_MAX);
   readonly costsMs = new Float64Array(PAIRS_MAX);
+  /** Chances to be drawn, in proportion; filled in by whoever draws. */
+  readonly weights = new Float64Array(PAIRS_MAX);
   /** Candidates of either peer that are left out: 1 at their indices. */
   readonly skipped = [new Uint8Array(CANDIDATES_MAX), new Uint8Array(CANDIDATES_MAX)] as const;
   readonly #bounds = new Float64Array(CANDIDATES_MAX);

@@ -1,16 +1,15 @@
 import type { TransportAddress } from '../address.js';
 import { Candidates } from './candidates.js';
 import { type DrawOptions, drawRelays, type RelayPair, type Side } from './draw.js';
-import { uncertainties } from './explore.js';
+import { weighByUncertainty } from './explore.js';
 import { searchRelays } from './fallback.js';
 import { type Exception, fitOf, type Wish, wishOf } from './fitness.js';
 import { type NoRelay, noRelayReason } from './no-relay-reason.js';
 import { considerAll, fillAtRandom, fillCandidates, fillLike } from './peer-legs.js';
 import { SeededRandom } from './random.js';
-import { pairFault } from './relay-facts.js';
 import type { SelectionRequest } from './request.js';
 import { RegionPairs, type SearchOptions } from './search.js';
-import { relayOf, type SelectionSnapshot, trunkCostMs } from './snapshot.js';
+import { type SelectionSnapshot, trunkCostMs } from './snapshot.js';
 
 /** Alternates in a result. */
 export const ALTERNATES_MAX = 2;
@@ -37,8 +36,11 @@ export interface SelectedPair {
   readonly terms: PairTerms;
 }
 
-/** How a pair was chosen: the only ones in the band of the best, to explore, or to be kept. */
-export type Choice = 'best' | 'drawn' | 'explored' | 'kept' | 'fallback';
+/**
+ * How a pair was chosen: as the only one in the band of the best, drawn in it, to explore, or relay
+ * by relay since no pair of candidate regions can serve.
+ */
+export type Choice = 'best' | 'drawn' | 'explored' | 'fallback';
 
 /** A selection, which (snapshot, request, seed) determine. */
 export type SelectionResult = { readonly snapshot: number; readonly seed: number } & (
@@ -80,7 +82,7 @@ export function select(
   const random = new SeededRandom(seed);
   const { weights } = snapshot;
   const sides = sidesOf(snapshot, request, random);
-  const isInformed = sides.every(({ candidates }) => candidates.informed);
+  const isInformed = sides[0].candidates.informed && sides[1].candidates.informed;
   const sharedMs = isInformed ? weights.sharedMs : weights.sharedUnknownMs;
   for (const { candidates } of sides) candidates.keepLeastExceptions();
   const { bandMs, bandShare } = weights;
@@ -89,29 +91,33 @@ export function select(
   PAIRS.skipNone();
   PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, searching);
   const { bestMs } = PAIRS;
-  const found = choose(drawing, searching, request, isInformed);
-  const common = { snapshot: snapshot.number, seed };
+  const found = choose(drawing, searching, isInformed);
   if (found !== undefined) {
-    const chosen = describe(drawing, found.pair);
-    const alternates = findAlternates(drawing, searching, found.pair);
-    const { choice, contenders } = found;
-    return { ...common, ok: true, choice, contenders, bestMs, alternates, ...chosen };
+    const { pair, choice, contenders } = found;
+    const { relays, addresses, terms } = describe(drawing, pair);
+    const most = request.alternates ?? 0;
+    const alternates = most === 0 ? [] : findAlternates(drawing, searching, pair, most);
+    const how = { choice, contenders, bestMs, alternates } as const;
+    return { ok: true, snapshot: snapshot.number, seed, ...how, relays, addresses, terms };
   }
+  return selectOneByOne(drawing, request, seed);
+}
+
+/** Selects without regard to regions, where the candidate regions have no pair. */
+function selectOneByOne(
+  drawing: DrawOptions,
+  request: SelectionRequest,
+  seed: number,
+): SelectionResult {
+  const { snapshot, sides, sharedMs, random } = drawing;
   const result = searchRelays(snapshot, sides, sharedMs, random);
+  const common = { snapshot: snapshot.number, seed };
   if (result.pair === undefined) {
     return { ...common, ok: false, noRelay: noRelayReason(snapshot, request, result) };
   }
   const chosen = describe(drawing, result.pair);
-  const contenders = 0;
-  return {
-    ...common,
-    ok: true,
-    choice: 'fallback',
-    contenders,
-    bestMs: chosen.terms.totalMs,
-    alternates: [],
-    ...chosen,
-  };
+  const how = { choice: 'fallback', contenders: 0, alternates: [] } as const;
+  return { ...common, ok: true, ...how, bestMs: chosen.terms.totalMs, ...chosen };
 }
 
 /** Returns each peer's side with its candidates. */
@@ -125,15 +131,14 @@ function sidesOf(
     wish: wishOf(peers[i], allowed),
     candidates: CANDIDATES[i],
   });
-  const sides = [side(0), side(1)] as const;
-  const [first, second] = sides;
-  const isKnown = sides.map(({ peer, wish, candidates }) =>
-    fillCandidates(snapshot, peer, wish, candidates),
-  );
-  if (isKnown[0] !== isKnown[1]) {
-    const [known, unknown] = isKnown[0] ? [first, second] : [second, first];
+  const [first, second] = [side(0), side(1)];
+  const sides = [first, second] as const;
+  const knowsFirst = fillCandidates(snapshot, first.peer, first.wish, first.candidates);
+  const knowsSecond = fillCandidates(snapshot, second.peer, second.wish, second.candidates);
+  if (knowsFirst !== knowsSecond) {
+    const [known, unknown] = knowsFirst ? [first, second] : [second, first];
     fillLike(snapshot, known.candidates, unknown.wish, unknown.candidates);
-  } else if (!isKnown[0]) {
+  } else if (!knowsFirst) {
     const both: (readonly [Wish, Candidates])[] = sides.map((each) => [each.wish, each.candidates]);
     fillAtRandom(snapshot, random, both);
   }
@@ -155,16 +160,13 @@ interface Found {
   readonly contenders: number;
 }
 
-/** Chooses the pair to keep, one to explore, or one of the band. */
+/** Chooses a pair to explore, or one of the band. */
 function choose(
   drawing: DrawOptions,
   searching: SearchOptions,
-  request: SelectionRequest,
   isInformed: boolean,
 ): Found | undefined {
   const contenders = PAIRS.count;
-  const kept = request.keep && keptPair(drawing, request.keep);
-  if (kept !== undefined) return { pair: kept, choice: 'kept', contenders };
   const { random, snapshot } = drawing;
   const explores = random.next() < snapshot.weights.exploreShare && isInformed;
   const explored = explores ? explore(drawing, searching, contenders) : undefined;
@@ -175,20 +177,25 @@ function choose(
 
 /** Draws one of the found pairs of regions by free capacity, and relays there. */
 function drawPair(drawing: DrawOptions, [first, second]: readonly [Side, Side]) {
-  const weights = Float64Array.from({ length: PAIRS.count }, (_, k) => {
-    const x = first.candidates.weights[PAIRS.firsts[k] as number] as number;
-    return x * (second.candidates.weights[PAIRS.seconds[k] as number] as number);
-  });
-  return drawByWeight(drawing, weights);
+  const { firsts, seconds, weights } = PAIRS;
+  let sum = 0;
+  for (let k = 0; k < PAIRS.count; k += 1) {
+    const x = first.candidates.weights[firsts[k] as number] as number;
+    const weight = x * (second.candidates.weights[seconds[k] as number] as number);
+    weights[k] = weight;
+    sum += weight;
+  }
+  if (!(sum > 0)) weights.fill(1, 0, PAIRS.count);
+  return drawByWeight(drawing);
 }
 
 /** Draws one of the found pairs of regions, again while no relays there can be a pair. */
-function drawByWeight(drawing: DrawOptions, weights: Float64Array): RelayPair | undefined {
-  if (!weights.some((weight) => weight > 0)) weights.fill(1);
-  for (let left = weights.length; left > 0; left -= 1) {
-    const k = drawing.random.index(weights);
+function drawByWeight(drawing: DrawOptions): RelayPair | undefined {
+  const { firsts, seconds, weights, count } = PAIRS;
+  for (let left = count; left > 0; left -= 1) {
+    const k = count === 1 ? 0 : drawing.random.index(weights, count);
     if (k === -1) return undefined;
-    const pair = drawRelays(drawing, [PAIRS.firsts[k] as number, PAIRS.seconds[k] as number]);
+    const pair = drawRelays(drawing, firsts[k] as number, seconds[k] as number);
     if (pair !== undefined) return pair;
     weights[k] = 0;
   }
@@ -205,26 +212,11 @@ function explore(
   const { exploreMs } = snapshot.weights;
   const wider = { ...searching, bandMs: exploreMs, bandShare: 0 };
   PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, wider);
-  const weights = uncertainties(snapshot, sides, PAIRS);
-  const pair = weights && drawByWeight(drawing, weights);
+  const learns = weighByUncertainty(snapshot, sides, PAIRS);
+  const pair = learns ? drawByWeight(drawing) : undefined;
   if (pair !== undefined) return { pair, choice: 'explored', contenders };
   PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, searching);
   return undefined;
-}
-
-/** Returns the pair to keep, if it can serve with as few exceptions as any other. */
-function keptPair({ snapshot, sides }: DrawOptions, ids: readonly [string, string]) {
-  const [a, b] = [relayOf(snapshot, ids[0]), relayOf(snapshot, ids[1])];
-  if (a === undefined || b === undefined) return undefined;
-  if (a !== b && pairFault(a, b) !== undefined) return undefined;
-  const legs = a === b ? 2 : 1;
-  const serves = [a, b].every((row, i) => {
-    const { wish, candidates } = sides[i as 0 | 1];
-    const least = candidates.exceptions[candidates.order[0] as number] ?? 0;
-    const fit = fitOf(snapshot, row, wish, legs);
-    return fit !== undefined && fit.weight <= least;
-  });
-  return serves ? ([a, b] as const) : undefined;
 }
 
 /** Finds the best pairs that share no region, and if possible no provider, with those before. */
@@ -232,12 +224,13 @@ function findAlternates(
   drawing: DrawOptions,
   searching: SearchOptions,
   chosen: RelayPair,
+  most: number,
 ): SelectedPair[] {
   const { snapshot, sides } = drawing;
   const alternates: SelectedPair[] = [];
   const taken: RelayPair[] = [chosen];
   const near = { ...searching, bandMs: 0, bandShare: 0 };
-  while (alternates.length < ALTERNATES_MAX) {
+  while (alternates.length < Math.min(most, ALTERNATES_MAX)) {
     const used = taken.flat();
     const regions = new Set(used.map(({ region }) => region));
     const avoidedProviders = new Set(used.map(({ facts }) => facts.provider));
@@ -277,28 +270,30 @@ function skip(
 }
 
 /** Adds the addresses and the terms of the cost to a pair. */
-function describe(drawing: DrawOptions, pair: RelayPair): SelectedPair {
-  const { snapshot, sides } = drawing;
-  const legs = pair[0] === pair[1] ? 2 : 1;
-  const fits = pair.map((row, i) => fitOf(snapshot, row, sides[i as 0 | 1].wish, legs));
-  const legMs = pair.map((row, i) => legTo(sides[i as 0 | 1].candidates, row.region));
-  const loadMs = pair.map(({ slot }) => snapshot.loads.priceMs[slot] as number);
+function describe({ snapshot, sides, sharedMs }: DrawOptions, pair: RelayPair): SelectedPair {
   const [a, b] = pair;
-  const trunkMs = a === b ? 0 : trunkCostMs(snapshot, a.region, b.region);
-  const sharedMs = a === b ? drawing.sharedMs : 0;
-  const [leg0 = 0, leg1 = 0, load0 = 0, load1 = 0] = [...legMs, ...loadMs];
-  const [fit0, fit1] = fits;
-  if (fit0 === undefined || fit1 === undefined) throw new Error('a selected relay cannot serve');
+  const isShared = a === b;
+  const first = fitOf(snapshot, a, sides[0].wish, isShared ? 2 : 1);
+  const second = fitOf(snapshot, b, sides[1].wish, isShared ? 2 : 1);
+  if (first === undefined || second === undefined) throw new Error('a chosen relay cannot serve');
+  const legMs = [
+    legTo(sides[0].candidates, a.region),
+    legTo(sides[1].candidates, b.region),
+  ] as const;
+  const { priceMs } = snapshot.loads;
+  const loadMs = [priceMs[a.slot] as number, priceMs[b.slot] as number] as const;
+  const trunkMs = isShared ? 0 : trunkCostMs(snapshot, a.region, b.region);
+  const shared = isShared ? sharedMs : 0;
   return {
     relays: pair,
-    addresses: [fit0.address, fit1.address],
+    addresses: [first.address, second.address],
     terms: {
-      legMs: [leg0, leg1],
+      legMs,
       trunkMs,
-      loadMs: [load0, load1],
-      sharedMs,
-      totalMs: leg0 + leg1 + trunkMs + load0 + load1 + sharedMs,
-      exceptions: [fit0.exceptions, fit1.exceptions],
+      loadMs,
+      sharedMs: shared,
+      totalMs: legMs[0] + legMs[1] + trunkMs + loadMs[0] + loadMs[1] + shared,
+      exceptions: [first.exceptions, second.exceptions],
     },
   };
 }

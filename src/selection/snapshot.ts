@@ -39,6 +39,8 @@ export interface RelayLoads {
 export interface RegionLoads {
   /** Number of members with room for a leg. */
   readonly open: Uint16Array;
+  /** `RegionRow.serviceAll` where no report is against a member and one has room; otherwise 0. */
+  readonly families: Uint8Array;
   /** `RelayLoads.priceMs` of the second cheapest of those; of the only one that one's. */
   readonly priceMs: Float32Array;
   /** Sum of `RelayLoads.weight` of those. */

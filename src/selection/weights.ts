@@ -29,12 +29,6 @@ export interface SelectionWeights {
   readonly exploreMs: number;
   /** Most expected loss on each part of an explored path, as a share. */
   readonly exploreLossMax: number;
-  /** A room's pair is replaced only by one that is better by this, ms, */
-  readonly stickyMs: number;
-  /** and by this share of its cost, */
-  readonly stickyShare: number;
-  /** for this long without interruption, ms. */
-  readonly stickyForMs: number;
 }
 
 /** The weights that apply if none are configured. */
@@ -52,7 +46,4 @@ export const SELECTION_WEIGHTS: SelectionWeights = {
   exploreShare: 0.015,
   exploreMs: 15,
   exploreLossMax: 0.012,
-  stickyMs: 10,
-  stickyShare: 1 / 3,
-  stickyForMs: 300_000,
 };

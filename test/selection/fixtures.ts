@@ -80,7 +80,7 @@ export class TestPaths implements TrunkSource {
   /** Cost of the trunk between two regions by name, ms. */
   trunkMs: (a: string, b: string) => number;
 
-  constructor(trunkMs = (a: string, b: string) => (a === b ? 0.5 : 20)) {
+  constructor(trunkMs = (a: string, b: string): number => (a === b ? 0.5 : 20)) {
     this.trunkMs = trunkMs;
   }
 

@@ -187,7 +187,9 @@ t.test('alternates share no region, and if possible no provider', async (t) => {
     at('lon-1', 4, 'three'),
   ];
   const near = latencies({ fra: 1, ams: 20, par: 30, lon: 60 });
-  const selection = selectOf(relays, [near, near], 1);
+  const of = (all: TestRelay[]) =>
+    select(stateOf(all).publish(0), { peers: [near, near], alternates: 2 }, 1);
+  const selection = of(relays);
   t.ok(selection.ok);
   const ids = selection.ok && selection.alternates.map((each) => each.relays[0].facts.id);
   t.same(ids, ['par-1', 'lon-1'], 'ams-1 has the provider of the chosen relay');
@@ -195,7 +197,7 @@ t.test('alternates share no region, and if possible no provider', async (t) => {
     ...others,
     facts: { ...facts, provider: 'one' },
   }));
-  const same = selectOf(alike, [near, near], 1);
+  const same = of(alike);
   t.same(same.ok && same.alternates.map((each) => each.relays[0].facts.id), ['ams-1', 'par-1']);
   t.same(same.ok && same.alternates.map(({ terms }) => terms.totalMs), [43, 63]);
 });

@@ -234,3 +234,23 @@ t.test('a request without a valid API key gets 401', async (t) => {
   t.equal(bearer.status, 200, 'the scheme has no case (RFC 9110 section 11.1)');
   t.equal((await h.request('/v1/relays')).status, 401);
 });
+
+t.test('legs that were assigned since the reports count as load', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const records = ['fra-1', 'fra-2', 'fra-3'].map((id, index) => relayRecord(id, index + 1));
+  await h.addRelays(...records);
+  for (const [index, { id }] of records.entries()) {
+    await h.beat(id, null, { load: { ...IDLE, legsMax: 100, legs: index === 2 ? 80 : 0 } });
+  }
+  const usesThird = async () => {
+    const { body } = await h.connect({ peers: [{}, {}] });
+    return body.peers.some(({ relay }: { relay: { id: string } }) => relay.id === 'fra-3');
+  };
+  t.notOk(await usesThird(), 'the other two are idle');
+  let connections = 1;
+  while (!(await usesThird())) {
+    connections += 1;
+    if (connections > 400) throw new Error('the busy relay is never used');
+  }
+  t.ok(connections > 30, `not before the others were given their most legs: ${connections}`);
+});
