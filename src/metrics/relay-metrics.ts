@@ -179,6 +179,25 @@ export const RELAY_METRICS = {
     help: 'Median of the last round trips on the path in use. Absent before the first.',
     labels: { relay: RELAY_IDS },
   },
+  turnpike_relay_measuring_role: {
+    kind: 'gauge',
+    unit: 'boolean',
+    help: '1 for what the directory appoints this relay to measure of other regions, else 0.',
+    labels: { role: ['prober', 'standby', 'none'] },
+  },
+  turnpike_relay_region_rtt_seconds: {
+    kind: 'gauge',
+    unit: 'seconds',
+    help:
+      'Median of the last round trips to the relay of each other region that a prober or a ' +
+      'standby measures.',
+    labels: { region: { bound: 'other regions of the registry, at most one for each relay' } },
+  },
+  turnpike_relay_client_networks: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Networks of clients with round trips that wait to be reported, at most 4,096.',
+  },
   turnpike_relay_trunk_probe_rtt_seconds: {
     kind: 'histogram',
     unit: 'seconds',

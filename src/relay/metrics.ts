@@ -12,6 +12,7 @@ import type { RegistrationClient } from './registration-client.js';
 import type { RelayCore } from './relay-core.js';
 
 const { state: REGISTRATION_STATES } = RELAY_METRICS.turnpike_relay_registration_state.labels;
+const { role: MEASURING_ROLES } = RELAY_METRICS.turnpike_relay_measuring_role.labels;
 const { reason: BIND_REFUSAL_REASONS } =
   RELAY_METRICS.turnpike_relay_trunk_bind_refusals_total.labels;
 
@@ -35,6 +36,7 @@ export class RelayMetrics {
     this.#showTrunk(core);
     this.#showBinds(core);
     this.#showChecks(core);
+    this.#showMeasurements(core);
     showDataPlane(this.#registry, 'relay', plane);
     this.#registry.value('turnpike_relay_draining', () => Number(core.draining));
     this.#registry.value('turnpike_relay_faults_total', () => core.faults);
@@ -155,6 +157,20 @@ export class RelayMetrics {
       ]),
     );
     this.#registry.byLabel('turnpike_relay_trunk_bind_failures_total', () => failures);
+  }
+
+  #showMeasurements({ measurements, context: { trunk } }: RelayCore): void {
+    const registry = this.#registry;
+    const { regions } = trunk.relays;
+    registry.byLabel('turnpike_relay_measuring_role', () =>
+      MEASURING_ROLES.map((each) => [each, Number(each === regions.role)]),
+    );
+    registry.byLabel('turnpike_relay_region_rtt_seconds', () =>
+      Array.from(regions.targets()).flatMap(({ record, rttNs }) =>
+        rttNs === undefined ? [] : [[record.region, rttNs / 1e9] as const],
+      ),
+    );
+    registry.value('turnpike_relay_client_networks', () => measurements.access.size);
   }
 
   #showChecks({ serviceChecker, claimResponder }: RelayCore): void {

@@ -57,6 +57,11 @@ export class RegionProbes {
     return this.#targets.size;
   }
 
+  /** Iterates over the relays to measure. */
+  targets(): Iterable<RemoteRelay> {
+    return this.#targets;
+  }
+
   /** Takes an appointment. @returns whether it is another one */
   appoint(role: MeasuringRole): boolean {
     if (role === this.#role) return false;
