@@ -22,6 +22,7 @@ export {
   type TurnpikeErrorDetails,
   type TurnpikeErrorReason,
 } from './errors.js';
+export type { NetworkPlace, NetworkPlaces } from './estimates/network-places.js';
 export type { Health, HealthReason } from './http/health.js';
 export type { OneOrMore } from './options/option-spec.js';
 export { type CredentialInput, mintCredential } from './overlay/leg-credentials.js';

@@ -123,6 +123,7 @@ export class Directory {
     const metrics = new DirectoryMetrics();
     const fleet = fleetOf(clock, uniformRandom(random));
     const { relays, reachability, snapshots, live } = fleet;
+    fleet.measurements.legs.usePlaces(options.places);
     const state = { ...fleet, clusterSecret, metrics, clock };
     const relayMessages = new RelayMessageHandler({ ...state, logger });
     const minting = { ...mintingOf(state), random, logger };
@@ -162,7 +163,7 @@ export class Directory {
       bounds.check();
     };
     const timers = [setInterval(sweep, SWEEP_MS), setInterval(() => live.publish(), PUBLISH_MS)];
-    const effects = effectsOf(app, keys, sources);
+    const effects = effectsOf(app, keys, sources, fleet.measurements);
     const directory = new Directory({ app, effects, snapshots, metrics, timers, tls });
     opened = directory;
     try {
@@ -242,11 +243,17 @@ export class Directory {
   }
 }
 
-function effectsOf(app: App, keys: ApiKeys, sources: ClientSources): DirectoryEffects {
+function effectsOf(
+  app: App,
+  keys: ApiKeys,
+  sources: ClientSources,
+  { legs }: MeasurementIntake,
+): DirectoryEffects {
   return {
     apiKeys: (next) => keys.renewal(next),
     tls: (pair) => tlsRenewal(app, pair),
     trustedProxies: (proxies) => sources.renewal(proxies),
+    places: (places) => () => legs.usePlaces(places),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { AddressInput } from '../address.js';
+import type { NetworkPlaces } from '../estimates/network-places.js';
 import { HOST_SPECS, type HostOptions } from '../options/host.js';
 import type { Checked, Settings } from '../options/option-spec.js';
 import { SPECS } from '../options/shared-specs.js';
@@ -21,6 +22,11 @@ export interface DirectoryOptions extends HostOptions {
    * to their connections. Default none.
    */
   readonly trustedProxies?: readonly string[] | undefined;
+  /**
+   * Tells the autonomous systems and countries of peers' addresses, by which their networks are
+   * clustered. Default none: they are clustered by prefix.
+   */
+  readonly places?: NetworkPlaces | undefined;
 }
 
 /** The settings of a directory; the type requires one for each member of `DirectoryOptions`. */
@@ -62,6 +68,12 @@ export const DIRECTORY_SPECS = {
     changes: 'while running',
     description: 'address or prefix of a proxy in front, exempt from limits per source',
     placeholder: 'ADDRESSES',
+  },
+  places: {
+    kind: 'methods',
+    methods: ['placeOf'],
+    changes: 'while running',
+    description: "what tells the places of peers' addresses",
   },
   ...HOST_SPECS,
 } as const satisfies Settings<DirectoryOptions>;

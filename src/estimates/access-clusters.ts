@@ -41,7 +41,7 @@ interface Named extends Pick<AccessCluster, 'name' | 'asn' | 'country' | 'place'
  * twice their share go first, and of those the least recently used.
  */
 export class AccessClusters {
-  readonly #places: NetworkPlaces | undefined;
+  #places: NetworkPlaces | undefined;
   readonly #entries: (Entry | undefined)[] = [];
   readonly #numbers = new Map<string, number>();
   /** Numbers of clusters that are prefixes only, by their keys. */
@@ -55,6 +55,11 @@ export class AccessClusters {
     this.#places = places;
     this.#clustersMax = clustersMax;
     for (const name of ['IPv4', 'IPv6']) this.#make({ name }, undefined, '');
+  }
+
+  /** Looks addresses up by other databases from now on; none for undefined. */
+  usePlaces(places: NetworkPlaces | undefined): void {
+    this.#places = places;
   }
 
   /** All numbers are less. It never falls. */

@@ -120,6 +120,11 @@ export class AccessLegs {
     });
   }
 
+  /** Looks addresses up by other databases from now on; clusters are prefixes for undefined. */
+  usePlaces(places: NetworkPlaces | undefined): void {
+    this.#clusters.usePlaces(places);
+  }
+
   /** All cluster numbers are less. It never falls. */
   get extent(): number {
     return this.#clusters.extent;

@@ -1,10 +1,12 @@
 import { systemClock } from '../../clock.js';
 import type { Directory } from '../../directory/index.js';
+import { type AddressDatabase, placesOf } from '../../directory/mmdb-places.js';
 import { DIRECTORY_SPECS } from '../../directory/options.js';
 import { readSecretFile } from '../../files/secret-file.js';
 import { readTlsPair, type TlsPair } from '../../files/tls-pair.js';
 import { type CommandContext, defineCommand } from '../command.js';
 import { type OptionTable, setting, settingFile, settingsOf } from '../config/option.js';
+import { AddressDatabases, type DatabasePaths } from '../reload/address-databases.js';
 import { sayReload } from '../reload/say-reload.js';
 import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
 import { WatchedTlsFiles } from '../reload/watched-tls-files.js';
@@ -26,6 +28,16 @@ const DIRECTORY_OPTIONS = {
   tlsCert: settingFile(DIRECTORY_SPECS.tls, 'certificate chain in PEM', { item: 'tls' }),
   tlsKey: settingFile(DIRECTORY_SPECS.tls, "the certificate's private key in PEM", { item: 'tls' }),
   trustedProxy: setting(DIRECTORY_SPECS, 'trustedProxies'),
+  asnDatabase: settingFile(
+    DIRECTORY_SPECS.places,
+    "MaxMind database (mmdb) of the autonomous systems of peers' addresses",
+    { item: 'address-databases' },
+  ),
+  countryDatabase: settingFile(
+    DIRECTORY_SPECS.places,
+    "MaxMind database (mmdb) of the countries or cities of peers' addresses",
+    { item: 'address-databases' },
+  ),
   ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -75,8 +87,11 @@ async function openDirectory(context: DirectoryContext): Promise<Server> {
   const tlsFiles = `${context.sourceOf('tlsCert')} and ${context.sourceOf('tlsKey')}`;
   const tls = paths && (await awaitRead(context, tlsFiles, readTlsPair(paths)));
   if (paths !== undefined) await warnIfReadable(paths.key, logger);
+  const databases = new AddressDatabases();
+  const found = await databases.read(options);
   const directory = await Directory.open({
     ...settingsOf(DIRECTORY_OPTIONS, options),
+    places: found.length > 0 ? placesOf(found) : undefined,
     clusterSecret: await readSecret(context, 'clusterSecretFile', readSecretFile),
     apiKeys: [{ key, tenant: 'default' }],
     tls: tls && { cert: tls.cert, key: tls.key },
@@ -86,7 +101,11 @@ async function openDirectory(context: DirectoryContext): Promise<Server> {
     service: directory,
     listening: [`directory at ${directory.url}`, { url: directory.url }],
     stopping: 'stopping',
-    files: [tlsFile(context, directory, tls), keyFile(context, directory, key)],
+    files: [
+      tlsFile(context, directory, tls),
+      keyFile(context, directory, key),
+      databaseFiles(context, directory, databases, found),
+    ],
   };
 }
 
@@ -103,6 +122,26 @@ function keyFile({ options, logger }: DirectoryContext, directory: Directory, ke
     logger,
   });
   return { check: (asked?: DirectoryOptions) => file.check(asked?.apiKeyFile) };
+}
+
+function databaseFiles(
+  { options, logger }: DirectoryContext,
+  directory: Directory,
+  databases: AddressDatabases,
+  found: readonly AddressDatabase[],
+) {
+  const file = new WatchedFile<DatabasePaths, readonly AddressDatabase[]>(options, found, {
+    item: 'address-databases',
+    read: (paths) => databases.read(paths),
+    take: (next) => directory.update({ places: placesOf(next) }),
+    stays: () => 'the databases of addresses stay',
+    changed: () => 'other databases of addresses are in use',
+    settleMs: RELOAD_WATCH_MS,
+    faultMs: RELOAD_WATCH_MS,
+    clock: systemClock,
+    logger,
+  });
+  return { check: (asked?: DirectoryOptions) => file.check(asked) };
 }
 
 function tlsFile(

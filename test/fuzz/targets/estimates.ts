@@ -1,3 +1,4 @@
+import { decodePlace } from '../../../src/directory/mmdb-places.js';
 import { leafPrefix, parentPrefix, parseNetwork } from '../../../src/estimates/network.js';
 import { decodeMeasurements } from '../../../src/registry/measurements.js';
 import { assertThat, bytesOf, type FuzzTarget, jsonOf, textOf } from '../target.js';
@@ -48,5 +49,24 @@ const measurements: FuzzTarget = {
   },
 };
 
+const place: FuzzTarget = {
+  name: 'place',
+  about: 'records of databases of addresses',
+  seeds: () => {
+    const location = { latitude: 50.1, longitude: 8.7 };
+    const records = [{ autonomous_system_number: 1 }, { country: { iso_code: 'DE' }, location }];
+    return records.map((value) => bytesOf(JSON.stringify(value)));
+  },
+  words: ['null', '"country_code":"DE"', '1e999', '-1', '[]', '{}'],
+  run: (input) => {
+    const parsed = jsonOf(input);
+    if (parsed === undefined) return 'no JSON';
+    const { asn, country, location = [0, 0] } = decodePlace(parsed.value);
+    assertThat(asn === undefined || asn > 0, 'no system');
+    assertThat(Math.abs(location[0]) <= 90 && Math.abs(location[1]) <= 180, 'no place');
+    return `${asn !== undefined} ${country !== undefined} ${location[0] !== 0}`;
+  },
+};
+
 /** Targets of what relays measure. */
-export const ESTIMATES: readonly FuzzTarget[] = [network, measurements];
+export const ESTIMATES: readonly FuzzTarget[] = [network, measurements, place];
