@@ -3,6 +3,7 @@ import { type AddressFamily, familyOf, type TransportAddress } from '../address.
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
 import type { PeerHints } from '../selection/request.js';
+import type { LiveSelection } from './live-selection.js';
 import type { RelayTable } from './relay-table.js';
 import type { LiveRelay, Snapshots } from './snapshot.js';
 
@@ -15,6 +16,9 @@ export const PING_CANDIDATES_VALID_SECONDS = 60;
 /** Age at which the list of regions is made again. */
 const REGIONS_MS = 1_000;
 
+/** Relays among them of regions that are not known to be good, so that they become known. */
+const EXPLORED = 2;
+
 /** Looked at for each relay that is asked for: a region may have none that can serve. */
 const LOOKS_A_RELAY = 4;
 
@@ -26,6 +30,7 @@ export interface PingCandidate {
 }
 
 export interface PingCandidatesOptions {
+  readonly live: LiveSelection;
   readonly snapshots: Snapshots;
   readonly relays: RelayTable;
   readonly clock: Clock;
@@ -35,8 +40,9 @@ export interface PingCandidatesOptions {
 
 /**
  * Chooses which relays a peer measures before it asks for a connection: one of each of some
- * regions. Each peer address has its own spread of regions and relays, so that the peers of a
- * network measure different ones. The cost of a choice does not grow with the number of relays.
+ * regions. Each peer address has its own spread of unknown regions and of relays, so that the peers
+ * of a network measure different ones. The cost of a choice does not grow with the number of
+ * relays.
  */
 export class PingCandidates {
   readonly #options: PingCandidatesOptions;
@@ -51,7 +57,8 @@ export class PingCandidates {
   }
 
   /**
-   * Returns relays to measure, none of which drains, is unconfirmed or is in doubt now.
+   * Returns relays to measure, none of which drains, is unconfirmed or is in doubt now: those of
+   * the regions that are best for the peer's network as far as is known, and EXPLORED others.
    * @param peer - the peer's hints; its `region`, if it has relays, is the only one
    * @param source - the address that the request came from, if it is the peer's
    * @param count - number of relays at most
@@ -63,37 +70,46 @@ export class PingCandidates {
       address === undefined
         ? Buffer.from(this.#options.random(8))
         : createHash('sha256').update(address).digest();
+    const draw = seed.readUInt32BE(4);
     const own = peer.region === undefined ? undefined : this.#byName.get(peer.region);
-    if (own !== undefined) return this.#take(own, own.length, seed, count, peer, (each) => [each]);
-    return this.#take(this.#regions, this.#regions.length, seed, count, peer, (region, at) => {
-      const first = (seed.readUInt32BE(4) + at) % region.length;
-      return [...region.slice(first, first + LOOKS_A_RELAY), ...region.slice(0, LOOKS_A_RELAY)];
+    if (own !== undefined) {
+      const each = inTurn(own, seed.readUInt32BE(0), count * LOOKS_A_RELAY);
+      return each.flatMap((relay) => this.#candidate(relay, peer) ?? []).slice(0, count);
+    }
+    const best = this.#bestRegions(address, count - Math.min(EXPLORED, count - 1));
+    const others = inTurn(this.#regions, seed.readUInt32BE(0), count * LOOKS_A_RELAY);
+    const regions = new Set([...best, ...others]);
+    const taken: PingCandidate[] = [];
+    for (const region of regions) {
+      if (taken.length === count) break;
+      const found = this.#oneOf(region, draw, peer);
+      if (found !== undefined) taken.push(found);
+    }
+    return taken;
+  }
+
+  /** Returns the best regions for a network, best first; none if nothing tells them apart. */
+  #bestRegions(address: string | undefined, count: number): (readonly LiveRelay[])[] {
+    if (address === undefined) return [];
+    const { live } = this.#options;
+    const request = live.requestOf({ address });
+    const { legs, regions } = live.snapshotFor([request]);
+    const known = request.cluster === undefined ? undefined : legs[request.cluster];
+    if (known === undefined || known.costMs[0] === known.costMs.at(-1)) return [];
+    return [...known.regions.subarray(0, count)].flatMap((number) => {
+      const members = this.#byName.get(regions[number]?.name ?? '');
+      return members === undefined ? [] : [members];
     });
   }
 
-  /** Takes from a list in an order of the seed, in which each entry comes once. */
-  #take<Entry>(
-    entries: readonly Entry[],
-    length: number,
-    seed: Buffer,
-    count: number,
-    peer: PeerHints,
-    relaysOf: (entry: Entry, at: number) => readonly LiveRelay[],
-  ): PingCandidate[] {
-    const taken: PingCandidate[] = [];
-    const step = strideOf(length);
-    let at = length === 0 ? 0 : seed.readUInt32BE(0) % length;
-    for (let looks = Math.min(length, count * LOOKS_A_RELAY); looks > 0; looks -= 1) {
-      if (taken.length === count) break;
-      for (const relay of relaysOf(entries[at] as Entry, at)) {
-        const candidate = this.#candidate(relay, peer);
-        if (candidate === undefined) continue;
-        taken.push(candidate);
-        break;
-      }
-      at = (at + step) % length;
+  /** Returns one of a region's relays; undefined if the first ones that are drawn cannot serve. */
+  #oneOf(region: readonly LiveRelay[], draw: number, peer: PeerHints): PingCandidate | undefined {
+    for (let look = 0; look < Math.min(LOOKS_A_RELAY, region.length); look += 1) {
+      const relay = region[(draw + look) % region.length] as LiveRelay;
+      const found = this.#candidate(relay, peer);
+      if (found !== undefined) return found;
     }
-    return taken;
+    return undefined;
   }
 
   /** Returns a relay as it is now; undefined if the peer should not measure it. */
@@ -140,13 +156,19 @@ function wishedFamilies({ address, family, families }: PeerHints): readonly Addr
 }
 
 /**
- * Returns a step that visits all entries of a ring, far apart: near the golden section of its
- * length and without a common divisor with it.
+ * Returns some entries of a list, each once, in an order that spreads over it: by steps near the
+ * golden section of its length and without a common divisor with it.
+ * @param start - any number, which decides the first entry
+ * @param count - number of entries at most
  */
-function strideOf(length: number): number {
+function inTurn<Entry>(list: readonly Entry[], start: number, count: number): Entry[] {
+  const { length } = list;
   let step = Math.max(1, Math.round(length * 0.618));
   while (divisor(step, length) !== 1 && step > 1) step -= 1;
-  return step;
+  return Array.from(
+    { length: Math.min(length, count) },
+    (_, turn) => list[(start + turn * step) % length] as Entry,
+  );
 }
 
 function divisor(a: number, b: number): number {

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { until } from '../../until.js';
 import { API_KEY, IDLE, relayRecord } from '../fixtures.js';
 import { DirectoryHarness } from './harness.js';
 
@@ -119,4 +120,27 @@ t.test('a request that is malformed, or without an API key, is refused', async (
     t.equal((await ask(h, body)).status, 400, JSON.stringify(body));
   }
   t.equal((await ask(h, {}, { authorization: 'Bearer of-somebody-else' })).status, 401);
+});
+
+t.test('the regions that are best for a network come first, and two others', async (t) => {
+  const h = await withRelays(
+    t,
+    REGIONS.map((region) => `${region}-1`),
+  );
+  // All peers of this network that relays have seen are far from them, but for three regions.
+  const near = ['r3', 'r11', 'r17'];
+  for (const [at, region] of REGIONS.entries()) {
+    const rtt = near.includes(region) ? 10 + at : 200;
+    const legs = [{ network: '203.0.113.0/24', rtt, sd: 1, jitter: 1, loss: 0, count: 50 }];
+    await h.beat(`${region}-1`, null, { measurements: { legs } });
+  }
+  const peer = { address: '203.0.113.7' };
+  let ids: string[] = [];
+  await until('the estimates are published', async () => {
+    ids = idsOf(await ask(h, { peer, relays: 5 }));
+    return ids.slice(0, 3).join() === 'r3-1,r11-1,r17-1';
+  });
+  t.equal(new Set(ids).size, 5);
+  const elsewhere = idsOf(await ask(h, { peer: { address: '198.51.100.9' }, relays: 5 }));
+  t.equal(elsewhere.length, 5);
 });
