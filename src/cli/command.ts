@@ -34,6 +34,14 @@ export interface CommandContext<T extends OptionTable> {
   readonly leave: (exitCode: number) => void;
 }
 
+/** A positional argument. */
+export interface CommandArgument {
+  readonly name: string;
+  readonly description: string;
+  /** Whether it may be left out. */
+  readonly optional?: true;
+}
+
 /** A command: its options, its help and its code. */
 export interface CommandDefinition<T extends OptionTable = OptionTable> {
   /** The command's words, such as `['secret', 'relay']`. */
@@ -41,7 +49,7 @@ export interface CommandDefinition<T extends OptionTable = OptionTable> {
   readonly summary: string;
   /** A paragraph for the top of its help. */
   readonly description: string;
-  readonly arguments?: readonly { readonly name: string; readonly description: string }[];
+  readonly arguments?: readonly CommandArgument[];
   readonly options: T;
   readonly rules?: readonly OptionRule[];
   /** A file of another program that it takes options from. */

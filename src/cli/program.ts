@@ -74,8 +74,8 @@ function addCommand(
   columns: number,
 ): void {
   command.summary(definition.summary).description(definition.description);
-  for (const { name, description } of definition.arguments ?? []) {
-    command.argument(`<${name}>`, description);
+  for (const { name, description, optional } of definition.arguments ?? []) {
+    command.argument(optional === true ? `[${name}]` : `<${name}>`, description);
   }
   for (const [name, definitionOf] of allOptions(definition)) {
     const option = new Option(

@@ -6,6 +6,7 @@ import type { RelayRow } from '../selection/relay-facts.js';
 import type { PeerHints } from '../selection/request.js';
 import { type SelectionResult, select } from '../selection/select.js';
 import type { Minting } from './minting.js';
+import type { RecentSelection, RecentSelections } from './recent-selections.js';
 
 /** Default time in which credentials can start a connection. */
 export const CREDENTIAL_TTL_SECONDS = 600;
@@ -35,7 +36,7 @@ export interface BrokeredConnection {
 /** A connection, or the reason why no relay can serve it. */
 export type BrokerAnswer =
   | { readonly ok: true; readonly connection: BrokeredConnection }
-  | { readonly ok: false; readonly noRelay: NoRelay };
+  | { readonly ok: false; readonly noRelay: NoRelay; readonly selection: RecentSelection };
 
 /** A request for a connection. */
 export interface ConnectionWish {
@@ -47,13 +48,16 @@ export interface ConnectionWish {
 
 /**
  * Creates connections: selects the relays and mints the credentials. Keeps no state of a
- * connection.
+ * connection; of the last ones it remembers what explains the choice of their relays.
  */
 export class ConnectionBroker {
   readonly #options: Minting;
+  readonly #recent: RecentSelections;
 
-  constructor(options: Minting) {
+  /** @param recent - gets every selection of a pair */
+  constructor(options: Minting, recent: RecentSelections) {
     this.#options = options;
+    this.#recent = recent;
   }
 
   /**
@@ -64,7 +68,8 @@ export class ConnectionBroker {
     const { tenantSecrets, live, clock, random, metrics, logger } = this.#options;
     const since = clock.monotonic();
     const peers = [live.requestOf(wish.peers[0]), live.requestOf(wish.peers[1])] as const;
-    const selection = select(live.snapshotFor(peers), { peers }, randomSeed(random));
+    const request = { peers };
+    const selection = select(live.snapshotFor(peers), request, randomSeed(random));
     metrics.selectionSeconds.observe((clock.monotonic() - since) / 1_000);
     metrics.connections.inc({
       tenant: wish.tenant,
@@ -75,8 +80,14 @@ export class ConnectionBroker {
       const said = { connectionId, tenant: wish.tenant, selection: outlineOf(selection) };
       logger.debug(said, 'relays selected');
     }
-    if (!selection.ok) return { ok: false, noRelay: selection.noRelay };
-    const { relays, addresses, snapshot, seed } = selection;
+    const { snapshot, seed } = selection;
+    const recent = { connectionId, tenant: wish.tenant, snapshot, seed, request };
+    if (!selection.ok) {
+      live.keep();
+      return { ok: false, noRelay: selection.noRelay, selection: recent };
+    }
+    this.#recent.add(recent);
+    const { relays, addresses } = selection;
     live.assign(relays.map(({ facts }) => facts.id));
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + wish.ttlSeconds;
     const tenantSecret = tenantSecrets.get(wish.tenant);

@@ -23,9 +23,11 @@ import { pooledRandom } from '../random-pool.js';
 import { SELECTION_WEIGHTS } from '../selection/weights.js';
 import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
+import { Explainer } from './explainer.js';
 import { ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
 import { peerRoutes } from './http/connection-routes.js';
+import { explanationRoute } from './http/explanation-route.js';
 import { operationsRoutes } from './http/health-routes.js';
 import { iceServersRoute } from './http/ice-servers-route.js';
 import { pingCandidatesRoute } from './http/ping-candidates-route.js';
@@ -46,6 +48,7 @@ import {
 import { PingCandidates } from './ping-candidates.js';
 import { ProberAppointments } from './prober-appointments.js';
 import { Reachability } from './reachability/reachability.js';
+import { RecentSelections } from './recent-selections.js';
 import { type RelayMessage, RelayMessageHandler } from './relay-messages.js';
 import { RelayTable } from './relay-table.js';
 import { Rooms } from './rendezvous/rooms.js';
@@ -119,7 +122,7 @@ export class Directory {
       clock = systemClock,
       random = pooledRandom(),
     } = options;
-    const keys = new ApiKeys(apiKeys);
+    const keys = new ApiKeys(apiKeys, options.operatorKeys);
     const metrics = new DirectoryMetrics();
     const fleet = fleetOf(clock, uniformRandom(random));
     const { relays, reachability, snapshots, live } = fleet;
@@ -127,7 +130,9 @@ export class Directory {
     const state = { ...fleet, clusterSecret, metrics, clock };
     const relayMessages = new RelayMessageHandler({ ...state, logger });
     const minting = { ...mintingOf(state), random, logger };
-    const broker = new ConnectionBroker(minting);
+    const recent = new RecentSelections();
+    const broker = new ConnectionBroker(minting, recent);
+    const explainer = new Explainer(live, recent);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
     const { connections, requestLimiter, socketsMax, tenantRequests, bounds, sources } = shares;
     const app = await createHttpServer({ tls, logger, metrics, connections, requestLimiter });
@@ -139,8 +144,10 @@ export class Directory {
     await acceptWebSockets(app, { sockets, logger });
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
+      scope.decorateRequest('isOperator', false);
       scope.addHook('onRequest', requireApiKey({ ...common, keys, tenantRequests }));
-      peerRoutes(scope, { broker, relays, snapshots, reachability, clock });
+      peerRoutes(scope, { broker, explainer, relays, snapshots, reachability, clock });
+      explanationRoute(scope, { explainer, random });
       iceServersRoute(scope, new IceServers(minting));
       pingCandidatesRoute(scope, new PingCandidates({ ...state, random }), sources);
       rendezvousRoute(scope, sockets, (request) => endRequest(requestLimiter, request));
@@ -156,6 +163,7 @@ export class Directory {
     metrics.observe({ ...state, rooms, sockets, relayRequests, unmade });
     await listenOn(app, options.listen);
     const sweep = () => {
+      explainer.sweep();
       requestLimiter.sweep();
       sockets.sweep();
       rooms.sweep();
@@ -251,6 +259,7 @@ function effectsOf(
 ): DirectoryEffects {
   return {
     apiKeys: (next) => keys.renewal(next),
+    operatorKeys: (next) => keys.operatorRenewal(next),
     tls: (pair) => tlsRenewal(app, pair),
     trustedProxies: (proxies) => sources.renewal(proxies),
     places: (places) => () => legs.usePlaces(places),

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
-import type { AccessLegs } from '../estimates/access-legs.js';
+import type { AccessLegs, ClusterDescription } from '../estimates/access-legs.js';
+import { type CostWeights, DEFAULT_COST_WEIGHTS } from '../estimates/cost-weights.js';
 import type { RegionIndex } from '../estimates/region-index.js';
 import type { TrunkEstimates } from '../estimates/trunk-estimates.js';
 import type { RelayFacts, RelayStatus, ReportedLoad } from '../selection/relay-facts.js';
@@ -80,6 +81,16 @@ export class LiveSelection {
     return this.#state.snapshotOf(number);
   }
 
+  /** The weights by which the estimates in snapshots are made. */
+  get costWeights(): CostWeights {
+    return DEFAULT_COST_WEIGHTS;
+  }
+
+  /** Describes an access network by the number of its cluster. */
+  networkOf(cluster: number): ClusterDescription {
+    return this.#options.estimates.legs.describe(cluster);
+  }
+
   /** Returns a peer's request for selection. */
   requestOf(hints: PeerHints): PeerRequest {
     if (hints.address === undefined) return hints;
@@ -90,6 +101,11 @@ export class LiveSelection {
   assign(ids: readonly string[]): void {
     const now = this.#options.clock.monotonic();
     for (const id of ids) this.#state.assign(id, now);
+    this.#state.keep();
+  }
+
+  /** Keeps the newest snapshot for `snapshotOf`: something was selected by it. */
+  keep(): void {
     this.#state.keep();
   }
 

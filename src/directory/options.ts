@@ -7,6 +7,9 @@ import type { Update } from '../options/update.js';
 import type { ApiKey } from './http/api-keys.js';
 import type { CertificateAndKey } from './http/server.js';
 
+/** Maximum keys of operators: a present and a next one of each of a few. */
+export const OPERATOR_KEYS_MAX = 16;
+
 /** Options of `Directory.open`. */
 export interface DirectoryOptions extends HostOptions {
   /** Address of the HTTP server, or HTTPS with `tls`; port 0 takes a free one. */
@@ -15,6 +18,11 @@ export interface DirectoryOptions extends HostOptions {
   readonly clusterSecret: Uint8Array;
   /** The API keys of tenants: at least one, at most 1,024. */
   readonly apiKeys: readonly ApiKey[];
+  /**
+   * Keys of operators, at most 16: with one a request gets the explanation of a selection. They
+   * name other tenants' relays and networks, so give them to no tenant. Default none.
+   */
+  readonly operatorKeys?: readonly string[] | undefined;
   /** Certificate and key. Default none: plain HTTP, for loopback or behind a proxy. */
   readonly tls?: CertificateAndKey | undefined;
   /**
@@ -53,6 +61,13 @@ export const DIRECTORY_SPECS = {
       tenant: { ...SPECS.name, required: true },
     },
     description: 'keys that peers and their servers present',
+  },
+  operatorKeys: {
+    ...SPECS.apiKey,
+    changes: 'while running',
+    repeat: true,
+    itemsMax: OPERATOR_KEYS_MAX,
+    description: 'keys with which operators ask why relays were chosen',
   },
   tls: {
     kind: 'options',

@@ -11,7 +11,8 @@ export const DERIVED_FROM_MAX = 4;
 /** Candidate regions below which further ones are estimated from the known legs. */
 export const CANDIDATES_FEW = 8;
 
-interface KnownLeg {
+/** A leg whose cost is known. */
+export interface KnownLeg {
   readonly region: number;
   readonly costMs: number;
 }
@@ -98,7 +99,7 @@ export function fillLike(
 }
 
 /** Returns whether a cluster's legs tell where it is: that not all of them cost the same. */
-function tells({ costMs }: LegCandidates): boolean {
+export function tells({ costMs }: LegCandidates): boolean {
   return costMs.length > 0 && costMs[0] !== costMs[costMs.length - 1];
 }
 
@@ -121,7 +122,7 @@ export function considerAll(
 }
 
 /** Returns the regions that a peer measured, or relays of which it measured, each once. */
-function ownLegs(
+export function ownLegs(
   snapshot: SelectionSnapshot,
   latencies: ReadonlyMap<string, number>,
 ): readonly KnownLeg[] {
@@ -139,7 +140,10 @@ function ownLegs(
 }
 
 /** Returns the known legs from which others are estimated: the peer's own, or its cluster's. */
-function nearest(own: readonly KnownLeg[], legs: LegCandidates | undefined): readonly KnownLeg[] {
+export function nearest(
+  own: readonly KnownLeg[],
+  legs: LegCandidates | undefined,
+): readonly KnownLeg[] {
   if (own.length > 0) return own.slice(0, DERIVED_FROM_MAX);
   const { regions = [], costMs = [] } = legs ?? {};
   return Array.from(regions.slice(0, DERIVED_FROM_MAX), (region, k) => ({

@@ -120,16 +120,20 @@ function selectOneByOne(
   return { ...common, ok: true, ...how, bestMs: chosen.terms.totalMs, ...chosen };
 }
 
-/** Returns each peer's side with its candidates. */
-function sidesOf(
+/**
+ * Returns each peer's side with its candidates.
+ * @param scratch - filled in with the candidates
+ */
+export function sidesOf(
   snapshot: SelectionSnapshot,
   { peers, allowed }: SelectionRequest,
   random: SeededRandom,
+  scratch: readonly [Candidates, Candidates] = CANDIDATES,
 ): readonly [Side, Side] {
   const side = (i: 0 | 1): Side => ({
     peer: peers[i],
     wish: wishOf(peers[i], allowed),
-    candidates: CANDIDATES[i],
+    candidates: scratch[i],
   });
   const [first, second] = [side(0), side(1)];
   const sides = [first, second] as const;

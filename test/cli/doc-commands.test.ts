@@ -57,7 +57,9 @@ async function refusalOf(words: readonly string[]): Promise<string> {
   if (found === undefined) return 'no such command';
   const { path, options, rules = [], arguments: positional = [] } = found.command;
   const { flags, others } = parsed(found.command, found.rest);
-  if (others.length !== positional.length) return `${others.join(' ')}: not understood`;
+  const needed = positional.filter(({ optional }) => optional !== true).length;
+  const isFit = others.length >= needed && others.length <= positional.length;
+  if (!isFit) return `${others.join(' ')}: not understood`;
   const { config, ...given } = flags;
   const hasFile = config !== undefined || given.coturnConfig !== undefined;
   const optional = Object.entries(options).map(([name, { required: _, ...each }]) => [name, each]);

@@ -60,7 +60,9 @@ function commandParts(): string {
 
 function commandPart(command: CommandDefinition): string {
   const { path, description, examples } = command;
-  const words = (command.arguments ?? []).map(({ name }) => ` ${name}`).join('');
+  const words = (command.arguments ?? [])
+    .map((each) => (each.optional === true ? ` [${each.name}]` : ` ${each.name}`))
+    .join('');
   const rows = allOptions(command).map(([name, option]) => {
     const variable = optionVariable(path, name);
     const facts = [

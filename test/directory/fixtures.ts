@@ -9,6 +9,7 @@ export const CLUSTER_SECRET = Uint8Array.from({ length: 32 }, (_, index) => inde
 
 export const API_KEY = 'api-key-of-default';
 export const OTHER_API_KEY = 'the-api-key-of-acme';
+export const OPERATOR_KEY = 'the-key-of-operators';
 export const API_KEYS = [
   { key: API_KEY, tenant: 'default' },
   { key: OTHER_API_KEY, tenant: 'acme' },

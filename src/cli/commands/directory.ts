@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { systemClock } from '../../clock.js';
 import type { Directory } from '../../directory/index.js';
 import { type AddressDatabase, placesOf } from '../../directory/mmdb-places.js';
@@ -24,6 +25,10 @@ const DIRECTORY_OPTIONS = {
     DIRECTORY_SPECS.apiKeys,
     'the API key of tenant `default`: one line, which peers present',
     { required: true },
+  ),
+  operatorKeyFile: settingFile(
+    DIRECTORY_SPECS.operatorKeys,
+    'a key of operators: one line, with which `turnpike explain` asks why relays were chosen',
   ),
   tlsCert: settingFile(DIRECTORY_SPECS.tls, 'certificate chain in PEM', { item: 'tls' }),
   tlsKey: settingFile(DIRECTORY_SPECS.tls, "the certificate's private key in PEM", { item: 'tls' }),
@@ -89,11 +94,16 @@ async function openDirectory(context: DirectoryContext): Promise<Server> {
   if (paths !== undefined) await warnIfReadable(paths.key, logger);
   const databases = new AddressDatabases();
   const found = await databases.read(options);
+  const operatorKey =
+    options.operatorKeyFile === undefined
+      ? undefined
+      : await readSecret(context, 'operatorKeyFile', readApiKey);
   const directory = await Directory.open({
     ...settingsOf(DIRECTORY_OPTIONS, options),
     places: found.length > 0 ? placesOf(found) : undefined,
     clusterSecret: await readSecret(context, 'clusterSecretFile', readSecretFile),
     apiKeys: [{ key, tenant: 'default' }],
+    operatorKeys: operatorKey === undefined ? [] : [operatorKey],
     tls: tls && { cert: tls.cert, key: tls.key },
     logger,
   });
@@ -105,21 +115,38 @@ async function openDirectory(context: DirectoryContext): Promise<Server> {
       tlsFile(context, directory, tls),
       keyFile(context, directory, key),
       databaseFiles(context, directory, databases, found),
+      operatorKeyFile(context, directory, operatorKey),
     ],
   };
 }
 
-function keyFile({ options, logger }: DirectoryContext, directory: Directory, key: string) {
-  const file = new WatchedFile(options.apiKeyFile, key, {
-    item: 'api-key-file',
-    read: (path) => readApiKey(path, '--api-key-file', true),
-    take: (next) => directory.update({ apiKeys: [{ key: next, tenant: 'default' }] }),
-    stays: () => 'the API key stays',
-    changed: () => 'the API key has changed: from now on the new one counts',
+/** What a file with one key is for. */
+interface KeyUse {
+  readonly item: string;
+  /** The key, as the subject of a sentence. */
+  readonly what: string;
+  readonly take: (key: string) => void;
+}
+
+function watchedKey(path: string, key: string, logger: Logger, { item, what, take }: KeyUse) {
+  return new WatchedFile(path, key, {
+    item,
+    read: (next) => readApiKey(next, `--${item}`, true),
+    take,
+    stays: () => `${what} stays`,
+    changed: () => `${what} has changed: from now on the new one counts`,
     settleMs: RELOAD_WATCH_MS,
     faultMs: RELOAD_WATCH_MS,
     clock: systemClock,
     logger,
+  });
+}
+
+function keyFile({ options, logger }: DirectoryContext, directory: Directory, key: string) {
+  const file = watchedKey(options.apiKeyFile, key, logger, {
+    item: 'api-key-file',
+    what: 'the API key',
+    take: (next) => directory.update({ apiKeys: [{ key: next, tenant: 'default' }] }),
   });
   return { check: (asked?: DirectoryOptions) => file.check(asked?.apiKeyFile) };
 }
@@ -142,6 +169,28 @@ function databaseFiles(
     logger,
   });
   return { check: (asked?: DirectoryOptions) => file.check(asked) };
+}
+
+function operatorKeyFile(
+  { options, logger }: DirectoryContext,
+  directory: Directory,
+  key: string | undefined,
+) {
+  const path = options.operatorKeyFile;
+  const item = 'operator-key-file';
+  const what = "the operators' key";
+  const take = (next: string) => directory.update({ operatorKeys: [next] });
+  const isGiven = path !== undefined && key !== undefined;
+  const file = isGiven ? watchedKey(path, key, logger, { item, what, take }) : undefined;
+  return {
+    check: async (asked?: DirectoryOptions) => {
+      const next = asked?.operatorKeyFile;
+      if (asked === undefined || (file && next !== undefined)) return file?.check(next);
+      if (file === undefined && next === undefined) return;
+      const change = `explanations cannot be switched ${next === undefined ? 'off' : 'on'}`;
+      sayReload(logger, item, 'restart-needed', `${change} without a restart`);
+    },
+  };
 }
 
 function tlsFile(

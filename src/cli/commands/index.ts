@@ -1,6 +1,7 @@
 import type { CommandDefinition } from '../command.js';
 import { demoCommand } from './demo.js';
 import { directoryCommand } from './directory.js';
+import { explainCommand } from './explain.js';
 import { peerCommand } from './peer.js';
 import { pingCommand } from './ping.js';
 import { relayCommand } from './relay.js';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   turnCommand,
   peerCommand,
   pingCommand,
+  explainCommand,
   secretNewCommand,
   secretRelayCommand,
   secretTenantCommand,

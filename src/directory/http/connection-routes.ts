@@ -1,14 +1,17 @@
 import Type from 'typebox';
-import { CREDENTIAL_TTL_SECONDS_MAX } from '../../auth/tenant-credentials.js';
+import { CREDENTIAL_TTL_SECONDS_MAX, DEFAULT_TENANT } from '../../auth/tenant-credentials.js';
 import type { Clock } from '../../clock.js';
 import { CachedResponse } from '../../http/cached-response.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
 import { NO_RELAY_RETRY_SECONDS } from '../../selection/no-relay-reason.js';
 import { type ConnectionBroker, CREDENTIAL_TTL_SECONDS } from '../connection-broker.js';
+import type { Explainer, ExplainResult } from '../explainer.js';
 import type { Reachability } from '../reachability/reachability.js';
 import type { RelayTable } from '../relay-table.js';
 import type { Snapshots } from '../snapshot.js';
+import { OPERATOR_KEY_NEEDED, TENANT_KEY_NEEDED } from './api-keys.js';
 import type { App } from './app.js';
+import { ExplanationAnswer } from './explanation-route.js';
 import { type HintsResult, PeerShape, peerHints } from './peer-hints.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
 import { listRelays, RelaysAnswer } from './relay-listing.js';
@@ -23,6 +26,9 @@ const ConnectionRequest = Type.Object(
         default: CREDENTIAL_TTL_SECONDS,
         description: 'How long the credentials may start the connection; made, it lives on.',
       }),
+    ),
+    explain: Type.Optional(
+      Type.Boolean({ description: "Adds why this pair was chosen; with an operator's key only." }),
     ),
   },
   { additionalProperties: false },
@@ -46,6 +52,7 @@ const ConnectionAnswer = Type.Object(
     peers: Type.Tuple([Half, Half]),
     snapshot: Type.Integer({ description: 'Number of the snapshot that the selection read.' }),
     seed: Type.Integer({ description: 'By which the selection can be made again.' }),
+    explanation: Type.Optional(ExplanationAnswer),
   },
   { description: 'Both halves. Give each peer its own and only that.' },
 );
@@ -53,18 +60,18 @@ const ConnectionAnswer = Type.Object(
 /** Dependencies of the peers' routes. */
 export interface PeerRoutesOptions {
   readonly broker: ConnectionBroker;
+  readonly explainer: Explainer;
   readonly relays: RelayTable;
   readonly snapshots: Snapshots;
   readonly reachability: Reachability;
   readonly clock: Clock;
 }
 
-/** Adds the routes that peers, or their servers, call with an API key (PROTOCOL.md section 5). */
-export function peerRoutes(app: App, options: PeerRoutesOptions): void {
-  const { broker, relays, snapshots, reachability, clock } = options;
+function connectionsRoute(app: App, { broker, explainer }: PeerRoutesOptions): void {
   app.post(
     '/v1/connections',
     {
+      config: { keyOf: 'either' },
       schema: {
         summary: 'Create a connection for two peers',
         body: ConnectionRequest,
@@ -74,6 +81,12 @@ export function peerRoutes(app: App, options: PeerRoutesOptions): void {
     },
     // Without a promise for each request, which would cost more than the rest of the handler.
     (request, reply) => {
+      const { isOperator } = request;
+      const { explain = false } = request.body;
+      if (isOperator !== explain) {
+        sendProblem(reply, isOperator ? TENANT_KEY_NEEDED : OPERATOR_KEY_NEEDED);
+        return;
+      }
       const first = peerHints(request.body.peers[0]);
       const second = peerHints(request.body.peers[1]);
       if (!first.ok || !second.ok) {
@@ -81,7 +94,7 @@ export function peerRoutes(app: App, options: PeerRoutesOptions): void {
         return;
       }
       const answer = broker.create({
-        tenant: request.tenant,
+        tenant: isOperator ? DEFAULT_TENANT : request.tenant,
         peers: [first.hints, second.hints],
         ttlSeconds: request.body.ttlSeconds ?? CREDENTIAL_TTL_SECONDS,
       });
@@ -92,18 +105,33 @@ export function peerRoutes(app: App, options: PeerRoutesOptions): void {
           code: 'no-relay',
           detail: `no relay can serve these peers now: ${detail}`,
           retryAfterSeconds: NO_RELAY_RETRY_SECONDS,
-          members: { reason },
+          members: {
+            reason,
+            ...(explain ? explained(explainer.ofSelection(answer.selection)) : {}),
+          },
         });
         return;
       }
       const { connection } = answer;
+      const why = explain ? explained(explainer.ofConnection(connection.connectionId)) : undefined;
       // The response holds passwords, so no cache may store it (RFC 9111 section 5.2.2.5).
       reply
         .code(201)
         .header('cache-control', 'no-store')
-        .send({ ...connection, peers: [connection.peers[0], connection.peers[1]] });
+        .send({ ...connection, peers: [connection.peers[0], connection.peers[1]], ...why });
     },
   );
+}
+
+/** Returns the member of an answer with an explanation. */
+function explained(result: ExplainResult) {
+  return result.ok ? { explanation: result.explanation } : {};
+}
+
+/** Adds the routes that peers, or their servers, call with an API key (PROTOCOL.md section 5). */
+export function peerRoutes(app: App, options: PeerRoutesOptions): void {
+  const { relays, snapshots, reachability, clock } = options;
+  connectionsRoute(app, options);
   const listing = new CachedResponse(
     () => JSON.stringify({ relays: listRelays(snapshots.current().relays, reachability, clock) }),
     () => relays.changes,

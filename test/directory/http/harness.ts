@@ -11,6 +11,7 @@ import {
   FakeClock,
   IDLE,
   keyOf,
+  OPERATOR_KEY,
   relayRecord,
 } from '../fixtures.js';
 
@@ -47,6 +48,7 @@ export class DirectoryHarness {
       listen: { address: '127.0.0.1', port: 0 },
       clusterSecret: CLUSTER_SECRET,
       apiKeys: API_KEYS,
+      operatorKeys: [OPERATOR_KEY],
       clock,
       ...options,
     });
@@ -71,6 +73,15 @@ export class DirectoryHarness {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  }
+
+  /** Sends `POST /v1/explanations`. */
+  explain(body: unknown, key = OPERATOR_KEY): Promise<Answer> {
+    return this.request('/v1/explanations', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
     });
   }
 

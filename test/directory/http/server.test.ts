@@ -149,12 +149,13 @@ t.test('the OpenAPI document has the routes and the validated bounds', async (t)
     '/healthz',
     '/readyz',
     '/v1/connections',
+    '/v1/explanations',
     '/v1/ice-servers',
     '/v1/relays',
     '/v1/relays/candidates',
     '/v1/relays/{id}/beat',
     '/v1/relays/{id}/registration',
-    '/v1/relays/{id}/registry/{version}',
+    '/v1/relays/{id}/registry/{digest}',
   ]);
   const { post } = body.paths['/v1/connections'];
   const { properties } = post.requestBody.content['application/json'].schema;

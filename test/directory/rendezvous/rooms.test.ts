@@ -61,7 +61,9 @@ function world() {
   const wishes: ConnectionWish[] = [];
   const create = (wish: ConnectionWish): BrokerAnswer => {
     wishes.push(wish);
-    if (state.noRelay !== undefined) return { ok: false, noRelay: state.noRelay };
+    const { tenant, peers: asked } = wish;
+    const selection = { connectionId: '', tenant, snapshot: 1, seed: 1, request: { peers: asked } };
+    if (state.noRelay !== undefined) return { ok: false, noRelay: state.noRelay, selection };
     made += 1;
     const half = (role: 0 | 1) => ({
       role,

@@ -304,12 +304,11 @@ const signing: FuzzTarget = {
       [SIGNING_HEADERS.signature]: signature,
     };
     const parsed = parseSigning((header) => headers[header]);
-    const tenant =
-      typeof authorization === 'string' ? API_KEYS.tenantOf(authorization) : 'no header';
-    return `${parsed === undefined ? 'none' : 'signed'} ${tenant}`;
+    const holder = typeof authorization === 'string' ? API_KEYS.holderOf(authorization) : undefined;
+    return `${parsed === undefined ? 'none' : 'signed'} ${holder?.isOperator}`;
   },
 };
-const API_KEYS = new ApiKeys([{ key: 'the-api-key', tenant: 'default' }]);
+const API_KEYS = new ApiKeys([{ key: 'the-api-key', tenant: 'default' }], ['operators-key']);
 
 const half = (role: 0 | 1) => ({
   role,
