@@ -5,7 +5,7 @@ import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
 import { inheritedIgnore } from '../../src/cli/signals.js';
 import { packageVersion } from '../../src/version.js';
 import { timeText } from '../load/progress.js';
-import { CONTESTANTS } from './contestants/index.js';
+import { ALL_CONTESTANTS } from './contestants/index.js';
 import { jobSettings, type SimulateFlags, simulateCommand } from './options.js';
 import { htmlReport } from './report/html.js';
 import { ProgressBar } from './report/progress-bar.js';
@@ -104,7 +104,7 @@ function save(folder: string, result: SimulationResult): string[] {
 
 async function main(flags: SimulateFlags): Promise<void> {
   if (flags.list === true) {
-    for (const { name, title } of CONTESTANTS) console.log(`${name.padEnd(16)} ${title}`);
+    for (const { name, title } of ALL_CONTESTANTS) console.log(`${name.padEnd(16)} ${title}`);
     return;
   }
   const result = await simulate(flags);

@@ -1,5 +1,5 @@
 import type { ContestantEntry } from '../contestants/contestant.js';
-import { CONTESTANTS } from '../contestants/index.js';
+import { ALL_CONTESTANTS } from '../contestants/index.js';
 import { type Group, groupsOf, metricsOf, type Yardstick } from '../judge/metrics.js';
 import { quantileOf, sorted } from '../judge/quantiles.js';
 import { calibrate } from '../world/calibration.js';
@@ -38,7 +38,7 @@ export function runSeed(job: Job, progress: (what: string) => void): SeedResult 
   progress('oracle');
   const oracle = oracleMoments(world, calls, ORACLE_OBJECTIVE);
   const hasPlaces = world.regions.every(({ place }) => place !== undefined);
-  const entries = CONTESTANTS.filter(
+  const entries = ALL_CONTESTANTS.filter(
     ({ name, needsPlaces }) => job.contestants.includes(name) && (hasPlaces || !needsPlaces),
   );
   const groups = groupsOf(world, calls);
@@ -98,7 +98,7 @@ function callsOf(world: World, job: Job, nearShare: number): CallSet {
 /** Mending counts against the nearest region: by geography where places are known. */
 function nearestEntry(hasPlaces: boolean): ContestantEntry {
   const name = hasPlaces ? 'nearest-place' : 'nearest-rtt';
-  return CONTESTANTS.find((entry) => entry.name === name) as ContestantEntry;
+  return ALL_CONTESTANTS.find((entry) => entry.name === name) as ContestantEntry;
 }
 
 function resultOf(
