@@ -9,7 +9,7 @@ const RESOLUTION_MS = 10;
 /** What expires unless it is heard. Only `RelayExpiry` writes the members of `Timed`. */
 export interface Expiring extends Timed {
   /** Silence after which it expires, ms. */
-  readonly expiryMs: number;
+  expiryMs: number;
   /** When it was heard last, ms of `RelayExpiry`'s own time. */
   heardMs: number;
 }

@@ -10,6 +10,7 @@ import type {
   RelayRecord,
   RelaySite,
 } from '../registry/types.js';
+import { beatSecondsOf, expiryMsOf } from './beat-pace.js';
 import { ClaimTable } from './claims/claim-table.js';
 import { ConfirmedSequences } from './confirmed-sequences.js';
 import type { PublishedRegistry } from './published-registry.js';
@@ -36,10 +37,7 @@ export interface RelayBeat {
   /** The newest registry version that the relay has put to use; null before the first. */
   readonly registryVersion: string | null;
   readonly load: RelayLoad;
-  /**
-   * The sequence number of the newest answer that the relay had when it read its load; absent from
-   * a relay that does not say so.
-   */
+  /** Sequence number of the newest answer it had when it read its load; absent if unsaid. */
   readonly after?: number | undefined;
   readonly draining: boolean;
   /** Absent from a relay that does not report reachability. */
@@ -201,9 +199,7 @@ export class RelayTable implements RelayStates {
     return [...evicted];
   }
 
-  /**
-   * Returns why a beat or a deregistration is refused: it must come from the registered process.
-   */
+  /** Returns why a beat or deregistration is refused: not of the registered process. */
   beatRefusal(id: string, start: number): RelayRefusal | undefined {
     const lastStart = this.#starts.get(id);
     if (lastStart !== undefined && start < lastStart) return { code: 'superseded', lastStart };
@@ -241,9 +237,7 @@ export class RelayTable implements RelayStates {
   }
 
   /**
-   * Expires relays that were silent for their expiry time. To be called a few times a second. A
-   * long gap between calls means that this process stood still and received nothing, so the gap
-   * counts for no relay. A beat that waits in a queue counts as received.
+   * Expires silent relays, as `RelayExpiry`. To be called a few times a second.
    * @param heardUntilMs - time up to which all received requests have been processed, monotonic ms
    * @returns the ids of relays that expired
    */
@@ -260,6 +254,14 @@ export class RelayTable implements RelayStates {
   /** Number of registry versions made. */
   get versionsMade(): number {
     return this.#versions.made;
+  }
+
+  /** Returns the longest interval until a relay's next beat, which it is told now, s. */
+  beatSecondsFor(id: string, has: string | null): number | undefined {
+    const beatSeconds = beatSecondsOf(this.size, has);
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.expiryMs = expiryMsOf(beatSeconds);
+    return beatSeconds;
   }
 
   /** Returns what a relay that takes changes is told of the registry, as `RegistryVersions`. */

@@ -3,7 +3,7 @@ import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { WEB_SOCKET_LIMITS } from './web-socket-limits.js';
 
 /** Maximum open connections, if there are descriptors for them; further ones are refused. */
-export const CONNECTIONS_MAX = 8_192;
+export const CONNECTIONS_MAX = 32_768;
 
 /** Descriptors reserved for everything but connections. */
 const SPARE = 32;

@@ -58,4 +58,4 @@ export const WAIT_SECONDS = [
 ];
 
 /** Values of a label that names relays. */
-export const RELAY_IDS = { bound: 'ids of relays in the registry, at most 1,024' } as const;
+export const RELAY_IDS = { bound: 'ids of relays of the registry, at most 10,240' } as const;

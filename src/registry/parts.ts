@@ -16,16 +16,21 @@ export function partsOf(relays: number): number {
 }
 
 /**
- * Returns the part of a relay: the 32-bit FNV-1a hash of its id, modulo the number of parts.
+ * Returns the part of a relay: the hash of its id, modulo the number of parts.
  * @param parts - as `partsOf`
  */
 export function partOf(id: string, parts: number): number {
+  return idHash(id) % parts;
+}
+
+/** Returns the 32-bit FNV-1a hash of an id. */
+export function idHash(id: string): number {
   let hash = FNV_OFFSET;
   for (let at = 0; at < id.length; at += 1) {
     // An id is ASCII (`NAME_PATTERN`), so its code units are its bytes.
     hash = Math.imul(hash ^ id.charCodeAt(at), FNV_PRIME);
   }
-  return (hash >>> 0) % parts;
+  return hash >>> 0;
 }
 
 /**

@@ -5,6 +5,7 @@ import { CHECK_LIMITS } from './check-limits.js';
 import { MEASUREMENT_LIMITS } from './measurement-limits.js';
 import { REGISTRATION_LIMITS } from './registration-limits.js';
 import type { Registry, RegistryChanges } from './types.js';
+import { WATCH_ALL } from './watched-relays.js';
 
 /** Maximum relays that a peer may ask to avoid. */
 export const AVOIDED_RELAYS_MAX = 8;
@@ -129,14 +130,15 @@ const Reason = Type.String();
 
 /** An absent member means no report of that kind. */
 const ReachabilityShape = Type.Object({
+  watchShare: Type.Optional(Type.Integer({ minimum: 0, maximum: WATCH_ALL })),
   trunk: Type.Optional(
     Type.Array(Type.Object({ id: Name, reason: Reason }), {
-      maxItems: REGISTRATION_LIMITS.relaysMax,
+      maxItems: REGISTRATION_LIMITS.reportEntriesMax,
     }),
   ),
   service: Type.Optional(
     Type.Array(Type.Object({ id: Name, address: AddressAndPort, reason: Reason }), {
-      maxItems: REGISTRATION_LIMITS.relaysMax,
+      maxItems: REGISTRATION_LIMITS.reportEntriesMax,
     }),
   ),
 });
@@ -258,9 +260,13 @@ const REGISTRY_NEWS = {
   registryChangesDigest: Type.Optional(Digest),
 };
 
+/** Maximum interval until the next beat; absent while it is `REGISTRATION_LIMITS.beatMsMax`. */
+const BeatSeconds = Type.Optional(Type.Integer({ minimum: 1 }));
+
 /** Response to a registration. */
 export const RegistrationAnswer = Type.Object({
   ...REGISTRY_NEWS,
+  beatSeconds: BeatSeconds,
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
   sequence: Sequence,
@@ -285,6 +291,7 @@ export type BeatRequest = Static<typeof BeatRequest>;
 /** Response to a beat. */
 export const BeatAnswer = Type.Object({
   ...REGISTRY_NEWS,
+  beatSeconds: BeatSeconds,
   check: Type.Optional(Checks),
   challenge: Type.Optional(ClaimChallenges),
   sequence: Sequence,

@@ -70,6 +70,8 @@ export interface Unreached {
 
 /** A report of what a relay cannot reach; part of each registration and beat. */
 export interface ReachabilityReport {
+  /** The share of other relays whose trunks it watches, as `watchShareOf`; absent for all. */
+  readonly watchShare?: number | undefined;
   /** Relays that it does not reach over the trunk in both directions. */
   readonly trunk: readonly Unreached[];
   /** Service addresses that it is appointed to check and that do not answer. */

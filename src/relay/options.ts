@@ -2,9 +2,9 @@ import type { AddressInput } from '../address.js';
 import type { HostOptions } from '../options/host.js';
 import type { Checked, OneOrMore, Settings } from '../options/option-spec.js';
 import type { Update } from '../options/update.js';
-import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import { RelayRecordShape } from '../registry/schemas.js';
 import type { RelayRecord } from '../registry/types.js';
+import { RELAYS_WATCHED_MAX } from '../registry/watched-relays.js';
 import type { TurnSettings } from '../turn-server/options.js';
 import type { ForwardingOptions } from './forwarding-options.js';
 import { RELAY_BASE_SPECS } from './option-specs.js';
@@ -63,7 +63,7 @@ export const RELAY_SPECS = {
     kind: 'data',
     changes: 'while running',
     repeat: true,
-    itemsMax: REGISTRATION_LIMITS.relaysMax,
+    itemsMax: RELAYS_WATCHED_MAX,
     schema: RelayRecordShape,
     words: 'a relay record (`Relay#record`)',
     lenient: true,

@@ -49,7 +49,10 @@ export type RegistrationState =
   'registering' | 'registered' | 'superseded' | 'stopped';
 
 /** What each answer asks of a relay. */
-type Duties = Pick<Static<typeof RegistrationAnswer>, 'check' | 'challenge' | 'sequence'>;
+type Duties = Pick<
+  Static<typeof RegistrationAnswer>,
+  'check' | 'challenge' | 'sequence' | 'beatSeconds'
+>;
 
 /** The next step: a beat after 1 to 2 s, soon, after a growing back-off, or none. */
 type Next = 'beat' | 'soon' | 'retry' | 'end';
@@ -76,6 +79,8 @@ export class RegistrationClient {
   /** Sequence number of the newest answer; undefined before one, and from an old directory. */
   #sequence: number | undefined;
   #eagerBeats = 0;
+  /** Longest interval of beats that the directory told, ms; undefined for the usual one. */
+  #beatMs: number | undefined;
   /** Whether the directory appoints checks, and so reads reports. */
   #appointed = false;
   #failures = 0;
@@ -236,17 +241,25 @@ export class RegistrationClient {
     const { load, draining, reachability, claims } = this.#options;
     const state = { load: load(), draining: draining(), ...(claims && { claims: claims() }) };
     if (reachability === undefined) return state;
-    const { trunk, service } = reachability();
+    const report = reachability();
     // A directory that appoints no checks ignores the report, and may refuse a longer body.
-    const most = this.#appointed ? REGISTRATION_LIMITS.relaysMax : UNREAD_REPORT_MAX;
+    const most = this.#appointed ? REGISTRATION_LIMITS.reportEntriesMax : UNREAD_REPORT_MAX;
     return {
       ...state,
-      reachability: { trunk: trunk.slice(0, most), service: service.slice(0, most) },
+      reachability: {
+        ...report,
+        trunk: report.trunk.slice(0, most),
+        service: report.service.slice(0, most),
+      },
     };
   }
 
-  #appoint({ check, challenge, sequence }: Duties) {
+  #appoint({ check, challenge, sequence, beatSeconds }: Duties): void {
     this.#sequence = sequence;
+    const { beatSecondsMax } = REGISTRATION_LIMITS;
+    this.#beatMs = beatSeconds && 1_000 * Math.min(beatSeconds, beatSecondsMax);
+    // A directory that spaces beats out has no time for early ones.
+    if (beatSeconds !== undefined) this.#eagerBeats = 0;
     this.#appointed = check !== undefined;
     this.#options.onChecks?.(check ?? []);
     this.#options.onClaimChallenges?.(challenge ?? []);
@@ -287,7 +300,7 @@ export class RegistrationClient {
     // Then at most one early beat per interval: versions change as fast as relays start.
     if (this.#eagerBeats > 0) return 'soon';
     const now = this.#clock.monotonic();
-    if (now - this.#confirmedAtMs < BEAT_MS_MIN) return 'beat';
+    if (this.#beatMs !== undefined || now - this.#confirmedAtMs < BEAT_MS_MIN) return 'beat';
     this.#confirmedAtMs = now;
     return 'soon';
   }
@@ -336,7 +349,12 @@ export class RegistrationClient {
   #waitMs(next: Exclude<Next, 'end'>): number {
     const share = Buffer.from(this.#random(4)).readUInt32BE() / 2 ** 32;
     if (next === 'soon') return CONFIRM_MS * (1 + share);
-    if (next === 'beat') return BEAT_MS_MIN + share * (REGISTRATION_LIMITS.beatMsMax - BEAT_MS_MIN);
+    if (next === 'beat') {
+      const { beatMsMax } = REGISTRATION_LIMITS;
+      return this.#beatMs === undefined
+        ? BEAT_MS_MIN + share * (beatMsMax - BEAT_MS_MIN)
+        : this.#beatMs * (0.5 + share / 2);
+    }
     const wait = Math.min(DIRECTORY_BACKOFF_MS_MIN * 2 ** this.#failures, DIRECTORY_BACKOFF_MS_MAX);
     this.#failures += 1;
     return wait * (0.5 + share / 2);

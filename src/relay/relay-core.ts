@@ -16,6 +16,7 @@ import { OverlayLog } from '../overlay/overlay-log.js';
 import type { RandomBytes } from '../random.js';
 import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord } from '../registry/types.js';
+import { WATCH_ALL } from '../registry/watched-relays.js';
 import { ProvenClients } from '../stun-server/proven-clients.js';
 import { type ServerContext, ServerStats } from '../stun-server/server-context.js';
 import type { StunServer } from '../stun-server/stun-server.js';
@@ -186,7 +187,7 @@ export class RelayCore {
       trunk: {
         relayAt: (address) => {
           const id = sendsByTrunk ? this.#relaysByIp.at(address) : undefined;
-          return id === undefined ? undefined : trunk.relays.get(id);
+          return id === undefined ? undefined : trunk.relays.need(id);
         },
         send: (...message) => trunk.send(...message),
         indexes: allocationIndexes(legsMax),
@@ -259,7 +260,10 @@ export class RelayCore {
   /** Returns what this relay cannot reach, for the directory (docs/registration.md). */
   reachability(): ReachabilityReport {
     const { relays } = this.context.trunk;
-    return { trunk: [...relays.unreachable()], service: this.serviceChecker.unanswered() };
+    const { watchShare } = relays;
+    const watched = watchShare < WATCH_ALL ? { watchShare } : {};
+    const service = this.serviceChecker.unanswered();
+    return { ...watched, trunk: [...relays.unreachable()], service };
   }
 
   /** Takes the relays of the registry. Throws as `RemoteRelays#update`; none is taken then. */

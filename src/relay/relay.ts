@@ -16,8 +16,8 @@ import { XdpLog } from '../native/xdp-log.js';
 import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
 import { pooledRandom } from '../random-pool.js';
-import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RelayRecord } from '../registry/types.js';
+import { TRUNK_RELAYS_MAX } from '../trunk/needed-relays.js';
 import { SteeringLog } from '../turn-server/steering-log.js';
 import type { TurnParts } from '../turn-server/turn-parts.js';
 import { turnUsageSettings } from '../turn-server/turn-parts.js';
@@ -127,7 +127,7 @@ export class Relay extends EventEmitter<RelayEvents> {
       steering: options.steering,
       clientFlowsMax: clientFlowsMax(options, turn),
       sessionsMax: sessionsOf(legsMax, turn !== undefined),
-      remoteRelaysMax: REGISTRATION_LIMITS.relaysMax,
+      remoteRelaysMax: TRUNK_RELAYS_MAX,
       closedIndicationsPerSecond: CLOSED_INDICATIONS_PER_SECOND,
       ...forwardingOptions(options),
       onBatch: (batch) => receive(batch),

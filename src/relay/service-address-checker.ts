@@ -5,7 +5,7 @@ import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import type { DataPlane, FiveTuple } from '../native/types.js';
 import type { RandomBytes } from '../random.js';
 import { CHECK_LIMITS } from '../registry/check-limits.js';
-import type { Incarnation } from '../registry/incarnation.js';
+import { type Incarnation, incarnationOf } from '../registry/incarnation.js';
 import { NOTHING_ANSWERS, type ReachabilityReport, type ServiceCheck } from '../registry/types.js';
 import type { StunMessage } from '../stun/message.js';
 import { Method } from '../stun/methods.js';
@@ -47,7 +47,7 @@ export interface ServiceAddressCheckerOptions {
   /** This relay's trunk sockets, in the data plane's order. */
   readonly sockets: readonly TrunkSocket[];
   /** The relays of the registry. */
-  readonly relays: Pick<RemoteRelays, 'get' | 'answers'>;
+  readonly relays: Pick<RemoteRelays, 'get' | 'recordOf' | 'answers'>;
   /** Called when an address begins to answer or ceases to. */
   readonly onChange: () => void;
   readonly clock: Clock;
@@ -183,13 +183,16 @@ export class ServiceAddressChecker {
 
   /** Returns whether the registry lists the address. A restart of the relay resets its failures. */
   #isListed(checked: Checked): boolean {
-    const remote = this.#options.relays.get(checked.id);
-    if (remote !== undefined && remote.incarnation !== checked.incarnation) {
-      checked.incarnation = remote.incarnation;
+    const { relays } = this.#options;
+    const record = relays.get(checked.id)?.record ?? relays.recordOf(checked.id);
+    if (record === undefined) return false;
+    const incarnation = relays.get(checked.id)?.incarnation ?? incarnationOf(record);
+    if (incarnation !== checked.incarnation) {
+      checked.incarnation = incarnation;
       checked.unanswered = 0;
     }
     const { address } = checked;
-    return remote?.record.serviceAddresses.some((each) => sameAddress(each, address)) === true;
+    return record.serviceAddresses.some((each) => sameAddress(each, address));
   }
 
   #request(

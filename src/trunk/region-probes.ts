@@ -1,5 +1,5 @@
 import { rendezvousWeight } from '../registry/rendezvous-weight.js';
-import type { MeasuringRole } from '../registry/types.js';
+import type { MeasuringRole, RelayRecord } from '../registry/types.js';
 import { isFault } from './reachability.js';
 import type { RemoteRelay } from './remote-relay.js';
 
@@ -16,12 +16,20 @@ const BURST_SECONDS = 0.25;
 const CHOICE_MS_MIN = 1_000;
 const CHOICE_MS_MAX = 5_000;
 
+/** A listed relay, and what is known of the paths to it if there are any. */
+export interface MeasurableRelay {
+  readonly record: Pick<RelayRecord, 'id' | 'region'>;
+  readonly remote: RemoteRelay | undefined;
+}
+
 /** Dependencies of `RegionProbes`. */
 export interface RegionProbesOptions {
   /** This relay's region. */
   readonly region: string;
-  /** Iterates over all known other relays. */
-  readonly relays: () => Iterable<RemoteRelay>;
+  /** Iterates over all listed other relays. */
+  readonly relays: () => Iterable<MeasurableRelay>;
+  /** Returns a relay with paths that are probed; undefined if there is no room for it. */
+  readonly need: (id: string) => RemoteRelay | undefined;
   /** Sends a probe on the path in use to a relay. */
   readonly ask: (remote: RemoteRelay, now: number) => void;
 }
@@ -120,16 +128,17 @@ export class RegionProbes {
 
   /** Returns one relay of each other region: of those that can be reached the first by weight. */
   #best(): Set<RemoteRelay> {
-    const { region: own, relays } = this.#options;
-    const best = new Map<string, { remote: RemoteRelay; rank: number }>();
-    for (const remote of relays()) {
-      const { region } = remote.record;
-      if (region === own || !remote.listed || remote.path === undefined) continue;
-      const isBehind = isFault(remote.unreachable) ? 2 ** 32 : 0;
-      const rank = isBehind + rendezvousWeight(own, remote.id);
+    const { region: own, relays, need } = this.#options;
+    const best = new Map<string, { id: string; rank: number }>();
+    for (const { record, remote } of relays()) {
+      const { id, region } = record;
+      if (region === own || (remote !== undefined && remote.path === undefined)) continue;
+      const isBehind = isFault(remote?.unreachable) ? 2 ** 32 : 0;
+      const rank = isBehind + rendezvousWeight(own, id);
       const known = best.get(region);
-      if (known === undefined || rank < known.rank) best.set(region, { remote, rank });
+      if (known === undefined || rank < known.rank) best.set(region, { id, rank });
     }
-    return new Set(Array.from(best.values(), ({ remote }) => remote));
+    const remotes = Array.from(best.values(), ({ id }) => need(id));
+    return new Set(remotes.filter((remote) => remote?.path !== undefined) as RemoteRelay[]);
   }
 }

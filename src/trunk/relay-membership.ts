@@ -59,6 +59,10 @@ export class RelayMembership {
   readonly #answersAt: AnswersAt;
   readonly #known = new Map<string, Member>();
   #proved: ReadonlySet<string> = new Set();
+  /** The relays in use after the last update or contact. */
+  #relays: readonly RelayRecord[] = [];
+  /** Whether any known relay has vanished. */
+  #hasAbsent = false;
   #contactAtMs: number;
 
   constructor({
@@ -77,13 +81,14 @@ export class RelayMembership {
    * @returns whether `relays` changed
    */
   update(registry: Registry): boolean {
-    const before = this.#fingerprint();
+    const before = this.#relays;
     this.#age();
     this.#proved = new Set(registry.proved);
     const listed = new Set<string>();
     for (const record of registry.relays) {
       listed.add(record.id);
       const known = this.#known.get(record.id);
+      if (known?.record === record && known.absentMs === undefined) continue;
       const stale =
         known !== undefined &&
         !supersedes(incarnationOf(known.record), incarnationOf(record), this.#clock.now());
@@ -92,7 +97,8 @@ export class RelayMembership {
     }
     for (const [id, known] of this.#known) if (!listed.has(id)) known.absentMs ??= 0;
     this.#forget(this.#settle());
-    return this.#fingerprint() !== before;
+    this.#renew();
+    return !isSame(before, this.#relays);
   }
 
   /**
@@ -100,18 +106,29 @@ export class RelayMembership {
    * @returns whether `relays` changed
    */
   contact(): boolean {
-    const before = this.#shape();
+    // Only relays that have vanished change without a registry.
+    if (!this.#hasAbsent) {
+      this.#contactAtMs = this.#clock.monotonic();
+      return false;
+    }
+    const before = this.#relays;
     this.#age();
     this.#forget(this.#settle());
-    return this.#shape() !== before;
+    this.#renew();
+    return !isSame(before, this.#relays);
   }
 
   /** Returns the relays in use, by id; no two have an address in common. */
-  relays(): RelayRecord[] {
-    return [...this.#known.values()]
+  relays(): readonly RelayRecord[] {
+    return this.#relays;
+  }
+
+  #renew(): void {
+    this.#relays = [...this.#known.values()]
       .filter(({ waits }) => !waits)
       .map(({ record }) => record)
       .sort((a, b) => (a.id < b.id ? -1 : 1));
+    this.#hasAbsent = [...this.#known.values()].some(({ absentMs }) => absentMs !== undefined);
   }
 
   /**
@@ -176,13 +193,13 @@ export class RelayMembership {
       if (isFull || !held.has(record.id)) this.#known.delete(record.id);
     }
   }
+}
 
-  #fingerprint(): string {
-    return JSON.stringify(this.relays());
-  }
-
-  /** Returns a cheaper fingerprint, sufficient if no record has changed. */
-  #shape(): string {
-    return [...this.#known].map(([id, { waits }]) => (waits ? '' : id)).join();
-  }
+/** Returns whether two lists hold the same records, as objects or by their contents. */
+function isSame(a: readonly RelayRecord[], b: readonly RelayRecord[]): boolean {
+  if (a.length !== b.length) return false;
+  return a.every((record, index) => {
+    const other = b[index];
+    return record === other || JSON.stringify(record) === JSON.stringify(other);
+  });
 }

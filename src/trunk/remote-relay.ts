@@ -52,6 +52,10 @@ export class RemoteRelay {
   incarnationDisowned = Number.NEGATIVE_INFINITY;
   /** Whether the registry lists it; an unlisted one is removed when nothing refers to it. */
   listed = true;
+  /** Whether its paths are probed: not if it was only heard. */
+  isProbed = true;
+  /** When this relay last had a reason to talk to it, monotonic ms. */
+  neededAt: number;
   /** Number of established connections over this trunk; it determines the probe interval. */
   connections = 0;
   /** What the probes of its trunk tell; undefined while they are not measured. */
@@ -78,6 +82,7 @@ export class RemoteRelay {
     this.paths = new RelayPaths(paths);
     this.paths.update(record);
     this.liveness = new RelayLoss(clock.monotonic());
+    this.neededAt = clock.monotonic();
     this.#clock = clock;
     this.#record = record;
     this.#keys = keys;
@@ -184,6 +189,7 @@ export class RemoteRelay {
    * @returns whether it differs
    */
   update(record: RelayRecord, keys: TrunkKeys): boolean {
+    if (record === this.#record) return false;
     if (JSON.stringify(record) === JSON.stringify(this.#record)) return false;
     this.#keys = keys;
     this.#record = record;

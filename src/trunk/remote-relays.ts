@@ -5,59 +5,34 @@ import {
   sameAddress,
   type TransportAddress,
 } from '../address.js';
-import type { Clock } from '../clock.js';
 import { TurnpikeError } from '../errors.js';
 import { createHistogram } from '../metrics/histogram.js';
 import { RELAY_METRICS } from '../metrics/relay-metrics.js';
 import { TRUNK_MTU_DEFAULT_BYTES } from '../native/option-specs.js';
-import type { DataPlane } from '../native/types.js';
 import { type Incarnation, incarnationOf, supersedes } from '../registry/incarnation.js';
-import { REGISTRATION_LIMITS } from '../registry/registration-limits.js';
 import type { RelayRecord } from '../registry/types.js';
-import type { LocalRelay, TrunkSocket } from './local-relay.js';
+import { NeededRelays, TRUNK_RELAYS_MAX } from './needed-relays.js';
 import type { PathEvent } from './path-event.js';
 import type { LocalPathOptions, Path } from './paths.js';
 import { type ProbeReply, Prober } from './prober.js';
 import { isFault, type UnreachableRelay } from './reachability.js';
-import { RegionProbes } from './region-probes.js';
+import { type MeasurableRelay, RegionProbes } from './region-probes.js';
+import { RelayRecords } from './relay-records.js';
 import { RemoteRelay } from './remote-relay.js';
+import type { RemoteRelaysOptions } from './remote-relays-options.js';
 import { TrunkKeyRotation, TrunkKeys } from './trunk-key-rotation.js';
 import { TrunkQuality } from './trunk-quality.js';
 
-/** Dependencies of `RemoteRelays`. */
-export interface RemoteRelaysOptions {
-  readonly local: LocalRelay;
-  /** This relay's region, of the same form as a relay id. */
-  readonly region: string;
-  /** This relay's advertised addresses for peers. */
-  readonly serviceAddresses: readonly TransportAddress[];
-  readonly plane: DataPlane;
-  /** This relay's trunk sockets, in the data plane's order. */
-  readonly sockets: readonly TrunkSocket[];
-  readonly clock: Clock;
-  /** Returns whether a leg refers to the other relay. */
-  readonly inUse: (remote: RemoteRelay) => boolean;
-  /**
-   * Called when a relay has restarted, is gone, or has lost its entry in the data plane, before
-   * further messages: its connections must end.
-   */
-  readonly onRelayLost: (remote: RemoteRelay, why: 'restarted' | 'silent') => void;
-  /** Called when a relay that was gone has answered a probe. */
-  readonly onRelayBack: (remote: RemoteRelay) => void;
-  /** Called when a relay's entry was removed. */
-  readonly onForgotten: (remote: RemoteRelay) => void;
-  /** Called for each change of a relay's paths. */
-  readonly onPathEvent: (remote: RemoteRelay, event: PathEvent) => void;
-  /** Maximum length of this relay's trunk datagrams, bytes; default TRUNK_MTU_DEFAULT_BYTES. */
-  readonly trunkMtuBytes?: number;
-}
-
 /**
- * All known other relays, by id, by data plane index and by service address. It takes
- * registrations, has paths probed, updates the data plane, and reports relays that have restarted,
- * are gone or are back. It does not assume that it knows every relay of the cluster.
+ * The other relays, by id, by data plane index and by service address. It takes registrations, has
+ * paths probed, updates the data plane, and reports relays that have restarted, are gone or are
+ * back. It does not assume that it knows every relay of the cluster.
  *
- * Bound: `REGISTRATION_LIMITS.relaysMax` relays; further ones are not taken.
+ * Of a large registry it keeps records, and a `RemoteRelay` with keys, paths and an entry of the
+ * data plane for those only that it watches (`watchShareOf`), that a peer or the directory has it
+ * talk to, or that it hears.
+ *
+ * Bounds: `REGISTRATION_LIMITS.relaysMax` records and `TRUNK_RELAYS_MAX` relays with paths.
  */
 export class RemoteRelays {
   readonly probeRttSeconds = createHistogram(
@@ -67,8 +42,8 @@ export class RemoteRelays {
   readonly #options: RemoteRelaysOptions;
   readonly #byId = new Map<string, RemoteRelay>();
   readonly #byIndex: (RemoteRelay | undefined)[] = [];
-  /** Listed relays by service address, in the registry's order. */
-  #byService: ReadonlyMap<string, RemoteRelay> = new Map();
+  readonly #records = new RelayRecords();
+  readonly #needed: NeededRelays;
   /** The paths' signature that the data plane has, by relay. Without relays that have no entry. */
   readonly #installed = new Map<RemoteRelay, string>();
   readonly #paths: LocalPathOptions;
@@ -86,6 +61,11 @@ export class RemoteRelays {
       mtuBytesMax: Math.max(trunkMtuBytes, TRUNK_MTU_DEFAULT_BYTES),
     };
     this.#rotation = new TrunkKeyRotation(clock.now());
+    this.#needed = new NeededRelays({
+      id: options.local.id,
+      plane,
+      inUse: (remote) => options.inUse(remote) || this.regions.has(remote),
+    });
     this.#prober = new Prober(plane, {
       onAsked: (remote) => remote.liveness.probed(),
       onAnswer: (remote, path) => this.#answered(remote, path),
@@ -94,14 +74,64 @@ export class RemoteRelays {
     });
     this.regions = new RegionProbes({
       region: options.region,
-      relays: () => this.all(),
+      relays: () => this.#measurable(),
+      need: (id) => this.need(id),
       ask: (remote, now) => this.#prober.ask(remote, now),
     });
   }
 
-  /** Returns a relay by its id. */
+  /** Returns a relay with paths by its id. */
   get(id: string): RemoteRelay | undefined {
     return this.#byId.get(id);
+  }
+
+  /** Returns the record of a listed relay. */
+  recordOf = (id: string): RelayRecord | undefined => this.#records.get(id);
+
+  /**
+   * Returns a known relay that this one is to talk to, and has paths made and probed for it.
+   * @returns undefined for an unknown relay, or if there is no room for its paths
+   */
+  need(id: string): RemoteRelay | undefined {
+    const remote = this.#byId.get(id) ?? this.#make(id, true);
+    if (remote === undefined) return undefined;
+    remote.neededAt = this.#options.clock.monotonic();
+    if (!remote.isProbed) this.#prober.put(remote);
+    remote.isProbed = true;
+    return remote;
+  }
+
+  /**
+   * Returns the listed relay without paths that sends from an address, and makes its paths, so that
+   * this relay can answer it. It is not probed before it is needed.
+   * @param isGenuine - returns whether what was heard is the relay's, by the keys
+   */
+  wake(source: TransportAddress, isGenuine: (keys: TrunkKeys) => boolean): RemoteRelay | undefined {
+    const id = this.#records.sendingFrom(source);
+    if (id === undefined || this.#byId.has(id)) return undefined;
+    if (!this.#needed.mayWake(this.#options.clock.monotonic())) return undefined;
+    return this.#make(id, false, isGenuine);
+  }
+
+  /** Makes the paths to a listed relay. @returns undefined if it is unknown, or without room */
+  #make(
+    id: string,
+    isProbed: boolean,
+    isGenuine: (keys: TrunkKeys) => boolean = () => true,
+  ): RemoteRelay | undefined {
+    const record = this.#records.get(id);
+    if (record === undefined) return undefined;
+    const keys = TrunkKeys.usable(this.#options.local, record);
+    if (keys === undefined || !isGenuine(keys)) return undefined;
+    const { size } = this.#byId;
+    const least = size < TRUNK_RELAYS_MAX ? undefined : this.#needed.leastNeeded(this.all());
+    if (least !== undefined) this.#remove(least);
+    return this.#add(record, keys, isProbed);
+  }
+
+  /** Iterates over the listed relays, with the paths to them. */
+  *#measurable(): Iterable<MeasurableRelay> {
+    for (const record of this.#records.all()) yield { record, remote: this.#byId.get(record.id) };
   }
 
   /** Returns a relay by its index in the data plane. */
@@ -112,7 +142,7 @@ export class RemoteRelays {
   /** Returns the relay with a service address: this one, another, or undefined if it is unknown. */
   serving(address: TransportAddress): RemoteRelay | 'self' | undefined {
     if (this.#options.serviceAddresses.some((own) => sameAddress(own, address))) return 'self';
-    return this.#byService.get(formatAddress(address));
+    return this.need(this.#records.serving(address) ?? '');
   }
 
   /**
@@ -120,20 +150,18 @@ export class RemoteRelays {
    * reachable relay of this region, else of another reachable relay, else of any.
    */
   alternate(family: AddressFamily): TransportAddress | undefined {
-    const listed = [...new Set(this.#byService.values())];
-    const reached = listed.filter(({ unreachable }) => unreachable === undefined);
-    const near = reached.filter(({ record }) => record.region === this.#options.region);
-    // An unreachable relay may still be reachable by the peer.
-    for (const { record } of [...near, ...reached, ...listed]) {
-      const address = record.serviceAddresses.find((each) => familyOf(each) === family);
-      if (address) return address;
-    }
-    return undefined;
+    const isReached = ({ id }: RelayRecord) => this.get(id)?.unreachable === undefined;
+    return this.#records.alternate(family, this.#options.region, isReached);
   }
 
-  /** Iterates over all known relays. */
+  /** Iterates over the relays with paths. */
   all(): Iterable<RemoteRelay> {
     return this.#byId.values();
+  }
+
+  /** The share of other relays that this one watches, as `watchShareOf`. */
+  get watchShare(): number {
+    return this.#needed.share;
   }
 
   /** Iterates over the relays that cannot be reached due to a fault. */
@@ -169,8 +197,10 @@ export class RemoteRelays {
    */
   prepareUpdate(records: readonly RelayRecord[]): () => void {
     const others = records.filter(({ id }) => id !== this.#options.local.id);
-    const keys = new Map(others.map((record) => [record, this.#keysOf(record)]));
-    return () => this.#update(records, keys);
+    const watched = this.#needed.watchedOf(others.length);
+    const kept = others.filter(({ id }) => this.#byId.has(id) || watched(id));
+    const keys = new Map(kept.map((record) => [record, this.#keysOf(record)]));
+    return () => this.#update(others, keys);
   }
 
   /** Returns a relay's keys: those that are known, if its public key is the known one. */
@@ -186,21 +216,15 @@ export class RemoteRelays {
   }
 
   #update(records: readonly RelayRecord[], keys: ReadonlyMap<RelayRecord, TrunkKeys>): void {
-    const ids = new Set(records.map(({ id }) => id));
-    for (const remote of this.all()) remote.listed = ids.has(remote.id);
+    this.#records.update(records);
+    this.#needed.resize(records.length);
+    for (const remote of this.all()) remote.listed = this.#records.get(remote.id) !== undefined;
     this.#cedeSources(records);
-    const byService = new Map<string, RemoteRelay>();
-    for (const record of records) {
-      // None are prepared for this relay's own record.
-      const prepared = keys.get(record);
-      if (prepared === undefined) continue;
+    for (const [record, prepared] of keys) {
       const known = this.#byId.get(record.id);
       if (known) this.#renew(known, record, prepared);
-      const remote = known ?? this.#add(record, prepared);
-      if (!remote) continue;
-      for (const address of record.serviceAddresses) byService.set(formatAddress(address), remote);
+      else this.#add(record, prepared, true);
     }
-    this.#byService = byService;
     this.#forget();
     this.regions.changed();
   }
@@ -223,12 +247,13 @@ export class RemoteRelays {
     }
   }
 
-  #add(record: RelayRecord, keys: TrunkKeys): RemoteRelay | undefined {
+  #add(record: RelayRecord, keys: TrunkKeys, isProbed: boolean): RemoteRelay | undefined {
     const { clock } = this.#options;
     let relayIndex = this.#byIndex.indexOf(undefined);
     if (relayIndex < 0) relayIndex = this.#byIndex.length;
-    if (relayIndex >= REGISTRATION_LIMITS.relaysMax) return undefined;
+    if (relayIndex >= TRUNK_RELAYS_MAX) return undefined;
     const remote = new RemoteRelay(record, { keys, paths: this.#paths, clock, relayIndex });
+    remote.isProbed = isProbed;
     this.#byId.set(remote.id, remote);
     this.#byIndex[relayIndex] = remote;
     this.#takePaths(remote);
@@ -273,7 +298,7 @@ export class RemoteRelays {
 
   /** Updates the prober and the data plane after a change of paths. */
   #takePaths(remote: RemoteRelay): void {
-    this.#prober.put(remote);
+    if (remote.isProbed) this.#prober.put(remote);
     this.#install(remote);
     this.report(remote, remote.checkReachability(this.#options.clock.monotonic()));
   }
@@ -299,7 +324,7 @@ export class RemoteRelays {
   #takeOut(remote: RemoteRelay): void {
     if (this.#installed.delete(remote)) this.#options.onRelayLost(remote, 'silent');
     remote.paths.clear();
-    this.#prober.put(remote);
+    if (remote.isProbed) this.#prober.put(remote);
     this.#options.plane.removeRemoteRelay(remote.relayIndex);
   }
 
@@ -360,6 +385,7 @@ export class RemoteRelays {
     this.regions.tick(now);
     this.#prober.tick(now);
     this.#forget();
+    for (const remote of this.#needed.idle(this.all(), now)) this.#remove(remote);
     if (this.#rotation.isDue(clock.now())) this.renewKeys();
   }
 

@@ -1,5 +1,6 @@
 import { sharedSecret, trunkDataKey, utcDay } from '../auth/keys.js';
 import type { UnixMs } from '../clock.js';
+import { isTurnpikeError } from '../errors.js';
 import type { RemoteRelayEntry, TrunkKey } from '../native/types.js';
 import type { Incarnation } from '../registry/incarnation.js';
 import type { RelayRecord } from '../registry/types.js';
@@ -43,6 +44,19 @@ export class TrunkKeys {
     this.#remoteId = remote.id;
     this.#shared = sharedSecret(local.privateKey, Buffer.from(remote.publicKey, 'base64'));
     this.control = controlKeys(this.#shared, local.id, remote.id);
+  }
+
+  /** Returns the keys; undefined if the public key is not usable. */
+  static usable(
+    local: LocalRelay,
+    remote: Pick<RelayRecord, 'id' | 'publicKey'>,
+  ): TrunkKeys | undefined {
+    try {
+      return new TrunkKeys(local, remote);
+    } catch (error) {
+      if (isTurnpikeError(error, 'ERR_TURNPIKE_SECRET')) return undefined;
+      throw error;
+    }
   }
 
   /**

@@ -3,7 +3,7 @@ import type { FiveTuple } from '../native/types.js';
 import type { StunMessage } from '../stun/message.js';
 import type { ControlMessage, ControlOrder } from './control-message.js';
 import type { RemoteRelay } from './remote-relay.js';
-import type { RemoteRelaysOptions } from './remote-relays.js';
+import type { RemoteRelaysOptions } from './remote-relays-options.js';
 
 /** Why a trunk control datagram was dropped, as the counters name it. */
 export type TrunkDrop =

@@ -17,7 +17,7 @@ import type { ControlMessage } from './control-message.js';
 import type { RemoteRelay } from './remote-relay.js';
 import { RemoteRelays } from './remote-relays.js';
 import type { TrunkDrop, TrunkOptions } from './trunk-options.js';
-import { UnregisteredSources } from './unregistered-sources.js';
+import { isSealed, UnregisteredSources } from './unregistered-sources.js';
 
 /** Version in the upper half of a trunk datagram's first byte (PROTOCOL.md section 4). */
 const TRUNK_VERSION = 1;
@@ -88,8 +88,8 @@ export class Trunk {
     const id = message.text(AttributeType.Username);
     const start = message.u64(AttributeType.RelayStart);
     if (id === undefined || start === undefined) return 'trunk_control_malformed';
-    const remote = this.relays.get(id);
-    if (!remote) return 'trunk_control_unknown_relay';
+    const remote = this.relays.get(id) ?? this.#woken(message, tuple.remote);
+    if (remote?.id !== id) return 'trunk_control_unknown_relay';
     if (!remote.sendsFrom(tuple.remote)) {
       this.#checkUnregistered(remote, message, tuple.remote);
       return 'trunk_control_wrong_source';
@@ -109,6 +109,16 @@ export class Trunk {
     if (typeof sequence === 'string') return sequence;
     if (sender > remote.incarnation) this.relays.restarted(remote, sender);
     return this.#channel.receive(remote, message, sequence);
+  }
+
+  /** Returns a listed relay without paths that has sent a message, with paths. */
+  #woken(message: StunMessage, source: TransportAddress): RemoteRelay | undefined {
+    return this.relays.wake(
+      source,
+      ({ control }) =>
+        integrityKind(message) === 'sha256' &&
+        verifyIntegrity(message, 'sha256', control.receiveKey),
+    );
   }
 
   /**
@@ -145,8 +155,12 @@ export class Trunk {
     }
   }
 
-  /** Takes a trunk datagram from a port that no relay has registered. */
+  /**
+   * Takes a trunk datagram that the data plane has no keys for: of a relay without paths, which
+   * sends it again, or from a port that no relay has registered.
+   */
   #receiveUnregistered(datagram: PuntedDatagram): void {
+    if (this.relays.wake(datagram.tuple.remote, (keys) => isSealed(datagram.data, keys))) return;
     const now = this.#options.clock.monotonic();
     const remote = this.#unregistered.find(datagram, this.relays.all(), now);
     if (remote) this.relays.report(remote, remote.noteUnregisteredSource(datagram.tuple.remote));

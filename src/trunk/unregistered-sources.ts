@@ -2,6 +2,7 @@ import { formatAddress, type TransportAddress } from '../address.js';
 import type { PuntedDatagram } from '../native/types.js';
 import { decodeTrunkDatagram, verifyTrunkTag } from './datagram.js';
 import type { RemoteRelay } from './remote-relay.js';
+import type { TrunkKeys } from './trunk-key-rotation.js';
 
 /** Keys tried per second for trunk datagrams of unregistered ports, per relay. */
 const UNREGISTERED_TRIES_PER_SECOND = 10;
@@ -83,4 +84,12 @@ export function unregisteredSourceText(id: string, source: TransportAddress): st
     `data of ${id} comes from ${formatAddress(source)}, which it has not registered: ` +
     'is there a NAT that changes ports?'
   );
+}
+
+/** Returns whether a trunk datagram carries the tag of another relay's keys. */
+export function isSealed(data: Uint8Array, keys: TrunkKeys): boolean {
+  const decoded = decodeTrunkDatagram(data);
+  if (!decoded.ok) return false;
+  const { datagram } = decoded;
+  return verifyTrunkTag(data, datagram, keys.receiveDataKey(datagram.epoch).key);
 }

@@ -11,7 +11,7 @@ class Counted implements Expiring {
 
   constructor(
     readonly name: string,
-    readonly expiryMs = 5_000,
+    public expiryMs = 5_000,
   ) {}
 
   get heardMs(): number {

@@ -35,7 +35,7 @@ t.test('a full filter refuses new nonces and forgets none', async (t) => {
 t.test('relays are limited in number, and those without a nonce in use make room', async (t) => {
   const clock = new FakeClock();
   const memory = new ReplayFilter(clock);
-  for (let count = 0; count < 4 * REGISTRATION_LIMITS.relaysMax; count += 1)
+  for (let count = 0; count < REGISTRATION_LIMITS.relaysRememberedMax; count += 1)
     memory.accept(`r${count}`, 'a');
   t.equal(memory.accept('late', 'a'), 'full');
   clock.advance(2 * CLOCK_SKEW_MS_MAX);

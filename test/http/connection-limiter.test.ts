@@ -13,7 +13,6 @@ import {
   readDescriptors,
 } from '../../src/http/file-descriptors.js';
 import { WEB_SOCKET_LIMITS } from '../../src/http/web-socket-limits.js';
-import { REGISTRATION_LIMITS } from '../../src/registry/registration-limits.js';
 
 class FakeSocket extends EventEmitter {
   destroyed = false;
@@ -243,7 +242,7 @@ t.test('neighbours in its /48 do not pay for a source that has most of it', asyn
 t.test('the bounds are computed from the descriptors of the process', async (t) => {
   t.strictSame(connectionBounds({ limit: 1_048_576, used: 30 }), {
     connectionsMax: CONNECTIONS_MAX,
-    relaysReserve: REGISTRATION_LIMITS.relaysMax,
+    relaysReserve: Math.floor(CONNECTIONS_MAX / 4),
     perSourceMax: CONNECTIONS_MAX / 4,
     perNetworkMax: CONNECTIONS_MAX / 2,
     rendezvousMax: WEB_SOCKET_LIMITS.socketsMax,

@@ -85,7 +85,7 @@ function registerRoute(scope: App, options: RegistrationRoutesOptions): void {
       const applied = apply({ kind: 'registered', record, site, ...state });
       const duties = { ...dutiesOf(record.id, options), ...applied };
       if (takesChanges === true) {
-        return reply.send({ ...relays.registryNews(registryVersion), ...duties });
+        return reply.send({ ...newsFor(record.id, registryVersion, relays), ...duties });
       }
       const registry = relays.registry();
       if (request.body.fetchesRegistry !== true) return sendInline(reply, registry, duties);
@@ -121,7 +121,7 @@ function beatRoute(scope: App, options: RegistrationRoutesOptions): void {
       const measure = measurements === undefined ? {} : { measure: options.probers.roleOf(id) };
       const duties = { ...dutiesOf(id, options), ...applied, ...measure };
       if (request.body.takesChanges === true) {
-        return reply.send({ ...relays.registryNews(registryVersion), ...duties });
+        return reply.send({ ...newsFor(id, registryVersion, relays), ...duties });
       }
       const registry = relays.registry();
       const answer = { registryVersion: registry.version, ...duties };
@@ -165,6 +165,13 @@ function dutiesOf(id: string, { reachability, contests }: RegistrationRoutesOpti
   return challenge.length === 0 ? { check } : { check, challenge };
 }
 
+/** Returns what a relay that takes changes is told of the registry and of its next beat. */
+function newsFor(id: string, has: string | null, relays: RelayTable) {
+  const beatSeconds = relays.beatSecondsFor(id, has);
+  const news = relays.registryNews(has);
+  return beatSeconds === undefined ? news : { ...news, beatSeconds };
+}
+
 /** Decides whether the relay may register its addresses. */
 function claimOf(
   record: RelayRecord,
@@ -185,14 +192,11 @@ type ClaimOutcome =
   | { readonly state: 'granted'; readonly proved: boolean }
   | (ClaimAnswer & { readonly whose: string });
 
-/**
- * Returns the relays and service addresses that a relay does not reach; undefined if it does not
- * report.
- */
+/** Returns what a relay reports of reachability; undefined if it does not report. */
 function reportOf({ reachability }: Pick<BeatRequest, 'reachability'>) {
   if (reachability === undefined) return undefined;
-  const { trunk = [], service = [] } = reachability;
-  return { trunk, service } satisfies ReachabilityReport;
+  const { trunk = [], service = [], watchShare } = reachability;
+  return { trunk, service, watchShare } satisfies ReachabilityReport;
 }
 
 /** Validates a record against the path, the cluster secret and the clock. */

@@ -261,7 +261,7 @@ export class Reachability implements DoubtSource {
       const relay = this.#relays.get(id);
       if (relay === undefined) continue;
       this.#all ??= new TrunkFamilyCounts(this.#relays.values());
-      const others = this.#all.inCommonWith(relay) - 1;
+      const others = Math.round((this.#all.inCommonWith(relay) - 1) * this.#reports.watched(id));
       const unreached = this.#reports.accusing(id);
       if (2 * unreached <= others) continue;
       const change = { kind: 'begins', id, unreached, others } as const;
@@ -328,10 +328,10 @@ export class Reachability implements DoubtSource {
   }
 
   get #credibleRelays(): CredibleRelays {
+    const isAble = (id: string) => this.#reports.reports(id) && !this.isCutOff(id);
     this.#credible ??= new CredibleRelays(
-      [...this.#relays.values()].filter(
-        ({ record: { id } }) => this.#reports.reports(id) && !this.isCutOff(id),
-      ),
+      [...this.#relays.values()].filter(({ record }) => isAble(record.id)),
+      (id) => this.#reports.watchShareOf(id),
     );
     return this.#credible;
   }
@@ -340,7 +340,7 @@ export class Reachability implements DoubtSource {
     const counter = new EvidenceCounter(id, undefined);
     for (const [reporter, statement] of this.#reports.aboutTrunks.get(id) ?? []) {
       const region = this.#relays.get(reporter)?.record.region ?? '';
-      counter.add(statement, { region, credible: this.#credibleRelays.has(reporter) });
+      counter.add(statement, { region, credible: this.#credibleRelays.has(reporter, id) });
     }
     counter.setObservers(this.#ableToTell(id));
     return counter;

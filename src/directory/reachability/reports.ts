@@ -4,6 +4,7 @@ import {
   type ReachabilityReport,
   UNKNOWN_REASON,
 } from '../../registry/types.js';
+import { WATCH_ALL } from '../../registry/watched-relays.js';
 import { NO_DOUBTS } from '../../selection/doubts.js';
 import { DampedConditions } from './flap-damping.js';
 
@@ -24,6 +25,8 @@ export function accuses({ reason }: Statement): boolean {
 
 interface Reporter {
   readonly id: string;
+  /** The share of other relays that it watches. */
+  watchShare: number;
   /** Statements of the newest report, by relay. */
   trunk: Map<string, Statement>;
   /** Number of these that are accusations. */
@@ -66,6 +69,7 @@ export class Reports {
   /** Replaces a relay's report by a newer one. */
   take(id: string, report: ReachabilityReport, judge: ReportJudge): void {
     const reporter = this.#reporter(id);
+    reporter.watchShare = report.watchShare ?? WATCH_ALL;
     this.#takeTrunk(reporter, report.trunk, judge);
     const { nowMs, isKnown, isAppointed } = judge;
     const before = reporter.service;
@@ -184,6 +188,16 @@ export class Reports {
     this.#about.delete(id);
   }
 
+  /** Returns the share of other relays that a reporter watches, as `watchShareOf`. */
+  watchShareOf(id: string): number {
+    return this.#reporters.get(id)?.watchShare ?? WATCH_ALL;
+  }
+
+  /** Returns `watchShareOf` as a fraction. */
+  watched(id: string): number {
+    return this.watchShareOf(id) / WATCH_ALL;
+  }
+
   /** Returns whether a relay reports reachability. */
   reports(id: string): boolean {
     return this.#reporters.has(id);
@@ -265,6 +279,7 @@ export class Reports {
     if (present !== undefined) return present;
     const reporter: Reporter = {
       id,
+      watchShare: WATCH_ALL,
       trunk: new Map(),
       accusing: 0,
       trunkConditions: new DampedConditions(),

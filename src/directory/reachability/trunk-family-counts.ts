@@ -27,7 +27,7 @@ export class TrunkFamilyCounts {
 }
 
 /** Returns a bit mask with one bit for each family that the relay's trunk has. */
-function familiesOf(relay: LiveRelay): number {
+export function familiesOf(relay: LiveRelay): number {
   return BOTH_FAMILIES.reduce(
     (bits, family, index) => (hasTrunk(relay, family) ? bits | (1 << index) : bits),
     0,

@@ -214,14 +214,14 @@ t.test('a malformed report is refused, and selection is not affected', async (t)
     { service: [entry] },
     { service: [{ ...entry, address: 3478 }] },
     { service: [{ ...entry, address: 'x'.repeat(54) }] },
-    { trunk: Array(REGISTRATION_LIMITS.relaysMax + 1).fill(entry) },
+    { trunk: Array(REGISTRATION_LIMITS.reportEntriesMax + 1).fill(entry) },
   ];
   for (const reachability of wrong) {
     const answer = await h.beat('fra-1', null, { reachability });
     const what = JSON.stringify(reachability).slice(0, 60);
     t.match(answer, { status: 400, genuine: true, body: { code: 'invalid-request' } }, what);
   }
-  const many = Array.from({ length: REGISTRATION_LIMITS.relaysMax }, (_, index) => ({
+  const many = Array.from({ length: REGISTRATION_LIMITS.reportEntriesMax }, (_, index) => ({
     id: `a-relay-with-a-rather-long-name-in-a-region-far-away-${index}`,
     reason: 'a-reason-as-long-as-they-can-be',
   }));
