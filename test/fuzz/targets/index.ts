@@ -1,6 +1,7 @@
 import type { FuzzTarget } from '../target.js';
 import { ACCESS_TOKENS } from './access-tokens.js';
 import { ESTIMATES } from './estimates.js';
+import { REGISTRY } from './registry.js';
 import { SIMULATION } from './simulation.js';
 import { TEXT } from './text.js';
 import { TURN_SETTINGS } from './turn-settings.js';
@@ -10,6 +11,7 @@ import { WIRE } from './wire.js';
 export const TARGETS: readonly FuzzTarget[] = [
   ...WIRE,
   ...TEXT,
+  ...REGISTRY,
   ...TURN_SETTINGS,
   ...ACCESS_TOKENS,
   ...ESTIMATES,
