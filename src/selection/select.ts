@@ -87,7 +87,8 @@ export function select(
   for (const { candidates } of sides) candidates.keepLeastExceptions();
   const { bandMs, bandShare } = weights;
   const drawing = { snapshot, sides, random, sharedMs, bandMs };
-  const searching = { sharedMs, bandMs, bandShare, bestRow: bestRowOf(snapshot, sides[0]) };
+  const bestRows = [bestRowOf(snapshot, sides[0]), bestRowOf(snapshot, sides[1])] as const;
+  const searching = { sharedMs, bandMs, bandShare, bestRows };
   PAIRS.skipNone();
   PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, searching);
   const { bestMs } = PAIRS;
@@ -303,7 +304,7 @@ function describe({ snapshot, sides, sharedMs }: DrawOptions, pair: RelayPair): 
 }
 
 /** Returns the cost of a leg to a region that was considered; otherwise 0. */
-function legTo(candidates: Candidates, region: number): number {
-  const index = candidates.regions.subarray(0, candidates.all).indexOf(region);
-  return candidates.legMs[index] ?? 0;
+function legTo({ all, regions, legMs }: Candidates, region: number): number {
+  for (let k = 0; k < all; k += 1) if (regions[k] === region) return legMs[k] as number;
+  return 0;
 }
