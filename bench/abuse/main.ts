@@ -2,11 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
-import { inheritedIgnore } from '../../src/cli/signals.js';
 import { addonObstacle, buildAddon } from '../load/addon.js';
 import { ProgressLine, timeText } from '../load/progress.js';
 import { allowedCpus, type CpuPlan } from '../load/scene.js';
+import { closeOnSignals } from '../setup/close-on-signals.js';
 import { isBalanced } from './balance.js';
 import { fleetStart, fleetText } from './fleet-start.js';
 import type { Flood } from './flood.js';
@@ -63,8 +62,8 @@ const program = new Command('bench:abuse')
   )
   .option(
     '--fleet <relays>',
-    'starts so many relays, at most 1,024, within 3 s: shows the time until each has confirmed ' +
-      'all, and the responses to a client',
+    'starts so many relays within 3 s: shows the time until each has confirmed all, and the ' +
+      'responses to a client. bench:fleet is for thousands',
     positive,
   )
   .option('--json <file>', 'write all figures there')
@@ -96,18 +95,6 @@ function chosen({ quick, only }: Flags): Flood[] {
 function planCpus(): CpuPlan {
   const [server = 0, generator = server] = allowedCpus();
   return { server, generator };
-}
-
-function closeOnSignals(close: () => Promise<void> | undefined): void {
-  for (const [signal, code] of Object.entries(SIGNAL_EXIT)) {
-    // As under nohup.
-    if (signal === 'SIGHUP' && inheritedIgnore(signal)) continue;
-    process.once(signal, () => {
-      write(`${signal}: cleaning up`);
-      const closed = close() ?? Promise.resolve();
-      void closed.finally(() => process.exit(code));
-    });
-  }
 }
 
 /** Returns a function that takes an open stage, which a signal then closes. */
