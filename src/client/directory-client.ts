@@ -38,6 +38,12 @@ export interface ConnectionRequest {
   readonly peers: readonly [PeerHints, PeerHints];
   /** Time in which the credentials can start the connection, s; default 600, at most 86,400. */
   readonly ttlSeconds?: number | undefined;
+  /**
+   * Your name of what the two peers do together, 1 to 128 characters: a later request with the same
+   * name gets the same pair of relays while it can serve well. Default none. An older directory
+   * refuses it with ERR_TURNPIKE_DIRECTORY, status 400.
+   */
+  readonly session?: string | undefined;
 }
 
 /** A relay that may be chosen. */

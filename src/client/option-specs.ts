@@ -73,6 +73,7 @@ export const REQUEST_SPECS = {
     itemsMax: 2,
   },
   ttlSeconds: { kind: 'integer', minimum: 1, maximum: CREDENTIAL_TTL_SECONDS_MAX },
+  session: SPECS.room,
 } as const satisfies Record<keyof ConnectionRequest, OptionSpec>;
 
 /** Specs of `CandidatesRequest`. */

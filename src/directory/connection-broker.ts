@@ -5,6 +5,7 @@ import type { NoRelay } from '../selection/no-relay-reason.js';
 import type { RelayRow } from '../selection/relay-facts.js';
 import type { PeerHints } from '../selection/request.js';
 import { type SelectionResult, select } from '../selection/select.js';
+import type { FormerPairs } from './former-pairs.js';
 import type { Minting } from './minting.js';
 import type { RecentSelection, RecentSelections } from './recent-selections.js';
 
@@ -44,20 +45,28 @@ export interface ConnectionWish {
   readonly peers: readonly [PeerHints, PeerHints];
   /** Time in which the credentials can start the connection, s. */
   readonly ttlSeconds: number;
+  /** The tenant's name of what keeps its pair of relays from one connection to the next. */
+  readonly session?: string | undefined;
 }
 
 /**
  * Creates connections: selects the relays and mints the credentials. Keeps no state of a
- * connection; of the last ones it remembers what explains the choice of their relays.
+ * connection; of the last ones it remembers what explains the choice of their relays, and of
+ * sessions the pair.
  */
 export class ConnectionBroker {
   readonly #options: Minting;
   readonly #recent: RecentSelections;
+  readonly #formerPairs: FormerPairs;
 
-  /** @param recent - gets every selection of a pair */
-  constructor(options: Minting, recent: RecentSelections) {
+  /**
+   * @param recent - gets every selection of a pair
+   * @param formerPairs - the pairs of sessions
+   */
+  constructor(options: Minting, recent: RecentSelections, formerPairs: FormerPairs) {
     this.#options = options;
     this.#recent = recent;
+    this.#formerPairs = formerPairs;
   }
 
   /**
@@ -68,7 +77,10 @@ export class ConnectionBroker {
     const { tenantSecrets, live, clock, random, metrics, logger } = this.#options;
     const since = clock.monotonic();
     const peers = [live.requestOf(wish.peers[0]), live.requestOf(wish.peers[1])] as const;
-    const request = { peers };
+    // A tenant's name has no zero byte, so the session is unique among all tenants.
+    const session = wish.session === undefined ? undefined : `${wish.tenant}\0${wish.session}`;
+    const former = session === undefined ? undefined : this.#formerPairs.of(session, wish.peers);
+    const request = { peers, ...(former && { former }) };
     const selection = select(live.snapshotFor(peers), request, randomSeed(random));
     metrics.selectionSeconds.observe((clock.monotonic() - since) / 1_000);
     metrics.connections.inc({
@@ -87,6 +99,7 @@ export class ConnectionBroker {
       return { ok: false, noRelay: selection.noRelay, selection: recent };
     }
     this.#recent.add(recent);
+    if (session !== undefined) this.#formerPairs.selected(session, wish.peers, selection);
     const { relays, addresses } = selection;
     live.assign(relays.map(({ facts }) => facts.id));
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + wish.ttlSeconds;

@@ -24,6 +24,7 @@ import { SELECTION_WEIGHTS } from '../selection/weights.js';
 import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
 import { Explainer } from './explainer.js';
+import { FormerPairs } from './former-pairs.js';
 import { ApiKeys, requireApiKey } from './http/api-keys.js';
 import type { App } from './http/app.js';
 import { peerRoutes } from './http/connection-routes.js';
@@ -39,6 +40,7 @@ import { IceServers } from './ice-servers.js';
 import { LiveSelection, PUBLISH_MS } from './live-selection.js';
 import { MeasurementIntake } from './measurement-intake.js';
 import { DirectoryMetrics } from './metrics.js';
+import type { Minting } from './minting.js';
 import {
   type CheckedDirectoryOptions,
   DIRECTORY_SPECS,
@@ -130,9 +132,7 @@ export class Directory {
     const state = { ...fleet, clusterSecret, metrics, clock };
     const relayMessages = new RelayMessageHandler({ ...state, logger });
     const minting = { ...mintingOf(state), random, logger };
-    const recent = new RecentSelections();
-    const broker = new ConnectionBroker(minting, recent);
-    const explainer = new Explainer(live, recent);
+    const { broker, explainer, formerPairs } = brokerageOf(minting);
     const shares = createResourceLimits(options.trustedProxies, metrics, clock, logger);
     const { connections, requestLimiter, socketsMax, tenantRequests, bounds, sources } = shares;
     const app = await createHttpServer({ tls, logger, metrics, connections, requestLimiter });
@@ -140,7 +140,7 @@ export class Directory {
     const create = (wish: ConnectionWish) => broker.create(wish);
     const rooms = new Rooms({ create, clock, onUnmade: (each) => unmade.notice(each) });
     const common = { connections, clock, metrics };
-    const sockets = new RendezvousSockets({ ...common, rooms, socketsMax, logger });
+    const sockets = new RendezvousSockets({ ...common, sources, rooms, socketsMax, logger });
     await acceptWebSockets(app, { sockets, logger });
     app.register(async (scope: App) => {
       scope.decorateRequest('tenant', '');
@@ -164,6 +164,7 @@ export class Directory {
     await listenOn(app, options.listen);
     const sweep = () => {
       explainer.sweep();
+      formerPairs.sweep();
       requestLimiter.sweep();
       sockets.sweep();
       rooms.sweep();
@@ -294,6 +295,14 @@ function reachable(address: TransportAddress): TransportAddress {
 function mintingOf<S extends { readonly clusterSecret: Uint8Array }>(state: S) {
   const tenantSecrets = new TenantSecrets(tenantRoot(state.clusterSecret));
   return { ...state, tenantSecrets };
+}
+
+/** Returns what brokers connections, and what it remembers of them. */
+function brokerageOf(minting: Minting) {
+  const recent = new RecentSelections();
+  const formerPairs = new FormerPairs(minting);
+  const broker = new ConnectionBroker(minting, recent, formerPairs);
+  return { broker, explainer: new Explainer(minting.live, recent), formerPairs };
 }
 
 /** Returns what a directory knows of its relays. */

@@ -81,6 +81,11 @@ export class LiveSelection {
     return this.#state.snapshotOf(number);
   }
 
+  /** The weights of selection. */
+  get weights(): SelectionWeights {
+    return this.#options.weights;
+  }
+
   /** The weights by which the estimates in snapshots are made. */
   get costWeights(): CostWeights {
     return DEFAULT_COST_WEIGHTS;
@@ -93,8 +98,9 @@ export class LiveSelection {
 
   /** Returns a peer's request for selection. */
   requestOf(hints: PeerHints): PeerRequest {
-    if (hints.address === undefined) return hints;
-    return { ...hints, cluster: this.#options.estimates.legs.clusterOf(hints.address) };
+    const address = hints.address ?? hints.source;
+    if (address === undefined) return hints;
+    return { ...hints, cluster: this.#options.estimates.legs.clusterOf(address) };
   }
 
   /** Counts legs as relays' until their reports show them, and keeps the snapshot. */

@@ -19,7 +19,7 @@ import {
 } from './path-terms.js';
 import { SeededRandom } from './random.js';
 import type { SelectionRequest } from './request.js';
-import { type Choice, type SelectionResult, select, sidesOf } from './select.js';
+import { type Choice, type FormerFate, type SelectionResult, select, sidesOf } from './select.js';
 import { type SelectionSnapshot, trunkCostMs } from './snapshot.js';
 import type { SelectionWeights } from './weights.js';
 
@@ -48,7 +48,7 @@ export interface ExplainedCandidate {
 export type PairVerdict =
   | 'chosen'
   | 'alternate'
-  /** In the band of the best, but another was drawn. */
+  /** In the band of the best, but another was taken. */
   | 'outdrawn'
   /** Beyond the band. */
   | 'costlier';
@@ -93,6 +93,8 @@ export interface Explanation {
   /** Ids of the relays of each alternate. */
   readonly alternates: readonly (readonly [string, string])[];
   readonly noRelay?: { readonly reason: string; readonly detail: string };
+  /** The pair that the peers had before, and what became of it. */
+  readonly former?: FormerFate & { readonly relays: readonly [string, string] };
   readonly peers: readonly [ExplainedPeer, ExplainedPeer];
   /** The cheapest pairs, and the chosen ones. */
   readonly pairs: readonly ExplainedPair[];
@@ -139,6 +141,7 @@ export function explain(
     snapshot: snapshot.number,
     seed,
     ...outcomeOf(result),
+    ...formerOf(request, result),
     peers: [peer(0), peer(1)],
     ...pairs,
     weights: { ...snapshot.weights, sharedMs: shared, ...costs },
@@ -153,6 +156,13 @@ function outcomeOf(result: SelectionResult) {
     relays: ids(result.relays),
     alternates: result.alternates.map(({ relays }) => ids(relays)),
   };
+}
+
+function formerOf({ former }: SelectionRequest, result: SelectionResult) {
+  if (former === undefined || result.former === undefined) return {};
+  const { totalMs, ...fate } = result.former;
+  const cost = totalMs === undefined ? {} : { totalMs: rounded(totalMs) };
+  return { former: { relays: former.relays, ...fate, ...cost } };
 }
 
 /** Returns the pairs of region numbers that were chosen: the first one, then the alternates. */

@@ -45,13 +45,39 @@ export function fillCandidates(
   if (isFew || isChosen) derive(snapshot, nearest(own, legs), wish, candidates);
   else if (wish.region !== undefined) {
     const region = regionOf(snapshot, wish.region)?.number;
-    if (region !== undefined && !candidates.hasSeen(region)) {
-      const costMs = derivedMs(snapshot, nearest(own, legs), region);
-      candidates.derived = true;
-      candidates.consider(snapshot, region, costMs, wish);
-    }
+    if (region !== undefined) considerAlso(snapshot, region, nearest(own, legs), wish, candidates);
   }
   return true;
+}
+
+/** Considers the region of a peer's former relay too, unless it is considered already. */
+export function considerFormer(
+  snapshot: SelectionSnapshot,
+  id: string,
+  peer: PeerRequest,
+  wish: Wish,
+  candidates: Candidates,
+): void {
+  const region = relayOf(snapshot, id)?.region;
+  if (region === undefined) return;
+  const own = peer.latencies === undefined ? [] : ownLegs(snapshot, peer.latencies);
+  const legs = peer.cluster === undefined ? undefined : snapshot.legs[peer.cluster];
+  const known = candidates.informed ? nearest(own, legs) : [];
+  considerAlso(snapshot, region, known, wish, candidates);
+}
+
+/** Considers one more region; its leg is estimated over known ones, and costs 0 without any. */
+function considerAlso(
+  snapshot: SelectionSnapshot,
+  region: number,
+  known: readonly KnownLeg[],
+  wish: Wish,
+  candidates: Candidates,
+): void {
+  if (candidates.hasSeen(region)) return;
+  const costMs = known.length === 0 ? 0 : derivedMs(snapshot, known, region);
+  candidates.derived = true;
+  candidates.consider(snapshot, region, costMs, wish);
 }
 
 /**

@@ -14,6 +14,11 @@ export interface PeerHints {
   readonly latencies?: ReadonlyMap<string, number>;
   /** Ids of relays to avoid while another can serve. */
   readonly avoid?: ReadonlySet<string>;
+  /**
+   * The IP address that its request came from, canonical text. Without `address` it tells the
+   * peer's network, but not the family that it wants.
+   */
+  readonly source?: string;
 }
 
 /** A peer to select a relay for. */
@@ -28,10 +33,22 @@ export interface AllowedRelays {
   readonly providers?: ReadonlySet<string> | undefined;
 }
 
+/** The pair that the same two peers had before. */
+export interface FormerPair {
+  /** Ids of the relays, for each peer. */
+  readonly relays: readonly [string, string];
+  /**
+   * Whether to leave it if another is better now, by `stickyMs` and `stickyShare`. Otherwise it is
+   * kept as long as it can serve.
+   */
+  readonly unlessBetter: boolean;
+}
+
 /** What to select relays for. */
 export interface SelectionRequest {
   readonly peers: readonly [PeerRequest, PeerRequest];
   readonly allowed?: AllowedRelays | undefined;
+  readonly former?: FormerPair | undefined;
   /** Number of alternates to find, 0 to `ALTERNATES_MAX`; default 0. */
   readonly alternates?: number | undefined;
 }

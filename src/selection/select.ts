@@ -4,8 +4,15 @@ import { type DrawOptions, drawRelays, type RelayPair, type Side } from './draw.
 import { weighByUncertainty } from './explore.js';
 import { searchRelays } from './fallback.js';
 import { type Exception, fitOf, type Wish, wishOf } from './fitness.js';
+import { ableFormerPair, isBetter } from './former-pair.js';
 import { type NoRelay, noRelayReason } from './no-relay-reason.js';
-import { considerAll, fillAtRandom, fillCandidates, fillLike } from './peer-legs.js';
+import {
+  considerAll,
+  considerFormer,
+  fillAtRandom,
+  fillCandidates,
+  fillLike,
+} from './peer-legs.js';
 import { SeededRandom } from './random.js';
 import type { SelectionRequest } from './request.js';
 import { RegionPairs, type SearchOptions } from './search.js';
@@ -37,13 +44,31 @@ export interface SelectedPair {
 }
 
 /**
- * How a pair was chosen: as the only one in the band of the best, drawn in it, to explore, or relay
- * by relay since no pair of candidate regions can serve.
+ * How a pair was chosen: as the only one in the band of the best, drawn in it, to explore, as the
+ * former pair, or relay by relay since no pair of candidate regions can serve.
  */
-export type Choice = 'best' | 'drawn' | 'explored' | 'fallback';
+export type Choice = 'best' | 'drawn' | 'explored' | 'kept' | 'fallback';
+
+/** What became of the request's former pair. */
+export interface FormerFate {
+  /**
+   * `kept`; `left` for a better one; or `unable` to serve with as few exceptions as others, or at
+   * all.
+   */
+  readonly fate: 'kept' | 'left' | 'unable';
+  /** Whether another pair is better by `stickyMs` and `stickyShare`. */
+  readonly isBetter: boolean;
+  /** What it costs, ms; undefined if it is unable. */
+  readonly totalMs?: number;
+}
 
 /** A selection, which (snapshot, request, seed) determine. */
-export type SelectionResult = { readonly snapshot: number; readonly seed: number } & (
+export type SelectionResult = {
+  readonly snapshot: number;
+  readonly seed: number;
+  /** Only if the request has a former pair. */
+  readonly former?: FormerFate | undefined;
+} & (
   | ({
       readonly ok: true;
       readonly choice: Choice;
@@ -65,7 +90,8 @@ const PAIRS = new RegionPairs();
  * Selects a relay for each of two peers. The pair with the least cost wins: both legs and the trunk
  * between, with their uncertainty, jitter and loss, the relays' projected load and price, and a
  * small price of one relay for both. Of the pairs within `bandMs` and `bandShare` of the best one
- * is drawn by free capacity. A few selections explore instead.
+ * is drawn by free capacity. A few selections explore instead. The `former` pair goes before all
+ * that while it can serve with as few exceptions as others.
  *
  * A peer's `family` and `families`, and the tenant's `allowed` are binding, and two relays must
  * reach each other. A relay outside the peer's `region`, a suspected one, an avoided one, one under
@@ -92,16 +118,33 @@ export function select(
   PAIRS.skipNone();
   PAIRS.find(snapshot, sides[0].candidates, sides[1].candidates, searching);
   const { bestMs } = PAIRS;
-  const found = choose(drawing, searching, isInformed);
+  const { kept, former } = judgeFormer(drawing, request, isInformed);
+  const found = kept ?? choose(drawing, searching, isInformed);
   if (found !== undefined) {
     const { pair, choice, contenders } = found;
     const { relays, addresses, terms } = describe(drawing, pair);
     const most = request.alternates ?? 0;
     const alternates = most === 0 ? [] : findAlternates(drawing, searching, pair, most);
-    const how = { choice, contenders, bestMs, alternates } as const;
+    const how = { choice, contenders, bestMs, alternates, ...(former && { former }) } as const;
     return { ok: true, snapshot: snapshot.number, seed, ...how, relays, addresses, terms };
   }
-  return selectOneByOne(drawing, request, seed);
+  return { ...selectOneByOne(drawing, request, seed), ...(former && { former }) };
+}
+
+/** Decides about the former pair. */
+function judgeFormer(
+  drawing: DrawOptions,
+  { former }: SelectionRequest,
+  isInformed: boolean,
+): { readonly kept?: Found; readonly former?: FormerFate } {
+  if (former === undefined) return {};
+  const pair = ableFormerPair(drawing, former);
+  if (pair === undefined) return { former: { fate: 'unable', isBetter: false } };
+  const { totalMs } = describe(drawing, pair).terms;
+  const better = isInformed && isBetter(PAIRS.bestMs, totalMs, drawing.snapshot.weights);
+  if (better && former.unlessBetter) return { former: { fate: 'left', isBetter: true, totalMs } };
+  const kept: Found = { pair, choice: 'kept', contenders: PAIRS.count };
+  return { kept, former: { fate: 'kept', isBetter: better, totalMs } };
 }
 
 /** Selects without regard to regions, where the candidate regions have no pair. */
@@ -127,7 +170,7 @@ function selectOneByOne(
  */
 export function sidesOf(
   snapshot: SelectionSnapshot,
-  { peers, allowed }: SelectionRequest,
+  { peers, allowed, former }: SelectionRequest,
   random: SeededRandom,
   scratch: readonly [Candidates, Candidates] = CANDIDATES,
 ): readonly [Side, Side] {
@@ -149,6 +192,10 @@ export function sidesOf(
   }
   for (const each of sides) {
     if (each.candidates.count === 0) considerAll(snapshot, each.peer, each.wish, each.candidates);
+  }
+  for (const [i, { peer, wish, candidates }] of sides.entries()) {
+    const id = former?.relays[i as 0 | 1];
+    if (id !== undefined) considerFormer(snapshot, id, peer, wish, candidates);
   }
   return sides;
 }

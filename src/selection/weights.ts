@@ -29,6 +29,12 @@ export interface SelectionWeights {
   readonly exploreMs: number;
   /** Most expected loss on each part of an explored path, as a share. */
   readonly exploreLossMax: number;
+  /** A session's former pair is left only for one that costs this much less, ms, */
+  readonly stickyMs: number;
+  /** and this much less as a share of the former pair's cost, */
+  readonly stickyShare: number;
+  /** and has done so for this long without interruption, ms. */
+  readonly stickyForMs: number;
 }
 
 /** The weights that apply if none are configured. */
@@ -46,4 +52,7 @@ export const SELECTION_WEIGHTS: SelectionWeights = {
   exploreShare: 0.015,
   exploreMs: 15,
   exploreLossMax: 0.012,
+  stickyMs: 10,
+  stickyShare: 1 / 3,
+  stickyForMs: 300_000,
 };

@@ -50,8 +50,24 @@ function heading(explanation: OperatorExplanation): string[] {
   return [
     `${of}snapshot ${snapshot}, seed ${seed}`,
     `chosen: ${chosen}${why}`,
+    ...formerText(explanation),
     `alternates: ${alternates.length === 0 ? 'none' : alternates.join('; ')}`,
   ];
+}
+
+/** What became of a former pair, for people. */
+const FATES = {
+  kept: 'kept',
+  left: 'left, as another was better for long enough',
+  unable: 'left at once, as it cannot serve as others can',
+};
+
+function formerText({ former }: OperatorExplanation): string[] {
+  if (former === undefined) return [];
+  const { relays, fate, isBetter, totalMs } = former;
+  const cost = totalMs === undefined ? '' : `, ${ms(totalMs)} ms`;
+  const better = isBetter && fate === 'kept' ? '; another is better, but not yet for long' : '';
+  return [`former pair: ${relays.join(' and ')}${cost}: ${FATES[fate]}${better}`];
 }
 
 function askedText({ network, hints }: OperatorExplanation['asked'][number], i: number): string {
@@ -85,7 +101,7 @@ function pairsText(explanation: OperatorExplanation): string[] {
 const VERDICTS: Readonly<Record<PairVerdict, string>> = {
   chosen: 'chosen',
   alternate: 'alternate',
-  outdrawn: 'in the band, but another was drawn',
+  outdrawn: 'in the band, but another was taken',
   costlier: 'beyond the band',
 };
 

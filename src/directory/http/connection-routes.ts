@@ -16,6 +16,9 @@ import { type HintsResult, PeerShape, peerHints } from './peer-hints.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
 import { listRelays, RelaysAnswer } from './relay-listing.js';
 
+/** Maximum length of a session's name, in characters. */
+const SESSION_CHARACTERS_MAX = 128;
+
 const ConnectionRequest = Type.Object(
   {
     peers: Type.Tuple([PeerShape, PeerShape]),
@@ -25,6 +28,14 @@ const ConnectionRequest = Type.Object(
         maximum: CREDENTIAL_TTL_SECONDS_MAX,
         default: CREDENTIAL_TTL_SECONDS,
         description: 'How long the credentials may start the connection; made, it lives on.',
+      }),
+    ),
+    session: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: SESSION_CHARACTERS_MAX,
+        pattern: '^\\P{Cc}+$',
+        description: "The tenant's name of a session, which keeps its pair of relays.",
       }),
     ),
     explain: Type.Optional(
@@ -82,7 +93,7 @@ function connectionsRoute(app: App, { broker, explainer }: PeerRoutesOptions): v
     // Without a promise for each request, which would cost more than the rest of the handler.
     (request, reply) => {
       const { isOperator } = request;
-      const { explain = false } = request.body;
+      const { explain = false, session } = request.body;
       if (isOperator !== explain) {
         sendProblem(reply, isOperator ? TENANT_KEY_NEEDED : OPERATOR_KEY_NEEDED);
         return;
@@ -97,6 +108,7 @@ function connectionsRoute(app: App, { broker, explainer }: PeerRoutesOptions): v
         tenant: isOperator ? DEFAULT_TENANT : request.tenant,
         peers: [first.hints, second.hints],
         ttlSeconds: request.body.ttlSeconds ?? CREDENTIAL_TTL_SECONDS,
+        ...(session === undefined ? {} : { session: `session ${session}` }),
       });
       if (!answer.ok) {
         const { reason, detail } = answer.noRelay;

@@ -1,10 +1,13 @@
+import { isIP } from 'node:net';
 import websocket from '@fastify/websocket';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
+import { canonicalIp, isLoopback } from '../../address.js';
 import type { Clock } from '../../clock.js';
 import { KeyCounter } from '../../collections/key-counter.js';
 import { TokenBucket } from '../../collections/token-bucket.js';
+import type { ClientSources } from '../../http/client-sources.js';
 import type { ConnectionLimiter } from '../../http/connection-limiter.js';
 import { WEB_SOCKET_LIMITS } from '../../http/web-socket-limits.js';
 import type { DirectoryMetrics } from '../metrics.js';
@@ -30,6 +33,7 @@ export interface RendezvousOptions {
   /** Maximum open sockets. */
   readonly socketsMax: number;
   readonly connections: Pick<ConnectionLimiter, 'isRoom'>;
+  readonly sources: Pick<ClientSources, 'clientOf'>;
   readonly clock: Clock;
   readonly metrics: DirectoryMetrics;
   readonly logger: Logger;
@@ -66,11 +70,14 @@ export class RendezvousSockets {
   }
 
   /** Serves an open WebSocket until it closes. */
-  add(webSocket: WebSocket, request: Pick<FastifyRequest, 'tenant' | 'socket'>): void {
+  add(webSocket: WebSocket, request: Pick<FastifyRequest, 'tenant' | 'socket' | 'headers'>): void {
     const { tenant } = request;
-    this.#options.connections.isRoom(request.socket);
+    const { connections, sources } = this.#options;
+    connections.isRoom(request.socket);
     const from = request.socket.remoteAddress;
-    const socket = new RendezvousSocket(webSocket, { tenant, from }, this.#options);
+    const client = sources.clientOf(from, request.headers['x-forwarded-for']);
+    const source = sourceOf(client);
+    const socket = new RendezvousSocket(webSocket, { tenant, from, source }, this.#options);
     this.#sockets.add(socket);
     this.#perTenant.add(tenant);
     webSocket.once('close', () => {
@@ -96,6 +103,7 @@ export class RendezvousSockets {
 class RendezvousSocket implements Member {
   readonly tenant: string;
   readonly from: string | undefined;
+  readonly source: string | undefined;
   heardAtMs: number;
   readonly #webSocket: WebSocket;
   readonly #options: RendezvousOptions;
@@ -106,12 +114,13 @@ class RendezvousSocket implements Member {
 
   constructor(
     webSocket: WebSocket,
-    { tenant, from }: { tenant: string; from: string | undefined },
+    { tenant, from, source }: Pick<RendezvousSocket, 'tenant' | 'from' | 'source'>,
     options: RendezvousOptions,
   ) {
     const now = options.clock.monotonic();
     this.tenant = tenant;
     this.from = from;
+    this.source = source;
     this.#webSocket = webSocket;
     this.#options = options;
     this.heardAtMs = now;
@@ -196,6 +205,16 @@ class RendezvousSocket implements Member {
 }
 
 const RATE_RETRY_SECONDS = 10;
+
+/**
+ * Returns the address by which a peer's network is told; undefined for a loopback address, which is
+ * that of a proxy or tunnel on this host, and for an unknown one.
+ */
+function sourceOf(client: string | undefined): string | undefined {
+  if (client === undefined || isIP(client) === 0 || client.includes('%')) return undefined;
+  const address = canonicalIp(client);
+  return isLoopback({ address, port: 0 }) ? undefined : address;
+}
 
 /**
  * Registers the WebSocket plugin. When the server closes, sockets get an error message and a close

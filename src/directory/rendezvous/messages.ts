@@ -33,6 +33,9 @@ export type OutgoingMessage =
       readonly connectionId: string;
       readonly expiresAt: string;
       readonly realm: string;
+      /** Number of the snapshot, and the seed, by which the relays were selected. */
+      readonly snapshot: number;
+      readonly seed: number;
     } & ConnectionHalf)
   | ({ readonly type: 'address'; readonly connectionId: string } & TransportAddress)
   | {

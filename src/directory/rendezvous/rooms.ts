@@ -27,6 +27,8 @@ export interface Member {
   fail(code: RendezvousErrorCode, details?: { reason?: string; retryAfterSeconds?: number }): void;
   /** The socket's IP address; undefined once it is closed. */
   readonly from?: string | undefined;
+  /** The peer's IP address as the directory sees it; undefined if that is not known. */
+  readonly source?: string | undefined;
   /** Sends a ping. */
   ping(): void;
   /** Destroys the socket without a close frame: the peer is silent. */
@@ -272,21 +274,23 @@ export class Rooms {
     if (first?.readySinceMs === undefined || second?.readySinceMs === undefined) return;
     const answer = this.#options.create({
       tenant: room.tenant,
-      peers: avoidingTogether(first.hints, second.hints),
+      peers: avoidingTogether(hintsOf(first), hintsOf(second)),
       ttlSeconds: CREDENTIAL_TTL_SECONDS,
+      session: `room ${room.name}`,
     });
     if (!answer.ok) {
       this.#unserved(room, answer.noRelay);
       return;
     }
-    const { connectionId, expiresAt, realm, peers } = answer.connection;
+    const { connectionId, expiresAt, realm, peers, snapshot, seed } = answer.connection;
     room.connectionId = connectionId;
     room.connectedAtMs = this.#options.clock.monotonic();
     settle(room);
     for (const [index, seat] of [first, second].entries()) {
       const half = peers[index as 0 | 1];
       seat.addressPassed = false;
-      seat.member.send({ type: 'connection', connectionId, expiresAt, realm, ...half });
+      const common = { connectionId, expiresAt, realm, snapshot, seed };
+      seat.member.send({ type: 'connection', ...common, ...half });
     }
   }
 
@@ -372,6 +376,11 @@ function seatOf(room: Room, member: Member): Seat | undefined {
 
 function otherSeat(room: Room, seat: Seat): Seat | undefined {
   return room.seats.find((each) => each !== seat);
+}
+
+/** Returns a member's hints, with the address that it is seen at. */
+function hintsOf({ hints, member: { source } }: Seat): PeerHints {
+  return source === undefined ? hints : { ...hints, source };
 }
 
 /** Merges both peers' `avoid`: a relay that one peer avoids does not help the other. */

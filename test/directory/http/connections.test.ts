@@ -254,3 +254,37 @@ t.test('legs that were assigned since the reports count as load', async (t) => {
   }
   t.ok(connections > 30, `not before the others were given their most legs: ${connections}`);
 });
+
+t.test('a session keeps its pair, of its tenant alone, and explains so', async (t) => {
+  const h = await DirectoryHarness.open(t);
+  const ids = ['fra-1', 'fra-2', 'fra-3', 'fra-4', 'fra-5', 'fra-6'];
+  await h.addRelays(...ids.map((id, index) => relayRecord(id, index + 1)));
+  const ask = async (session: string, key = API_KEY, swapped = false) => {
+    const peers = [{ address: '203.0.113.7' }, { address: '198.51.100.9' }];
+    if (swapped) peers.reverse();
+    const { status, body } = await h.connect({ peers, session }, key);
+    t.equal(status, 201);
+    return body;
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: an answer's body.
+  const idsOf = ({ peers }: any): string[] => peers.map(({ relay }: any) => relay.id);
+  const first = idsOf(await ask('call 1'));
+  const others = new Set<string>();
+  for (let n = 0; n < 20; n++) {
+    h.clock.advance(100);
+    t.strictSame(idsOf(await ask('call 1')), first);
+    others.add(String(idsOf(await ask(`call ${n + 2}`))));
+    others.add(String(idsOf(await ask('call 1', OTHER_API_KEY))));
+  }
+  t.ok(others.size > 3, 'other sessions have their own');
+  const swapped = await ask('call 1', API_KEY, true);
+  t.strictSame(idsOf(swapped), first.toReversed());
+  const { body } = await h.explain({ connectionId: swapped.connectionId });
+  t.match(body, { choice: 'kept', former: { relays: first.toReversed(), fate: 'kept' } });
+  const [gone = ''] = first;
+  await h.beat(gone, null, { draining: true });
+  t.notOk(idsOf(await ask('call 1')).includes(gone), 'a draining relay is left at once');
+  for (const session of ['', 'x'.repeat(129), 'a\nb', 7]) {
+    t.equal((await h.connect({ peers: [{}, {}], session })).status, 400);
+  }
+});

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { Directory } from '../../../src/directory/index.js';
+import { Directory, type DirectoryOptions } from '../../../src/directory/index.js';
 import { RegistrationClient } from '../../../src/relay/registration-client.js';
 import {
   API_KEY,
@@ -10,6 +10,7 @@ import {
   CLUSTER_SECRET,
   IDLE,
   keyOf,
+  OPERATOR_KEY,
   OTHER_API_KEY,
   relayRecord,
 } from '../fixtures.js';
@@ -23,9 +24,9 @@ class TestPeer {
   closed: { code: number; reason: string } | undefined;
   #changed: (() => void)[] = [];
 
-  constructor(directory: Directory, key = API_KEY) {
+  constructor(directory: Directory, key = API_KEY, headers: Record<string, string> = {}) {
     const url = `${directory.url.replace('http', 'ws')}/v1/rendezvous`;
-    this.socket = new WebSocket(url, { headers: { authorization: `Bearer ${key}` } });
+    this.socket = new WebSocket(url, { headers: { authorization: `Bearer ${key}`, ...headers } });
     this.socket.on('message', (data) => {
       this.messages.push(JSON.parse(String(data)));
       this.#notify();
@@ -37,8 +38,13 @@ class TestPeer {
     this.socket.on('error', () => this.#notify());
   }
 
-  static async open(test: Test, directory: Directory, key = API_KEY): Promise<TestPeer> {
-    const peer = new TestPeer(directory, key);
+  static async open(
+    test: Test,
+    directory: Directory,
+    key = API_KEY,
+    headers: Record<string, string> = {},
+  ): Promise<TestPeer> {
+    const peer = new TestPeer(directory, key, headers);
     test.teardown(() => peer.socket.terminate());
     await once(peer.socket, 'open');
     return peer;
@@ -70,11 +76,15 @@ class TestPeer {
   }
 }
 
-async function openDirectory(test: Test): Promise<Directory> {
+async function openDirectory(
+  test: Test,
+  options: Partial<DirectoryOptions> = {},
+): Promise<Directory> {
   const directory = await Directory.open({
     listen: { address: '127.0.0.1', port: 0 },
     clusterSecret: CLUSTER_SECRET,
     apiKeys: API_KEYS,
+    ...options,
   });
   test.teardown(() => directory.close());
   return directory;
@@ -277,4 +287,62 @@ t.test('close does not wait for an unfinished handshake', async (t) => {
   await directory.close();
   await closed;
   t.pass('closed');
+});
+
+t.test('peers are placed by where their sockets come from, and told the selection', async (t) => {
+  const options = { trustedProxies: ['127.0.0.1'], operatorKeys: [OPERATOR_KEY] };
+  const directory = await openDirectory(t, options);
+  await addRelays(t, directory);
+  /** Has two peers meet, with these X-Forwarded-For headers; returns what they are asked by. */
+  const meet = async (room: string, sources: readonly string[], peer?: object) => {
+    const messages: Message[] = [];
+    const peers = await Promise.all(
+      sources.map((source) =>
+        TestPeer.open(t, directory, API_KEY, source === '' ? {} : { 'x-forwarded-for': source }),
+      ),
+    );
+    for (const each of peers) each.say({ type: 'join', room, ...(peer && { peer }) });
+    for (const each of peers) messages.push(await each.next('connection'));
+    const [first, second] = messages;
+    const { snapshot, seed, connectionId } = first as Message;
+    t.type(snapshot, 'number');
+    t.type(seed, 'number');
+    t.match(second, { snapshot, seed, connectionId });
+    const response = await fetch(`${directory.url}/v1/explanations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${OPERATOR_KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ connectionId }),
+    });
+    const { asked } = (await response.json()) as { asked: { hints: object; network?: object }[] };
+    return asked;
+  };
+  const seen = await meet('a', ['203.0.113.7', '9.9.9.9, 2001:db8::7, 127.0.0.1']);
+  const hints = seen.map((each) => each.hints);
+  t.strictSame(
+    new Set(hints.map((each) => JSON.stringify(each))),
+    new Set(['{"source":"203.0.113.7"}', '{"source":"2001:db8::7"}']),
+    'the last address that is no proxy',
+  );
+  for (const { network } of seen) t.match(network, { network: String });
+  for (const forged of ['', 'fe80::1%eth0', 'x', '127.0.0.9']) {
+    const asked = await meet(`b ${forged}`, [forged, forged]);
+    t.strictSame(asked, [{ hints: {} }, { hints: {} }], `nothing is known by "${forged}"`);
+  }
+  const told = await meet('c', ['203.0.113.7', '203.0.113.8'], { address: '198.51.100.1' });
+  for (const each of told) t.match(each.hints, { address: '198.51.100.1' });
+});
+
+t.test('X-Forwarded-For of an untrusted source is not read', async (t) => {
+  const directory = await openDirectory(t, { operatorKeys: [OPERATOR_KEY] });
+  await addRelays(t, directory);
+  const open = () => TestPeer.open(t, directory, API_KEY, { 'x-forwarded-for': '203.0.113.7' });
+  const [first, second] = [await open(), await open()];
+  for (const each of [first, second]) each.say({ type: 'join', room: 'lunch' });
+  const { connectionId } = await first.next('connection');
+  const response = await fetch(`${directory.url}/v1/explanations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${OPERATOR_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ connectionId }),
+  });
+  t.match(await response.json(), { asked: [{ hints: { source: undefined } }, {}] });
 });

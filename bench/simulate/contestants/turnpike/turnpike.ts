@@ -58,6 +58,8 @@ export class Turnpike implements Contestant {
   #selections = 0;
   #explorations = 0;
   #chance: number;
+  /** Since when another pair than a call's has been better. */
+  readonly #betterSince = new WeakMap<Ask['call'], number>();
 
   constructor(context: ContestantContext, options: TurnpikeOptions = {}) {
     const { world, seed } = context;
@@ -90,11 +92,18 @@ export class Turnpike implements Contestant {
       return { cluster: number, ...(latencies && { latencies }) };
     });
     const [first, second] = peers as [(typeof peers)[0], (typeof peers)[0]];
-    const keep = has && ([this.#id(has.a), this.#id(has.b)] as const);
+    const betterSinceMs = this.#betterSince.get(call) ?? atMs;
+    const former = has && {
+      relays: [this.#id(has.a), this.#id(has.b)] as const,
+      unlessBetter: atMs - betterSinceMs >= state.current.weights.stickyForMs,
+    };
     this.#chance = (this.#chance + 0x9e3779b9) >>> 0;
-    const request = { peers: [first, second] as const, ...(keep && { keep }) };
+    const request = { peers: [first, second] as const, ...(former && { former }) };
     const result = select(state.current, request, this.#chance);
     if (!result.ok) return undefined;
+    if (result.former?.isBetter && result.choice === 'kept') {
+      this.#betterSince.set(call, betterSinceMs);
+    } else this.#betterSince.delete(call);
     if (has === undefined) this.#selections += 1;
     if (result.choice === 'explored') this.#explorations += 1;
     const [a, b] = result.relays.map(({ facts }) => this.#relays.get(facts.id) ?? 0);
