@@ -1,6 +1,7 @@
 import { LEG_CANDIDATES_MAX } from '../estimates/leg-candidates.js';
 import { REGIONS_MAX } from '../estimates/region-index.js';
-import { allowsAny, allowsRegion, EXCEPTIONS, fitOf, isPlain, type Wish } from './fitness.js';
+import { ALLOWS_ANY, allowedRegions } from './allowed-regions.js';
+import { EXCEPTIONS, fitOf, isPlain, type Wish } from './fitness.js';
 import type { RelayRow } from './relay-facts.js';
 import type { RegionRow, SelectionSnapshot } from './snapshot.js';
 
@@ -68,9 +69,10 @@ export class Candidates {
       return;
     }
     const row = snapshot.regions[region];
-    if (row === undefined || row.members.length === 0 || !allowsRegion(wish, row.name)) return;
-    if ((row.serviceAny & wish.families) === 0 || !allowsAny(row, wish)) return;
-    if ((open[region] as number) > 0 && isPlain(row, wish)) {
+    if (row === undefined || (row.serviceAny & wish.families) === 0) return;
+    const allows = allowedRegions(snapshot, wish.allowed).bits[region] as number;
+    if ((allows & ALLOWS_ANY) === 0) return;
+    if ((open[region] as number) > 0 && isPlain(snapshot, row, wish)) {
       const isOther = wish.region !== undefined && wish.region !== row.name;
       const exceptions = isOther ? EXCEPTIONS.otherRegion : 0;
       const price = priceMs[region] as number;

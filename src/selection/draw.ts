@@ -69,7 +69,7 @@ function drawMember(
   number: number,
 ): RelayRow | undefined {
   const region = snapshot.regions[number] as RegionRow;
-  if (peer.latencies !== undefined || !isPlain(region, wish)) return undefined;
+  if (peer.latencies !== undefined || !isPlain(snapshot, region, wish)) return undefined;
   const { members } = region;
   const { freeLegs, weight, priceMs } = snapshot.loads;
   let least = Number.POSITIVE_INFINITY;
@@ -115,7 +115,8 @@ function lotsOf({ snapshot, sides }: DrawOptions, peer: 0 | 1, index: number): L
   if (region === undefined) return lots;
   const { freeLegs, weight } = snapshot.loads;
   const least = candidates.exceptions[index] as number;
-  const plain = isPlain(region, wish) && (snapshot.regionLoads.open[region.number] as number) > 0;
+  const plain =
+    isPlain(snapshot, region, wish) && (snapshot.regionLoads.open[region.number] as number) > 0;
   for (const slot of region.members) {
     const row = snapshot.relays[slot] as RelayRow;
     const fits = plain

@@ -1,4 +1,5 @@
 import type { TransportAddress } from '../address.js';
+import { ALLOWS_ALL, allowedRegions } from './allowed-regions.js';
 import type { Doubt } from './doubts.js';
 import { FAMILY_4, FAMILY_6, familyBit, type RelayRow } from './relay-facts.js';
 import { type AllowedRelays, familiesOf, type PeerHints } from './request.js';
@@ -79,23 +80,16 @@ export function allowsRegion({ allowed }: Wish, region: string): boolean {
   return regions === undefined || regions.has(region);
 }
 
-/** Returns whether a tenant allows the provider of any member of a region. */
-export function allowsAny(row: RegionRow, { allowed }: Wish): boolean {
-  if (allowed?.providers === undefined) return true;
-  for (const provider of row.providers) if (allowsProvider(allowed, provider)) return true;
-  return false;
-}
-
 /**
  * Returns whether all members of a region with room serve a peer without any exception but
  * `otherRegion`, so that they need not be looked at one by one.
  */
-export function isPlain(row: RegionRow, wish: Wish): boolean {
+export function isPlain(snapshot: SelectionSnapshot, row: RegionRow, wish: Wish): boolean {
   if (row.doubted || wish.avoid !== undefined) return false;
   if ((row.serviceAll & wish.needed) === 0) return false;
-  if (wish.allowed?.providers === undefined) return true;
-  for (const provider of row.providers) if (!allowsProvider(wish.allowed, provider)) return false;
-  return true;
+  if (wish.allowed === undefined) return true;
+  const { bits } = allowedRegions(snapshot, wish.allowed);
+  return ((bits[row.number] as number) & ALLOWS_ALL) !== 0;
 }
 
 /** How a relay would serve a peer. */

@@ -1,6 +1,7 @@
 import type { CostWeights } from '../estimates/cost-weights.js';
 import type { LegCandidates } from '../estimates/leg-candidates.js';
-import { type KnownLeg, nearest, ownLegs, tells } from './peer-legs.js';
+import type { KnownLeg } from './derive.js';
+import { nearest, ownLegs, tells } from './peer-legs.js';
 import type { PeerRequest } from './request.js';
 import { type SelectionSnapshot, trunkCostMs } from './snapshot.js';
 

@@ -1,21 +1,13 @@
 import type { LegCandidates } from '../estimates/leg-candidates.js';
 import { CANDIDATES_MAX, CANDIDATES_WANTED, type Candidates } from './candidates.js';
-import { allowsRegion, type Wish } from './fitness.js';
+import { DERIVED_FROM_MAX, derive, derivedMs, type KnownLeg } from './derive.js';
+import type { Wish } from './fitness.js';
 import type { SeededRandom } from './random.js';
 import type { PeerRequest } from './request.js';
-import { regionOf, relayOf, type SelectionSnapshot, trunkCostMs } from './snapshot.js';
-
-/** Known legs over which those to further regions are estimated. */
-export const DERIVED_FROM_MAX = 4;
+import { regionOf, relayOf, type SelectionSnapshot } from './snapshot.js';
 
 /** Candidate regions below which further ones are estimated from the known legs. */
 export const CANDIDATES_FEW = 8;
-
-/** A leg whose cost is known. */
-export interface KnownLeg {
-  readonly region: number;
-  readonly costMs: number;
-}
 
 /**
  * Fills in the regions for a peer with their legs' costs: those that the peer measured itself
@@ -177,99 +169,3 @@ export function nearest(
     costMs: costMs[k] as number,
   }));
 }
-
-/** Estimates the cost of a leg to a region, ms: over a known leg and the trunk from there. */
-function derivedMs(
-  snapshot: SelectionSnapshot,
-  known: readonly KnownLeg[],
-  region: number,
-): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (const leg of known) {
-    least = Math.min(least, leg.costMs + trunkCostMs(snapshot, leg.region, region));
-  }
-  return least;
-}
-
-/** Considers the further regions with the least estimated costs. */
-function derive(
-  snapshot: SelectionSnapshot,
-  known: readonly KnownLeg[],
-  wish: Wish,
-  candidates: Candidates,
-): void {
-  const { regions } = snapshot;
-  candidates.derived = true;
-  const wanted = CANDIDATES_WANTED - candidates.count;
-  const costs = derivedCosts(snapshot, known);
-  NEAREST.reset(wanted);
-  for (let region = 0; region < regions.length; region += 1) {
-    const costMs = costs[region] as number;
-    if (costMs >= NEAREST.worstMs || candidates.hasSeen(region)) continue;
-    const row = regions[region];
-    if (row === undefined || row.members.length === 0 || !allowsRegion(wish, row.name)) continue;
-    NEAREST.put(region, costMs);
-  }
-  const wished = wish.region === undefined ? undefined : regionOf(snapshot, wish.region);
-  if (wished !== undefined) {
-    candidates.consider(snapshot, wished.number, costs[wished.number] as number, wish);
-  }
-  for (let k = 0; k < NEAREST.count; k += 1) {
-    const region = NEAREST.regions[k] as number;
-    candidates.consider(snapshot, region, costs[region] as number, wish);
-  }
-}
-
-/** Scratch of `derivedCosts`, by region number. */
-let COSTS = new Float64Array(0);
-
-/** Estimates the costs of the legs to all regions, ms, by region number. */
-function derivedCosts(snapshot: SelectionSnapshot, known: readonly KnownLeg[]): Float64Array {
-  const regions = snapshot.regions.length;
-  if (COSTS.length < regions) COSTS = new Float64Array(2 * regions);
-  COSTS.fill(Number.POSITIVE_INFINITY, 0, regions);
-  for (const leg of known) {
-    const trunk = snapshot.trunks[leg.region]?.costMs;
-    const measured = Math.min(trunk?.length ?? 0, regions);
-    for (let region = 0; region < measured; region += 1) {
-      const costMs = leg.costMs + ((trunk as Float32Array)[region] as number);
-      if (costMs < (COSTS[region] as number)) COSTS[region] = costMs;
-    }
-    for (let region = measured; region < regions; region += 1) {
-      const costMs = leg.costMs + trunkCostMs(snapshot, leg.region, region);
-      if (costMs < (COSTS[region] as number)) COSTS[region] = costMs;
-    }
-  }
-  return COSTS;
-}
-
-/** The regions of least cost, of those put; filled anew for each use. */
-class LeastRegions {
-  count = 0;
-  readonly regions = new Uint16Array(CANDIDATES_WANTED);
-  readonly #costs = new Float64Array(CANDIDATES_WANTED);
-  #size = 0;
-  /** A region is kept only if it costs less than this. */
-  worstMs = Number.POSITIVE_INFINITY;
-
-  /** @param size - number of regions that are kept, at most `CANDIDATES_WANTED` */
-  reset(size: number): void {
-    this.count = 0;
-    this.#size = size;
-    this.worstMs = size > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
-  }
-
-  put(region: number, costMs: number): void {
-    let place = this.count < this.#size ? this.count++ : this.count - 1;
-    while (place > 0 && (this.#costs[place - 1] as number) > costMs) {
-      this.#costs[place] = this.#costs[place - 1] as number;
-      this.regions[place] = this.regions[place - 1] as number;
-      place -= 1;
-    }
-    this.#costs[place] = costMs;
-    this.regions[place] = region;
-    if (this.count === this.#size) this.worstMs = this.#costs[this.count - 1] as number;
-  }
-}
-
-const NEAREST = new LeastRegions();
