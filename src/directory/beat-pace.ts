@@ -25,6 +25,11 @@ export function beatSecondsOf(relays: number, has: string | null): number | unde
   return Math.min(seconds, REGISTRATION_LIMITS.beatSecondsMax);
 }
 
+/** Returns the longest interval of beats that any of so many relays is told, ms. */
+export function beatMsOf(relays: number): number {
+  return 1_000 * (beatSecondsOf(relays, null) ?? 0) || REGISTRATION_LIMITS.beatMsMax;
+}
+
 /** Returns the silence after which a relay has expired, ms. @param beatSeconds - as it was told */
 export function expiryMsOf(beatSeconds: number | undefined): number {
   const scaledMs = EXPIRY_INTERVALS * 1_000 * (beatSeconds ?? 0);

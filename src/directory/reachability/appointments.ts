@@ -7,6 +7,7 @@ import {
 import { CHECK_LIMITS } from '../../registry/check-limits.js';
 import { hasTrunk } from '../../registry/record.js';
 import type { RelayRecord, ServiceCheck } from '../../registry/types.js';
+import { beatMsOf } from '../beat-pace.js';
 import type { LiveRelay } from '../snapshot.js';
 import { serviceKey } from './reports.js';
 
@@ -14,6 +15,16 @@ import { serviceKey } from './reports.js';
 export const SERVICE_CHECKERS_MAX = 3;
 /** Time in which each service address gets one new checker. */
 export const SERVICE_CHECK_ROTATION_MS = 60_000;
+
+/**
+ * Returns the time that an appointed checker has until its first result counts, ms: it learns of
+ * the appointment with its next beat, and reports what does not answer at once.
+ * @param relays - number of live relays
+ */
+export function firstResultMsOf(relays: number): number {
+  const { serviceCheckFailures, serviceCheckIntervalMs } = CHECK_LIMITS;
+  return (serviceCheckFailures + 1) * serviceCheckIntervalMs + beatMsOf(relays);
+}
 
 interface Target extends ServiceCheck {
   readonly key: string;

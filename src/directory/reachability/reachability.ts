@@ -1,11 +1,9 @@
 import { formatAddress, type TransportAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
-import { CHECK_LIMITS } from '../../registry/check-limits.js';
-import { REGISTRATION_LIMITS } from '../../registry/registration-limits.js';
 import type { ReachabilityReport, RelayRecord, ServiceCheck } from '../../registry/types.js';
 import { type Doubt, isCondemned, NO_DOUBTS, type RelayDoubts } from '../../selection/doubts.js';
 import type { DoubtSource, LiveRelay } from '../snapshot.js';
-import { Appointments } from './appointments.js';
+import { Appointments, firstResultMsOf } from './appointments.js';
 import { CredibleRelays } from './credible-relays.js';
 import { type Evidence, EvidenceCounter } from './evidence.js';
 import { type Condition, DampedConditions } from './flap-damping.js';
@@ -60,12 +58,6 @@ export interface ReachabilityOptions {
 
 /** Interval of weighing the reports. */
 const WEIGH_MS = 500;
-/** Time that an appointed checker has for its first result, ms. */
-const SETTLED_MS =
-  (CHECK_LIMITS.serviceCheckFailures + 1) * CHECK_LIMITS.serviceCheckIntervalMs +
-  REGISTRATION_LIMITS.beatMsMax +
-  WEIGH_MS;
-
 /**
  * Derives verdicts about relays from the relays' own measurements (docs/registration.md,
  * Reachability). A relay reports the relays that it does not reach, and those of the service
@@ -348,7 +340,8 @@ export class Reachability implements DoubtSource {
 
   /** Returns whether a checker appointed at `sinceMs` had the time for a first result. */
   #isSettled(sinceMs: number): boolean {
-    return this.#clock.monotonic() - sinceMs >= SETTLED_MS;
+    const firstResultMs = firstResultMsOf(this.#relays.size) + WEIGH_MS;
+    return this.#clock.monotonic() - sinceMs >= firstResultMs;
   }
 
   #serviceEvidence(id: string, address: string): EvidenceCounter {
