@@ -171,6 +171,46 @@ t.test('a relay fetches the parts that a restarted directory has otherwise', asy
   t.equal(await w.hear(), 'same');
 });
 
+t.test('from a directory without changes a relay fetches each version whole', async (t) => {
+  const w = world();
+  const hear = async () => {
+    w.clock.advance(10_000);
+    w.fetched.length = 0;
+    return (await w.copy.take({ registryVersion: w.table.registry().version })).is;
+  };
+  t.equal(await hear(), 'changed');
+  t.same(w.fetched, [w.copy.version], 'by its name');
+  t.equal(w.known, w.expected);
+  w.put(0, 2);
+  w.delete(1);
+  t.equal(await hear(), 'changed');
+  t.same(w.fetched, [w.copy.version]);
+  t.equal(w.known, w.expected);
+  t.equal(await hear(), 'same');
+
+  await t.test('and from its successor only what is new', async (t) => {
+    w.put(2, 2);
+    t.equal(await w.hear(), 'changed');
+    t.equal(w.known, w.expected);
+    t.ok(w.fetched.length <= 2, 'the index, and the part with the change');
+  });
+});
+
+t.test('a relay that takes no changes confirms a version by the digest of the whole', async (t) => {
+  const w = world();
+  const record = relayRecord('old-1', RELAYS + 1, { publicKey: PUBLIC_KEY });
+  w.table.register(record, { load: IDLE, draining: false });
+  w.clock.advance(10_000);
+  const { version, body } = w.table.registry();
+  t.equal(JSON.parse(body.toString()).relays.length, RELAYS + 1);
+  t.equal(w.table.registryOf(version)?.body, body, 'fetched by its name');
+  t.not(w.table.registryNews(null).registryVersion, version, 'others name it by its parts');
+  t.notOk(w.table.knows('old-1', 'r-0'));
+  const state = { load: IDLE, draining: false, start: record.start };
+  w.table.beat({ id: 'old-1', registryVersion: version, ...state });
+  t.ok(w.table.knows('old-1', 'r-0'));
+});
+
 t.test('what is not found leaves the registry as it is', async (t) => {
   const w = world();
   await w.hear();
