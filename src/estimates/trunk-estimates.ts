@@ -8,6 +8,8 @@ import { emptyTrunkRow, type TrunkRow } from './trunk-row.js';
 export const TRUNK_REPORT_COUNT_MAX = 60;
 /** Cells that `takeChanged` estimates in one call, or the cells of one row if those are more. */
 const CELLS_A_CALL = 1_024;
+/** Cells that the copy of a row counts for beside its changed cells. */
+const CELLS_A_COPY = 32;
 /** Regions over which a pair without measurements is estimated by two hops. */
 const HOPS_MAX = 16;
 /** Estimate of a pair of which nothing is known. */
@@ -125,7 +127,7 @@ export class TrunkEstimates {
       const former = this.#rows[region];
       const isPart = changed !== undefined && former !== undefined;
       this.#rows[region] = isPart ? this.#renew(former, region, changed) : this.#build(region);
-      cells += isPart ? changed.size : extent;
+      cells += isPart ? CELLS_A_COPY + changed.size : extent;
       taken.push(region);
       this.#dirty.delete(region);
     }

@@ -10,7 +10,7 @@ import { UNKNOWN_TRUNK_MS } from './snapshot.js';
 export type BestRow = Float32Array;
 
 /** Row computations of one publication, in sums of a leg and a trunk. */
-export const BEST_ROW_SUMS_MAX = 500_000;
+export const BEST_ROW_SUMS_MAX = 320_000;
 
 /** Computes the row of a cluster over `regions` region numbers. */
 function bestRow(
@@ -40,6 +40,12 @@ function bestRow(
     }
   }
   return row;
+}
+
+/** Returns whether any of some regions is marked. */
+function hasAny(regions: Uint16Array, marks: Uint8Array): boolean {
+  for (let k = 0; k < regions.length; k += 1) if (marks[regions[k] as number] === 1) return true;
+  return false;
 }
 
 /**
@@ -75,7 +81,7 @@ export class BestRows {
     for (let cluster = 0; cluster < legs.length; cluster += 1) {
       if (this.#stale[cluster] === 1) continue;
       const regions = legs[cluster]?.regions;
-      if (regions === undefined || !regions.some((region) => changed[region] === 1)) continue;
+      if (regions === undefined || !hasAny(regions, changed)) continue;
       this.#stale[cluster] = 1;
       this.#staleCount += 1;
     }

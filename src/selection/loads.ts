@@ -1,5 +1,5 @@
 import type { AssignedLegs } from './assigned-legs.js';
-import { type KnownLoad, type LoadMeasure, projectedLoad } from './load-measure.js';
+import { type KnownLoad, type LoadMeasure, loadMeasure, projectedLoad } from './load-measure.js';
 import { type RecentCount, recentLegs } from './recent-legs.js';
 import type { RelayRow, ReportedLoad } from './relay-facts.js';
 import type { RegionLoads, RegionRow, RelayLoads } from './snapshot.js';
@@ -22,25 +22,30 @@ const WEIGHT_LEAST = 1e-3;
 /** The same of a relay that was given its most legs since its last report. */
 const WEIGHT_BURST = 1e-6;
 
-/** Returns what is known of each relay's load, by slot. */
-export function knownLoads(entries: RelayEntries, nowMs: number): (KnownLoad | undefined)[] {
-  return entries.map((entry) => {
-    if (entry === undefined) return undefined;
-    const { legs, legsMax, cpu } = entry.load;
-    const { unshown } = entry.assigned;
-    return { legs, legsMax, cpu, unshown, recent: recentLegs(entry.recent, nowMs) };
-  });
+/** Returns what is known of a relay's load. */
+function knownLoad({ load, assigned, recent }: RelayEntry, nowMs: number): KnownLoad {
+  return {
+    legs: load.legs,
+    legsMax: load.legsMax,
+    cpu: load.cpu,
+    unshown: assigned.unshown,
+    recent: recentLegs(recent, nowMs),
+  };
 }
 
-/**
- * Projects the relays' loads: what they report, and the legs assigned since.
- * @param known - of each of the entries
- */
+/** Computes the measure by which the relays' loads are projected. */
+export function measureLoads(entries: RelayEntries, nowMs: number): LoadMeasure {
+  const known: KnownLoad[] = [];
+  for (const entry of entries) if (entry !== undefined) known.push(knownLoad(entry, nowMs));
+  return loadMeasure(known);
+}
+
+/** Projects the relays' loads: what they report, and the legs assigned since. */
 export function relayLoads(
   entries: RelayEntries,
-  known: readonly (KnownLoad | undefined)[],
   measure: LoadMeasure,
   weights: SelectionWeights,
+  nowMs: number,
 ): RelayLoads {
   const slots = entries.length;
   const loads = {
@@ -52,8 +57,9 @@ export function relayLoads(
     turnShare: new Float32Array(slots),
   };
   for (let slot = 0; slot < slots; slot += 1) {
-    const [entry, each] = [entries[slot], known[slot]];
-    if (entry === undefined || each === undefined) continue;
+    const entry = entries[slot];
+    if (entry === undefined) continue;
+    const each = knownLoad(entry, nowMs);
     const { share, capacity } = projectedLoad(each, measure);
     const burst = Math.max(weights.burstLegs, weights.burstShare * capacity);
     const isBurst = each.unshown >= burst;
@@ -94,16 +100,19 @@ export function regionLoads(
   for (let region = 0; region < regions.length; region += 1) {
     const row = regions[region];
     if (row === undefined) continue;
-    let [least, second] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    const { members } = row;
+    let least = Number.POSITIVE_INFINITY;
+    let second = Number.POSITIVE_INFINITY;
     let open = 0;
     let sum = 0;
-    for (const slot of row.members) {
+    for (let k = 0; k < members.length; k += 1) {
+      const slot = members[k] as number;
       if ((freeLegs[slot] as number) < 1) continue;
       open += 1;
       sum += weight[slot] as number;
       const price = priceMs[slot] as number;
-      if (price < least) [second, least] = [least, price];
-      else if (price < second) second = price;
+      second = Math.min(second, Math.max(price, least));
+      least = Math.min(price, least);
     }
     sums.open[region] = Math.min(open, 65_535);
     sums.families[region] = open === 0 || row.doubted ? 0 : row.serviceAll;

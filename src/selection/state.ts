@@ -3,8 +3,8 @@ import type { RegionIndex } from '../estimates/region-index.js';
 import type { TrunkRow } from '../estimates/trunk-row.js';
 import { AssignedLegs } from './assigned-legs.js';
 import { BestRows } from './best-rows.js';
-import { type LoadMeasure, loadMeasure } from './load-measure.js';
-import { knownLoads, type RelayEntry, regionLoads, relayLoads } from './loads.js';
+import type { LoadMeasure } from './load-measure.js';
+import { measureLoads, type RelayEntry, regionLoads, relayLoads } from './loads.js';
 import { RecentLegs } from './recent-legs.js';
 import { regionRows } from './region-row.js';
 import { type RelayFacts, type RelayStatus, type ReportedLoad, relayRow } from './relay-facts.js';
@@ -13,6 +13,8 @@ import type { SelectionWeights } from './weights.js';
 
 /** Interval of measuring all relays' loads, ms. */
 const MEASURE_MS = 250;
+/** They are measured at once if more than one in so many relays came or went since. */
+const MEASURE_SHARE = 64;
 
 /** Maximum slots of removed relays that are kept for their return, and for kept snapshots. */
 export const FREE_SLOTS_MAX = 4_096;
@@ -61,9 +63,13 @@ export class SelectionState {
   readonly #bestRows = new BestRows();
   readonly #kept = new Map<number, SelectionSnapshot>();
   readonly #dirtyRegions = new Set<number>();
+  readonly #dirtySlots = new Set<number>();
+  /** The region of each entry, -1 of none: with it few entries are looked at to find a region's. */
+  readonly #regionOf: number[] = [];
   #live = 0;
-  #measure: LoadMeasure = loadMeasure([]);
+  #measure: LoadMeasure = measureLoads([], 0);
   #measuredAtMs = Number.NEGATIVE_INFINITY;
+  #measuredRelays = 0;
   #structure = false;
   #reported = false;
   /** Whether loads changed: by reports or by assigned legs. */
@@ -73,7 +79,7 @@ export class SelectionState {
   constructor(options: SelectionStateOptions) {
     this.#options = options;
     const { weights } = options;
-    const loads = relayLoads([], [], this.#measure, weights);
+    const loads = relayLoads([], this.#measure, weights, 0);
     this.#current = {
       number: 0,
       weights,
@@ -134,6 +140,8 @@ export class SelectionState {
       load: former?.load ?? NO_LOAD,
       recent: former?.recent ?? this.#recent.of(facts.id),
     };
+    this.#regionOf[slot] = region;
+    this.#dirtySlots.add(slot);
     this.#dirtyRegions.add(region);
     this.#structure = true;
     return true;
@@ -146,6 +154,8 @@ export class SelectionState {
     this.#leave(entry);
     const { slot } = entry.row;
     this.#entries[slot] = undefined;
+    this.#regionOf[slot] = -1;
+    this.#dirtySlots.add(slot);
     this.#live -= 1;
     this.#free.push({ slot, id, number: this.#current.number });
     this.#structure = true;
@@ -283,27 +293,33 @@ export class SelectionState {
   }
 
   #takeStructure() {
-    const regions = [...this.#current.regions];
+    const former = this.#current;
+    const regions = [...former.regions];
     const names = this.#options.regions;
     while (regions.length < names.extent) regions.push(undefined);
-    const rows = regionRows(this.#entries, this.#dirtyRegions, (each) => names.nameOf(each));
-    for (const [region, row] of rows) regions[region] = row;
+    const nameOf = (region: number) => names.nameOf(region);
+    const rows = regionRows(this.#entries, this.#regionOf, this.#dirtyRegions, nameOf);
+    let isNamed = false;
+    for (const [region, row] of rows) {
+      isNamed ||= regions[region]?.name !== row?.name;
+      regions[region] = row;
+    }
     this.#dirtyRegions.clear();
-    const present = regions.filter((row) => row !== undefined);
-    return {
-      relays: this.#entries.map((entry) => entry?.row),
-      regions,
-      regionNumbers: new Map(present.map(({ name, number }) => [name, number])),
-    };
+    const relays = [...former.relays];
+    while (relays.length < this.#entries.length) relays.push(undefined);
+    for (const slot of this.#dirtySlots) relays[slot] = this.#entries[slot]?.row;
+    this.#dirtySlots.clear();
+    return { relays, regions, regionNumbers: isNamed ? numbersOf(regions) : former.regionNumbers };
   }
 
   #takeLoads(regions: readonly (RegionRow | undefined)[], nowMs: number) {
-    const known = knownLoads(this.#entries, nowMs);
-    if (nowMs - this.#measuredAtMs >= MEASURE_MS || this.#structure) {
+    const came = Math.abs(this.#live - this.#measuredRelays);
+    if (nowMs - this.#measuredAtMs >= MEASURE_MS || came > this.#measuredRelays / MEASURE_SHARE) {
       this.#measuredAtMs = nowMs;
-      this.#measure = loadMeasure(known.filter((each) => each !== undefined));
+      this.#measuredRelays = this.#live;
+      this.#measure = measureLoads(this.#entries, nowMs);
     }
-    const loads = relayLoads(this.#entries, known, this.#measure, this.#options.weights);
+    const loads = relayLoads(this.#entries, this.#measure, this.#options.weights, nowMs);
     return { loads, regionLoads: regionLoads(regions, loads) };
   }
 
@@ -336,6 +352,13 @@ export class SelectionState {
     }
     return { trunks, legs };
   }
+}
+
+/** Returns the numbers of regions by name. */
+function numbersOf(regions: readonly (RegionRow | undefined)[]): Map<string, number> {
+  const numbers = new Map<string, number>();
+  for (const row of regions) if (row !== undefined) numbers.set(row.name, row.number);
+  return numbers;
 }
 
 /** The load of a relay before its first report. */
