@@ -13,6 +13,9 @@ const SEAT_SILENT_MS = 300_000;
 const SCALE_SHARE = 0.01;
 const SCALE_MS_MIN = 0.3;
 
+/** Probes that a report counts for at most by its loss, for each of its round trips. */
+const SENT_PER_ROUND_TRIP_MAX = 4;
+
 const LOSS_UNIT = 1 / 65_535;
 const JITTER_UNIT_MS = 0.05;
 
@@ -103,9 +106,13 @@ export class TrunkEnd {
     const jitter = this.jitterOf(region);
     this.#jitter[region] = Math.round((jitter + (jitterMs - jitter) * fastGain) / JITTER_UNIT_MS);
     if (loss === undefined) return;
+    // A share of what was sent, which a report with a loss has more of than round trips.
+    const sent = count / Math.max(1 / SENT_PER_ROUND_TRIP_MAX, 1 - loss);
+    const slowGainOfLoss = sent / (weight / (1 - Math.min(0.9, this.slowLossOf(region))) + sent);
+    const fastGainOfLoss = Math.max(slowGainOfLoss, sent / (sent + TRUNK_DECAY_MS / 1_000));
     const towards = (former: number, by: number) => former + (loss / LOSS_UNIT - former) * by;
-    this.#lossFast[region] = Math.round(towards(this.#lossFast[region] ?? 0, fastGain));
-    this.#lossSlow[region] = Math.round(towards(this.#lossSlow[region] ?? 0, gain));
+    this.#lossFast[region] = Math.round(towards(this.#lossFast[region] ?? 0, fastGainOfLoss));
+    this.#lossSlow[region] = Math.round(towards(this.#lossSlow[region] ?? 0, slowGainOfLoss));
   }
 
   /** Returns the slow mean RTT, ms; meaningless without weight. */

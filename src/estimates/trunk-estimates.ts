@@ -14,6 +14,8 @@ const CELLS_A_COPY = 32;
 const HOPS_MAX = 16;
 /** Estimate of a pair of which nothing is known. */
 const UNKNOWN_RTT_MS = 150;
+/** Samples that an estimate without measurements weighs as much as: less than the first one. */
+const GUESS_COUNT = 0.1;
 /** Estimate within one region. */
 const INSIDE_RTT_MS = 1;
 /** Standard error of an estimate without measurements, as a share of it. */
@@ -218,7 +220,7 @@ export class TrunkEstimates {
     const here = this.#regions.placeOf(from);
     const there = this.#regions.placeOf(to);
     const km = here && there && from !== to ? distanceKm(here, there) : undefined;
-    const share = cell.count / (cell.count + 1);
+    const share = cell.count / (cell.count + GUESS_COUNT);
     if (share < 0.999) this.#guess(from, to, km);
     estimate.rttMs += (cell.rttMs - estimate.rttMs) * share;
     const known = cell.sdMs * share;

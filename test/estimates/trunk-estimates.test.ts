@@ -160,6 +160,25 @@ t.test('loss costs once it is sure, and jitter in proportion', async (t) => {
   t.ok((trunks.row(0).loss[1] ?? 0) > 0.2, 'a heavy loss is believed within a minute');
 });
 
+t.test('an estimate is near the first measurements within seconds', async (t) => {
+  const { trunks } = trunksOf(2);
+  report(trunks, { untilMs: 10_000, everyMs: 1_000, rttMs: () => 20 });
+  const rttMs = rttOf(trunks, 10_000);
+  t.ok(Math.abs(rttMs - 20) <= 0.1 * 20, `${rttMs} ms of 20`);
+});
+
+t.test('a loss counts as a share of the probes, however few a report has', async (t) => {
+  const { trunks } = trunksOf(2);
+  const sample = { from: 0, to: 1, reporter: 'a', rttMs: 50, jitterMs: 0.5, lossBack: 0, count: 1 };
+  // One probe of 51 is lost: the report with the next reply has two probes and one round trip.
+  for (let i = 1; i <= 10 * 50; i++) {
+    trunks.report({ ...sample, lossForward: i % 50 === 0 ? 0.5 : 0 }, i * 1_000);
+  }
+  publish(trunks, 500_000);
+  const loss = trunks.row(0).loss[1] ?? 0;
+  t.ok(Math.abs(loss - 1 / 51) < 0.003, `${loss}`);
+});
+
 t.test('unusable reports are refused', async (t) => {
   const { trunks } = trunksOf(2);
   const sample = { from: 0, to: 1, reporter: 'a', rttMs: 50, jitterMs: 5, count: 1 };
