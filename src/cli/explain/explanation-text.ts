@@ -111,17 +111,26 @@ function whyPair({ verdict, chance, overMs }: ExplainedPair): string {
   return `${VERDICTS[verdict]}${over}${drawn}`;
 }
 
+/** Returns a row for each trunk of the pairs; for each direction where their estimates differ. */
 function trunksText(pairs: readonly ExplainedPair[]): string[] {
-  const known = new Map<string, string[]>();
+  const known = new Map<string, Map<string, string[]>>();
   for (const { regions, trunk } of pairs) {
     const { rttMs, uncertaintyMs, jitterMs, lossMs, totalMs } = trunk;
-    const name = regions.toSorted().join(' – ');
     if (totalMs === 0) continue;
-    known.set(name, [name, ...[rttMs, uncertaintyMs, jitterMs, lossMs, totalMs].map(ms)]);
+    const name = regions.toSorted().join(' – ');
+    const directions = known.get(name) ?? new Map<string, string[]>();
+    known.set(name, directions);
+    const cells = [rttMs, uncertaintyMs, jitterMs, lossMs, totalMs].map(ms);
+    directions.set(regions.join(' to '), cells);
   }
   if (known.size === 0) return [];
+  const rows = [...known].flatMap(([name, directions]) => {
+    const [first = [], second = first] = directions.values();
+    const isOne = first.join() === second.join();
+    return isOne ? [[name, ...first]] : [...directions].map(([way, cells]) => [way, ...cells]);
+  });
   const header = ['between', 'rtt', 'uncertainty', 'jitter', 'loss', 'trunk'];
-  return ['trunks of these pairs, ms:', ...columns([header, ...known.values()]), ''];
+  return ['trunks of these pairs, ms:', ...columns([header, ...rows]), ''];
 }
 
 function peerText(peer: ExplainedPeer, i: number, explanation: OperatorExplanation): string[] {
