@@ -9,6 +9,7 @@ import {
 } from '../../src/lab/index.js';
 import { nodeLines, upLines } from '../../src/lab/links.js';
 import { run } from '../../src/lab/tools.js';
+import { DELAY_DEVICE, DELAY_ROUTER, Delays, delayLines } from './delays.js';
 import { Evidence } from './evidence.js';
 
 /** A private link between two hosts, for traffic that must not cross a NAT. */
@@ -110,6 +111,31 @@ export class TestLab extends Lab {
       ),
       run(['ip', 'netns', 'exec', parent, 'nft', '-f', '-'], lossRules(losses)),
     ]);
+  }
+
+  /**
+   * Lets all packets between the nodes on the internet pass a program that can delay them. To be
+   * called once, when they are up.
+   * @throws TurnpikeError ERR_TURNPIKE_LAB
+   */
+  async delays(): Promise<Delays> {
+    const [first] = this.#nodes.filter((node) => node.kind === 'host' && node.behind === undefined);
+    if (first?.kind !== 'host') throw new Error('a lab with a public host');
+    const namespace = this.parentOf(first);
+    const router = super.spawn({ ...first, namespace }, DELAY_ROUTER);
+    this.evidence.record(DELAY_DEVICE, DELAY_ROUTER, router.child);
+    const delays = await Delays.of(router);
+    const downlinks = this.#nodes
+      .filter((node) => this.parentOf(node) === namespace)
+      .map(({ downlink }) => downlink);
+    const lines = delayLines(downlinks);
+    const [noAddress = '', up = ''] = upLines(DELAY_DEVICE);
+    await runBatch(namespace, [noAddress, `${up} txqueuelen 10000`]);
+    for (const family of ['-4', '-6']) {
+      const text = lines.map((line) => `${line}\n`).join('');
+      await run(['ip', '-n', namespace, family, '-batch', '-'], text);
+    }
+    return delays;
   }
 
   /**
