@@ -4,6 +4,7 @@ import type { TransportAddress } from '../../src/address.js';
 import type { TrafficCounts } from '../../src/cli/demo/events.js';
 import type { ConnectionGrant, PeerHints } from '../../src/client/index.js';
 import type { Lab, LabHost } from '../../src/lab/index.js';
+import type { LegQuality } from '../../src/stun/leg-quality.js';
 import { spawnTypeScript } from '../lab/agent.js';
 import { type RemoteFailure, RpcClient } from '../lab/rpc.js';
 import type {
@@ -106,6 +107,11 @@ export class PeerAgent {
 
   heard(peers: readonly RemotePeer[]): Promise<Speech[]> {
     return this.#rpc.call('heard', { peers: numbers(peers) });
+  }
+
+  /** Lets all peers tell their relays this of their legs, whatever they measure. */
+  async claim(quality: LegQuality): Promise<void> {
+    await this.#rpc.call('claim', quality);
   }
 
   async close(peers: readonly RemotePeer[]): Promise<void> {

@@ -1,6 +1,7 @@
 import type { TransportAddress } from '../../src/address.js';
 import type { TrafficCounts } from '../../src/cli/demo/events.js';
 import type { ConnectionGrant, PeerHints } from '../../src/client/index.js';
+import type { LegQuality } from '../../src/stun/leg-quality.js';
 import type { RemoteFailure } from '../lab/rpc.js';
 
 /** How a peer reaches the directory. */
@@ -13,6 +14,7 @@ export interface DirectorySettings {
 export interface PeerFacts {
   /** The agent's number of the peer. */
   readonly peer: number;
+  readonly connectionId: string;
   readonly relayId: string;
   readonly relay: TransportAddress;
   readonly local: TransportAddress;
@@ -72,6 +74,8 @@ export type PeerMethods = {
   say(params: SpeechSettings): Promise<Speech[]>;
   /** Returns all messages that have arrived so far. */
   heard(params: { readonly peers: readonly number[] }): Speech[];
+  /** From now on all peers tell their relays this of their legs, whatever they measure. */
+  claim(quality: LegQuality): void;
   close(params: { readonly peers: readonly number[] }): Promise<void>;
 };
 

@@ -33,7 +33,7 @@ const DIRECTORY_PORT = 8443;
 const SERVICE_PORT = 3478;
 const TRUNK_PORT = 3480;
 
-/** Address of each relay's HTTP endpoint, in the relay's own namespace. */
+/** Address of the HTTP endpoint of a relay or the directory, in its own namespace. */
 export const RELAY_HTTP = '127.0.0.1:9100';
 
 /** A Node program that prints the body that a URL returns. */
@@ -74,6 +74,8 @@ export class World {
   readonly directoryHost: LabHost;
   /** Further options of a relay's command line, by id; used at each start. */
   readonly relayOptions = new Map<string, readonly string[]>();
+  /** Port of the directory's host at which relays register: the directory's, or that of a proxy. */
+  registrationPort = DIRECTORY_PORT;
   readonly #secrets: string;
   readonly #apiKey = randomBytes(32).toString('base64');
   readonly #relayHosts = new Map<string, LabHost>();
@@ -129,6 +131,8 @@ export class World {
       ...['directory', '--listen', `[::]:${DIRECTORY_PORT}`],
       ...['--cluster-secret-file', this.secretFile('cluster')],
       ...['--api-key-file', this.secretFile('api')],
+      ...['--operator-key-file', this.secretFile('operator')],
+      ...['--http', RELAY_HTTP],
     ]);
   }
 
@@ -144,7 +148,7 @@ export class World {
       ...['relay', '--id', id, '--region', plan.region],
       ...addresses('--listen', families, SERVICE_PORT),
       ...addresses('--trunk', plan.trunkFamilies ?? families, TRUNK_PORT),
-      ...['--directory', this.accessFrom(host).directoryUrl],
+      ...['--directory', this.#urlFrom(host, this.registrationPort)],
       ...['--relay-secret-file', this.secretFile(id)],
       ...['--http', RELAY_HTTP],
       ...(this.relayOptions.get(id) ?? []),
@@ -218,9 +222,17 @@ export class World {
     await Promise.all([hears(a, b), hears(b, a)]);
   }
 
-  async #metricsOf(id: string): Promise<string> {
+  /**
+   * Returns a metric of the directory or a relay; undefined if it has none of that name.
+   * @param metric - its name and labels
+   */
+  async metric(name: string, metric: string): Promise<number | undefined> {
+    return valueIn(await this.#metricsOf(name), metric);
+  }
+
+  async #metricsOf(name: string): Promise<string> {
     const argv = readUrl(`http://${RELAY_HTTP}/metrics`);
-    const { namespace } = this.relayHost(id);
+    const { namespace } = name === 'directory' ? this.directoryHost : this.relayHost(name);
     return (await promisify(execFile)('ip', ['netns', 'exec', namespace, ...argv])).stdout;
   }
 
@@ -260,12 +272,18 @@ export class World {
 
   /** Returns the directory's URL, with an address that the host can reach, and the API key. */
   accessFrom(host: LabHost): DirectorySettings {
-    const family = host.families.includes(4) ? 4 : 6;
-    const address = addressOf(this.directoryHost, family, DIRECTORY_PORT);
-    return { directoryUrl: `http://${formatAddress(address)}`, apiKey: this.#apiKey };
+    return { directoryUrl: this.#urlFrom(host, DIRECTORY_PORT), apiKey: this.#apiKey };
   }
 
-  /** Returns the path of a secret: `cluster`, `api`, `room` (for byte streams) or a relay's id. */
+  #urlFrom(host: LabHost, port: number): string {
+    const family = host.families.includes(4) ? 4 : 6;
+    return `http://${formatAddress(addressOf(this.directoryHost, family, port))}`;
+  }
+
+  /**
+   * Returns the path of a secret: `cluster`, `api`, `operator`, `room` (for byte streams) or a
+   * relay's id.
+   */
   secretFile(name: string): string {
     return join(this.#secrets, name);
   }
@@ -273,7 +291,7 @@ export class World {
   #keepMetrics(): void {
     const ask = (name: string, { namespace }: LabHost, url: string) =>
       this.lab.evidence.ask({ namespace, title: `metrics-${name}`, argv: readUrl(url) });
-    ask('directory', this.directoryHost, `http://[::1]:${DIRECTORY_PORT}/metrics`);
+    ask('directory', this.directoryHost, `http://${RELAY_HTTP}/metrics`);
     for (const [id, host] of this.#relayHosts) ask(id, host, `http://${RELAY_HTTP}/metrics`);
   }
 
@@ -295,6 +313,7 @@ export class World {
     };
     write('cluster', cluster);
     write('api', Buffer.from(this.#apiKey, 'base64'));
+    write('operator', randomBytes(32));
     write('room', randomBytes(32));
     for (const id of this.#relayPlans.keys()) {
       write(id, relaySecret(cluster, id), tenantRoot(cluster));

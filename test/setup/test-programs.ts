@@ -14,6 +14,7 @@ const PROGRAMS = [
   'bench/load/contestants/turnpike-relay.ts',
   'bench/setup/relay-process.ts',
   'test/cli/programs/chatty.ts',
+  'test/e2e/programs/beat-recorder.ts',
   'test/e2e/programs/peer-agent.ts',
   'test/e2e/programs/tcp-forward.ts',
   'test/lab/programs/udp-agent.ts',

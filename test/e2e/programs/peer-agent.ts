@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TICK_MS, Traffic } from '../../../src/cli/demo/traffic.js';
 import { type ConnectionGrant, DirectoryClient, Peer } from '../../../src/client/index.js';
+import { LegMeasurement } from '../../../src/client/leg-measurement.js';
 import { systemClock } from '../../../src/clock.js';
 import { failureOf, serveRpc } from '../../lab/rpc.js';
 import type { PeerClosed, PeerFacts, PeerMethods } from '../peer-methods.js';
@@ -38,6 +39,7 @@ function admit(peer: Peer): PeerFacts {
   const { id: relayId, address, port } = grant.relay;
   return {
     peer: number,
+    connectionId: grant.connectionId,
     relayId,
     relay: { address, port },
     local: localAddress,
@@ -129,6 +131,10 @@ const methods: PeerMethods = {
   },
 
   heard: ({ peers }) => peers.map((number) => member(number).heard.soFar()),
+
+  claim: (quality) => {
+    LegMeasurement.prototype.report = () => ({ quality, delivered: () => {} });
+  },
 
   close: async ({ peers }) => {
     await Promise.all(peers.map((number) => member(number).peer.close()));
