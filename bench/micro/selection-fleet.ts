@@ -28,6 +28,8 @@ export class FleetPaths {
   readonly regions = new RegionIndex();
   readonly #places: readonly Place[];
   readonly #clusters: readonly Place[];
+  readonly #rows: TrunkRow[] = [];
+  readonly #candidates: LegCandidates[] = [];
   readonly #changedTrunks = new Set<number>();
   readonly #changedLegs = new Set<number>();
   readonly #random = new SeededRandom(2);
@@ -57,10 +59,13 @@ export class FleetPaths {
   readonly trunks = {
     takeChanged: () => take(this.#changedTrunks),
     row: (region: number): TrunkRow => {
+      const known = this.#rows[region];
+      if (known !== undefined) return { ...known };
       const row = emptyTrunkRow(this.#places.length);
       for (const [other, place] of this.#places.entries()) {
         row.costMs[other] = FleetPaths.ms(this.#places[region], place);
       }
+      this.#rows[region] = row;
       return row;
     },
   };
@@ -68,6 +73,8 @@ export class FleetPaths {
   readonly legs = {
     takeChanged: () => take(this.#changedLegs),
     candidates: (cluster: number): LegCandidates => {
+      const known = this.#candidates[cluster];
+      if (known !== undefined) return { ...known };
       const at = this.#clusters[cluster];
       const best = this.#places
         .map((place, region) => ({ region, ms: 5 + FleetPaths.ms(at, place) }))
@@ -75,7 +82,7 @@ export class FleetPaths {
         .slice(0, LEG_CANDIDATES_MAX);
       const ms = Float32Array.from(best, (each) => each.ms);
       const zeros = new Float32Array(best.length);
-      return {
+      const made = {
         regions: Uint16Array.from(best, ({ region }) => region),
         costMs: ms,
         rttMs: ms,
@@ -83,6 +90,8 @@ export class FleetPaths {
         jitterMs: zeros,
         loss: zeros,
       };
+      this.#candidates[cluster] = made;
+      return made;
     },
   };
 }
