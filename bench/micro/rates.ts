@@ -5,7 +5,7 @@ const RUNS = 7;
 const CALLS = 64;
 
 /** Calls a second of the best of several runs. */
-export interface Rates {
+interface Rates {
   /** By the CPU time of this process, which other programs hardly change. */
   readonly cpu: number;
   /** By the clock. */

@@ -2,7 +2,7 @@ import type { AllowedRelays } from './request.js';
 import type { RegionRow, SelectionSnapshot } from './snapshot.js';
 
 /** The tenant allows the region, which has relays that may be chosen. */
-export const ALLOWS_REGION = 1;
+const ALLOWS_REGION = 1;
 /** It allows the provider of any of them too. */
 export const ALLOWS_ANY = 2;
 /** It allows the providers of all of them too. */
