@@ -6,6 +6,10 @@ import type { NetworkPlaces } from './network-places.js';
 export const CLUSTERS_MAX = 4_096;
 /** Share of the clusters that are evicted together, so that the search for them is rare. */
 const EVICTED_SHARE = 1 / 16;
+/** Share of the clusters that requests may have made, beside those that reports made. */
+const REQUESTED_SHARE = 1 / 8;
+/** Maker of the clusters that requests made; no relay has this id. */
+const REQUESTS = ' ';
 /** Degrees of latitude and longitude of one place in an autonomous system. */
 const PLACE_DEGREES = 4;
 
@@ -22,11 +26,12 @@ export interface AccessCluster {
 }
 
 interface Entry extends AccessCluster {
+  parent: number | undefined;
   children: number;
   usedMs: number;
   readonly key?: number | undefined;
-  /** The reporter whose report made it. */
-  readonly maker: string;
+  /** The reporter whose report made it, or REQUESTS. */
+  maker: string;
 }
 
 /** A cluster as a lookup finds it, before it has a number. */
@@ -36,8 +41,10 @@ interface Named extends Pick<AccessCluster, 'name' | 'asn' | 'country' | 'place'
 }
 
 /**
- * The access clusters and their numbers. Only a report makes a cluster, so that requests with
- * random addresses fill nothing. When there are too many, those of reporters that made more than
+ * The access clusters and their numbers. Reports make them. A request makes one only for an address
+ * whose place the databases tell, and requests all together no more than REQUESTED_SHARE: beyond
+ * it an address has its parent until the least recently used of them are evicted, so that random
+ * addresses displace nothing else. When there are too many, those of reporters that made more than
  * twice their share go first, and of those the least recently used.
  */
 export class AccessClusters {
@@ -77,17 +84,33 @@ export class AccessClusters {
     return this.#entries[cluster];
   }
 
-  /** Returns the number of the narrowest existing cluster of a network. */
+  /**
+   * Returns the number of the narrowest cluster of a network: the narrowest that exists, or a new
+   * one at the network's place below it if there is room for it.
+   */
   find(network: Network): number {
     if (this.#places === undefined) return this.#findByPrefix(network);
-    for (const { name } of this.#pathOf(network).reverse()) {
-      const cluster = this.#numbers.get(name);
+    const path = this.#pathOf(network);
+    const leaf = path.at(-1);
+    for (const named of path.toReversed()) {
+      const cluster = this.#numbers.get(named.name);
       const entry = cluster === undefined ? undefined : this.#entries[cluster];
       if (cluster === undefined || entry === undefined) continue;
       entry.usedMs = this.#nowMs;
-      return cluster;
+      return named === leaf ? cluster : this.#placed(leaf, cluster);
     }
-    return rootOf(network);
+    return this.#placed(leaf, rootOf(network));
+  }
+
+  /** Returns a new cluster at a place, or its parent without a known place or room. */
+  #placed(leaf: Named | undefined, parent: number): number {
+    const made = this.#made.get(REQUESTS) ?? 0;
+    if (leaf?.place === undefined || made >= this.#requestsMax) return parent;
+    return this.#make(leaf, parent, REQUESTS) ?? parent;
+  }
+
+  get #requestsMax(): number {
+    return Math.floor(this.#clustersMax * REQUESTED_SHARE);
   }
 
   /** As `find`, without databases and without making texts. */
@@ -102,8 +125,10 @@ export class AccessClusters {
   findOrMake(network: Network, reporter: string): number {
     let cluster = rootOf(network);
     for (const named of this.#pathOf(network)) {
-      const next = this.#numbers.get(named.name) ?? this.#make(named, cluster, reporter);
+      const found = this.#numbers.get(named.name);
+      const next = found ?? this.#make(named, cluster, reporter);
       if (next === undefined) break;
+      if (found !== undefined) this.#adopt(found, cluster, reporter);
       cluster = next;
       const entry = this.#entries[cluster];
       if (entry !== undefined) entry.usedMs = this.#nowMs;
@@ -111,24 +136,47 @@ export class AccessClusters {
     return cluster;
   }
 
+  /** Makes a cluster that a request made a reporter's, below the parent that it has by now. */
+  #adopt(cluster: number, parent: number, reporter: string): void {
+    const entry = this.#entries[cluster];
+    if (entry?.maker !== REQUESTS) return;
+    this.#count(REQUESTS, -1);
+    this.#count(reporter, 1);
+    entry.maker = reporter;
+    const [former, above] = [this.#entries[entry.parent ?? -1], this.#entries[parent]];
+    if (former !== undefined) former.children -= 1;
+    if (above !== undefined) above.children += 1;
+    entry.parent = parent;
+  }
+
+  #count(maker: string, more: number): void {
+    const made = (this.#made.get(maker) ?? 0) + more;
+    if (made > 0) this.#made.set(maker, made);
+    else this.#made.delete(maker);
+  }
+
   /**
-   * Evicts clusters if there is little room.
+   * Evicts clusters if there is little room, of all or of those that requests make.
    * @param nowMs - monotonic ms, for uses from now on
    * @returns the numbers that may belong to others from now on
    */
   evict(nowMs: number): readonly number[] {
     this.#nowMs = nowMs;
     const together = Math.floor(this.#clustersMax * EVICTED_SHARE);
-    if (this.#clustersMax - this.size >= together / 2) return [];
+    const isFull = this.#clustersMax - this.size < together / 2;
+    const requested = this.#made.get(REQUESTS) ?? 0;
+    if (!isFull && this.#requestsMax - requested >= together / 4) return [];
     const fair = (2 * this.size) / Math.max(1, this.#made.size);
     const leaves: { cluster: number; usedMs: number; excess: number }[] = [];
     for (const [cluster, entry] of this.#entries.entries()) {
       if (entry === undefined || entry.children > 0 || entry.parent === undefined) continue;
       const { usedMs, maker } = entry;
+      if (!isFull && maker !== REQUESTS) continue;
       leaves.push({ cluster, usedMs, excess: Number((this.#made.get(maker) ?? 0) > fair) });
     }
     leaves.sort((a, b) => b.excess - a.excess || a.usedMs - b.usedMs);
-    const evicted = leaves.slice(0, together).map(({ cluster }) => cluster);
+    const most = isFull ? together : Math.ceil(together / 2);
+    const evicted = leaves.slice(0, most).map(({ cluster }) => cluster);
     for (const cluster of evicted) this.#remove(cluster);
     return evicted;
   }
@@ -142,9 +190,7 @@ export class AccessClusters {
     this.#free.push(cluster);
     const parent = entry.parent === undefined ? undefined : this.#entries[entry.parent];
     if (parent !== undefined) parent.children -= 1;
-    const made = (this.#made.get(entry.maker) ?? 1) - 1;
-    if (made > 0) this.#made.set(entry.maker, made);
-    else this.#made.delete(entry.maker);
+    this.#count(entry.maker, -1);
   }
 
   #make(named: Named, parent: number | undefined, maker: string): number | undefined {
@@ -155,7 +201,7 @@ export class AccessClusters {
     if (named.key !== undefined) this.#prefixes.set(named.key, cluster);
     const above = parent === undefined ? undefined : this.#entries[parent];
     if (above !== undefined) above.children += 1;
-    this.#made.set(maker, (this.#made.get(maker) ?? 0) + 1);
+    this.#count(maker, 1);
     return cluster;
   }
 

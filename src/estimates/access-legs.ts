@@ -1,8 +1,8 @@
 import { type AccessCluster, AccessClusters } from './access-clusters.js';
-import { type CostWeights, HAIR_MS, HAIR_SHARE, pathCostMs } from './cost-weights.js';
+import { type CostWeights, pathCostMs } from './cost-weights.js';
 import { distanceKm, lightRttMs, usualRttMs } from './geography.js';
 import { insertByCost } from './insert-by-cost.js';
-import { LEG_CANDIDATES_MAX, type LegCandidates } from './leg-candidates.js';
+import { isAlike, LEG_CANDIDATES_MAX, type LegCandidates } from './leg-candidates.js';
 import { LegCells, USUAL_LEG_JITTER_MS, USUAL_LEG_LOSS } from './leg-cells.js';
 import { LegColumns } from './leg-columns.js';
 import { parseNetwork } from './network.js';
@@ -136,13 +136,18 @@ export class AccessLegs {
   }
 
   /**
-   * Returns the cluster of an IP address: the narrowest that has a history. Its number is reused
-   * only after `takeChanged` has returned it.
+   * Returns the cluster of an IP address: the narrowest that has a history, or one at the place of
+   * the address, whose legs are estimated by geography. Its number is reused only after
+   * `takeChanged` has returned it; until the next call its candidates are those of its family.
    * @param address - an IP address; any other text counts as an unknown IPv4 address
    */
   clusterOf(address: string): number {
     const network = parseNetwork(address);
-    return network === undefined ? 0 : this.#clusters.find(network);
+    if (network === undefined) return 0;
+    const { size } = this.#clusters;
+    const cluster = this.#clusters.find(network);
+    if (this.#clusters.size > size) this.#dirty.add(cluster);
+    return cluster;
   }
 
   /**
@@ -245,9 +250,20 @@ export class AccessLegs {
     return chain;
   }
 
-  #build(cluster: number): LegCandidates {
+  /**
+   * Returns a cluster and the parents whose history tells of it. That of a whole family does so
+   * only if nothing else is known: its legs to a region are those of peers who are near it.
+   */
+  #tellingChainOf(cluster: number, place: AccessCluster['place']): number[] {
     const chain = this.#chainOf(cluster);
+    const family = chain.pop();
+    const isKnown = chain.some((each) => !this.#cells.regionsOf(each).next().done);
+    return family === undefined || isKnown || place !== undefined ? chain : [...chain, family];
+  }
+
+  #build(cluster: number): LegCandidates {
     const place = this.#clusters.get(cluster)?.place;
+    const chain = this.#tellingChainOf(cluster, place);
     const known = this.#known(chain);
     const { extent } = this.#regions;
     const columns = this.#columns;
@@ -380,16 +396,4 @@ export class AccessLegs {
       loss: column(loss),
     };
   }
-}
-
-/** Returns whether candidates are the same regions at about the same costs. */
-function isAlike(former: LegCandidates | undefined, next: LegCandidates): boolean {
-  if (former === undefined || former.regions.length !== next.regions.length) return false;
-  for (const [i, region] of next.regions.entries()) {
-    const before = former.costMs[i] ?? 0;
-    const hair = Math.max(HAIR_MS, HAIR_SHARE * before);
-    if (region !== former.regions[i] || Math.abs((next.costMs[i] ?? 0) - before) > hair)
-      return false;
-  }
-  return true;
 }

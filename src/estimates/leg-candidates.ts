@@ -1,3 +1,5 @@
+import { HAIR_MS, HAIR_SHARE } from './cost-weights.js';
+
 /** Maximum regions that one access cluster has estimates of. */
 export const LEG_CANDIDATES_MAX = 32;
 
@@ -14,4 +16,16 @@ export interface LegCandidates {
   readonly jitterMs: Float32Array;
   /** Share of lost packets, 0 to 1. */
   readonly loss: Float32Array;
+}
+
+/** Returns whether candidates are the same regions at about the same costs. */
+export function isAlike(former: LegCandidates | undefined, next: LegCandidates): boolean {
+  if (former === undefined || former.regions.length !== next.regions.length) return false;
+  for (const [i, region] of next.regions.entries()) {
+    const before = former.costMs[i] ?? 0;
+    const hair = Math.max(HAIR_MS, HAIR_SHARE * before);
+    if (region !== former.regions[i] || Math.abs((next.costMs[i] ?? 0) - before) > hair)
+      return false;
+  }
+  return true;
 }

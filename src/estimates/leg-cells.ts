@@ -133,7 +133,7 @@ export class LegCells {
   }
 
   /** Returns the regions that a cluster has statistics of. */
-  *regionsOf(cluster: number): Iterable<number> {
+  *regionsOf(cluster: number): IterableIterator<number> {
     const first = cluster * LEG_CANDIDATES_MAX;
     for (let cell = first; cell < first + LEG_CANDIDATES_MAX; cell++) {
       const region = this.#regions[cell] ?? NO_REGION;

@@ -96,6 +96,66 @@ t.test('requests make no clusters; without history an address has the parent’s
   t.ok(Math.abs((rttsOf(legs, '198.50.1.1')[0] ?? 0) - 33) < 5, 'the parent’s');
 });
 
+t.test('without history an address belongs to its place, if databases know that', async (t) => {
+  const places = (address: string) =>
+    address.startsWith('203.')
+      ? { asn: 64_500, country: 'US', location: NEW_YORK }
+      : { asn: 64_500, country: 'US', location: SINGAPORE };
+  const { legs } = legsOf(indexOf(FRANKFURT, NEW_YORK, SINGAPORE), places);
+  const nearest = (address: string) => legs.candidates(legs.clusterOf(address)).regions[0];
+  t.equal(nearest('203.0.113.1'), 1);
+  t.equal(nearest('198.51.100.1'), 2);
+  t.equal(legs.describe(legs.clusterOf('198.51.100.1')).parent, 'IPv4');
+  // The system's history comes from New York: it says nothing of the legs of its other place.
+  report(legs, 60, { region: 1, rttMs: 9 });
+  publish(legs, HOUR_MS);
+  t.equal(nearest('203.0.113.1'), 1);
+  t.equal(nearest('198.51.100.1'), 2);
+  t.equal(legs.describe(legs.clusterOf('203.0.113.1')).parent, 'AS64500 US', 'taken over');
+});
+
+t.test('legs of peers elsewhere do not tell how far their regions are', async (t) => {
+  const places = (address: string) =>
+    address.startsWith('203.')
+      ? { asn: 64_500, country: 'US', location: NEW_YORK }
+      : { asn: 64_501, country: 'DE', location: FRANKFURT };
+  const placed = legsOf(indexOf(FRANKFURT, NEW_YORK, SINGAPORE), places).legs;
+  report(placed, 60, { region: 1, rttMs: 9 });
+  const newYorkMs = rttsOf(placed, '198.51.100.1', HOUR_MS)[1] ?? 0;
+  t.ok(newYorkMs > 90, `${newYorkMs} ms by geography`);
+  const { legs, trunks } = legsOf(trunksOf(2).regions);
+  measure(trunks, 0, 1, 160);
+  publish(trunks, 60_000);
+  report(legs, 60, { region: 1, rttMs: 9 });
+  report(legs, 60, { network: '198.51.100.0/24', region: 0, rttMs: 10 });
+  const overMs = rttsOf(legs, '198.51.100.1', HOUR_MS)[1] ?? 0;
+  t.ok(overMs > 140, `${overMs} ms over the trunk`);
+});
+
+t.test('requests from a hundred thousand networks displace no cluster of reports', async (t) => {
+  const places = (address: string) => {
+    const [, a = 0, b = 0, c = 0] = address.split('.').map(Number);
+    return { asn: 1_000 + 65_536 * a + 256 * b + c, country: 'DE', location: FRANKFURT };
+  };
+  const { legs } = legsOf(indexOf(FRANKFURT, SINGAPORE), places, 256);
+  report(legs, 60, { region: 1, rttMs: 5 });
+  publish(legs, 0);
+  let most = 0;
+  const addressOf = (i: number) => `198.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
+  for (let i = 0; i < 100_000; i++) {
+    legs.clusterOf(addressOf(i));
+    if (i % 50 === 0) legs.takeChanged(i);
+    most = Math.max(most, legs.size);
+  }
+  t.ok(most <= 5 + 256 / 8, `${most} clusters at most`);
+  t.ok(legs.extent <= 5 + 256 / 8, 'numbers are used again');
+  t.equal(legs.describe(legs.clusterOf('203.0.113.1')).samples > 0, true);
+  // Those that were not used for the longest time make room for new ones.
+  legs.takeChanged(100_000);
+  const placed = Array.from({ length: 4 }, (_, i) => legs.clusterOf(addressOf(200_000 + i)));
+  for (const cluster of placed) t.match(legs.describe(cluster).network, / 52,8$/);
+});
+
 t.test('IPv6 networks are clustered by /40 and /28, mapped IPv4 as IPv4', async (t) => {
   const { legs } = legsOf(trunksOf(1).regions);
   report(legs, 2, { network: '2001:db8:1234::/48' });
