@@ -1,7 +1,7 @@
 import type { CostWeights } from '../estimates/cost-weights.js';
 import type { LegCandidates } from '../estimates/leg-candidates.js';
-import type { KnownLeg } from './derive.js';
-import { nearest, ownLegs, tells } from './peer-legs.js';
+import { movedRttMs, type OwnLeg, type OwnLegs, ownLegs } from './own-legs.js';
+import { nearest, networkLegs } from './peer-legs.js';
 import type { PeerRequest } from './request.js';
 import { type SelectionSnapshot, trunkCostMs } from './snapshot.js';
 
@@ -46,7 +46,9 @@ export function rounded(ms: number): number {
 }
 
 /** Estimates by index: those of a region's trunks, or of a cluster's legs. */
-type Estimates = Pick<LegCandidates, 'rttMs' | 'sdMs' | 'jitterMs' | 'loss'>;
+type Estimates = {
+  readonly [Term in 'rttMs' | 'sdMs' | 'jitterMs' | 'loss']: ArrayLike<number>;
+};
 
 /** Returns the terms of `pathCostMs`. */
 function termsAt(estimates: Estimates, index: number, costs: CostWeights): PathTerms {
@@ -96,16 +98,15 @@ export class LegExplainer {
   readonly #snapshot: SelectionSnapshot;
   readonly #costs: CostWeights;
   readonly #latencies: ReadonlyMap<string, number> | undefined;
-  readonly #own: readonly KnownLeg[];
+  readonly #own: OwnLegs;
   readonly #legs: LegCandidates | undefined;
 
   constructor(snapshot: SelectionSnapshot, peer: PeerRequest, costs: CostWeights) {
     this.#snapshot = snapshot;
     this.#costs = costs;
     this.#latencies = peer.latencies;
-    this.#own = peer.latencies === undefined ? [] : ownLegs(snapshot, peer.latencies);
-    const legs = peer.cluster === undefined ? undefined : snapshot.legs[peer.cluster];
-    this.#legs = legs !== undefined && tells(legs) ? legs : undefined;
+    this.#legs = networkLegs(snapshot, peer);
+    this.#own = ownLegs(snapshot, peer.latencies, this.#legs);
   }
 
   /** Returns the terms of the leg to a region that was considered for the peer. */
@@ -114,24 +115,28 @@ export class LegExplainer {
   }
 
   #known(region: number): LegTerms | undefined {
-    const own = this.#own.find((each) => each.region === region);
+    const own = this.#own.legs.find((each) => each.region === region);
     if (own !== undefined) {
-      const terms = summed({ ...NO_TERMS, rttMs: own.costMs });
+      const { rttMs, jitterMs, loss } = own;
+      const legs = { rttMs: [rttMs], sdMs: [0], jitterMs: [jitterMs], loss: [loss] };
+      const terms = termsAt(legs, 0, this.#costs);
       return { ...terms, origin: 'own', by: this.#measuredAs(own) };
     }
     const index = this.#legs?.regions.indexOf(region) ?? -1;
     if (this.#legs === undefined || index === -1) return undefined;
-    return { ...termsAt(this.#legs, index, this.#costs), origin: 'network' };
+    const terms = termsAt(this.#legs, index, this.#costs);
+    const rttMs = movedRttMs(this.#snapshot, this.#own, this.#legs, index);
+    return { ...summed({ ...terms, rttMs }), origin: 'network' };
   }
 
   /** Returns what the peer measured in a region: its name, or the id of the nearest relay. */
-  #measuredAs({ region, costMs }: KnownLeg): string {
+  #measuredAs({ region, rttMs }: OwnLeg): string {
     const { relays, slots, regions } = this.#snapshot;
     const name = regions[region]?.name ?? '';
     for (const [measured, ms] of this.#latencies ?? []) {
       const row = relays[slots.get(measured) ?? -1];
       const isRelay = row?.facts.id === measured && row.region === region;
-      if (ms === costMs && (measured === name || isRelay)) return measured;
+      if (ms === rttMs && (measured === name || isRelay)) return measured;
     }
     return name;
   }
@@ -140,7 +145,7 @@ export class LegExplainer {
   #over(region: number): LegTerms {
     let least = Number.POSITIVE_INFINITY;
     let start: number | undefined;
-    for (const leg of nearest(this.#own, this.#legs)) {
+    for (const leg of nearest(this.#own.legs, this.#legs)) {
       const costMs = leg.costMs + trunkCostMs(this.#snapshot, leg.region, region);
       if (costMs < least) [least, start] = [costMs, leg.region];
     }

@@ -2,6 +2,7 @@ import type { LegCandidates } from '../estimates/leg-candidates.js';
 import { CANDIDATES_MAX, CANDIDATES_WANTED, type Candidates } from './candidates.js';
 import { DERIVED_FROM_MAX, derive, derivedMs, type KnownLeg } from './derive.js';
 import type { Wish } from './fitness.js';
+import { movedRttMs, type OwnLegs, ownLegs } from './own-legs.js';
 import type { SeededRandom } from './random.js';
 import type { PeerRequest } from './request.js';
 import { regionOf, relayOf, type SelectionSnapshot } from './snapshot.js';
@@ -22,24 +23,51 @@ export function fillCandidates(
   candidates: Candidates,
 ): boolean {
   candidates.reset();
-  const own = peer.latencies === undefined ? [] : ownLegs(snapshot, peer.latencies);
-  const legs = peer.cluster === undefined ? undefined : snapshot.legs[peer.cluster];
-  const known = legs !== undefined && tells(legs) ? legs.regions.length : 0;
-  if (own.length === 0 && known === 0) return false;
+  const legs = networkLegs(snapshot, peer);
+  const own = ownLegs(snapshot, peer.latencies, legs);
+  const known = legs?.regions.length ?? 0;
+  if (own.legs.length === 0 && known === 0) return false;
   candidates.informed = true;
-  for (const { region, costMs } of own) candidates.consider(snapshot, region, costMs, wish);
-  for (let k = 0; k < known; k += 1) {
-    const { regions, costMs } = legs as LegCandidates;
-    candidates.consider(snapshot, regions[k] as number, costMs[k] as number, wish);
-  }
+  for (const { region, costMs } of own.legs) candidates.consider(snapshot, region, costMs, wish);
+  if (legs !== undefined) considerNetwork(snapshot, own, legs, wish, candidates);
   const isFew = candidates.count < (known === 0 ? CANDIDATES_WANTED : CANDIDATES_FEW);
   const isChosen = wish.allowed?.regions !== undefined && candidates.count < CANDIDATES_WANTED;
-  if (isFew || isChosen) derive(snapshot, nearest(own, legs), wish, candidates);
+  if (isFew || isChosen) derive(snapshot, nearest(own.legs, legs), wish, candidates);
   else if (wish.region !== undefined) {
     const region = regionOf(snapshot, wish.region)?.number;
-    if (region !== undefined) considerAlso(snapshot, region, nearest(own, legs), wish, candidates);
+    if (region !== undefined)
+      considerAlso(snapshot, region, nearest(own.legs, legs), wish, candidates);
   }
   return true;
+}
+
+/** Considers the regions of a peer's network that it has not measured itself. */
+function considerNetwork(
+  snapshot: SelectionSnapshot,
+  own: OwnLegs,
+  legs: LegCandidates,
+  wish: Wish,
+  candidates: Candidates,
+): void {
+  const { regions, costMs, rttMs } = legs;
+  for (let k = 0; k < regions.length; k += 1) {
+    const region = regions[k] as number;
+    let cost = costMs[k] as number;
+    if (own.legs.length > 0) {
+      if (candidates.hasSeen(region)) continue;
+      cost += movedRttMs(snapshot, own, legs, k) - (rttMs[k] as number);
+    }
+    candidates.consider(snapshot, region, cost, wish);
+  }
+}
+
+/** Returns the legs of a peer's network; undefined if they do not tell where it is. */
+export function networkLegs(
+  snapshot: SelectionSnapshot,
+  { cluster }: PeerRequest,
+): LegCandidates | undefined {
+  const legs = cluster === undefined ? undefined : snapshot.legs[cluster];
+  return legs !== undefined && tells(legs) ? legs : undefined;
 }
 
 /** Considers the region of a peer's former relay too, unless it is considered already. */
@@ -52,9 +80,9 @@ export function considerFormer(
 ): void {
   const region = relayOf(snapshot, id)?.region;
   if (region === undefined) return;
-  const own = peer.latencies === undefined ? [] : ownLegs(snapshot, peer.latencies);
-  const legs = peer.cluster === undefined ? undefined : snapshot.legs[peer.cluster];
-  const known = candidates.informed ? nearest(own, legs) : [];
+  const legs = networkLegs(snapshot, peer);
+  const own = ownLegs(snapshot, peer.latencies, legs);
+  const known = candidates.informed ? nearest(own.legs, legs) : [];
   considerAlso(snapshot, region, known, wish, candidates);
 }
 
@@ -117,7 +145,7 @@ export function fillLike(
 }
 
 /** Returns whether a cluster's legs tell where it is: that not all of them cost the same. */
-export function tells({ costMs }: LegCandidates): boolean {
+function tells({ costMs }: LegCandidates): boolean {
   return costMs.length > 0 && costMs[0] !== costMs[costMs.length - 1];
 }
 
@@ -128,33 +156,15 @@ export function considerAll(
   wish: Wish,
   candidates: Candidates,
 ): void {
-  const own = peer.latencies === undefined ? [] : ownLegs(snapshot, peer.latencies);
-  const legs = peer.cluster === undefined ? undefined : snapshot.legs[peer.cluster];
-  const known = nearest(own, legs);
+  const legs = networkLegs(snapshot, peer);
+  const own = ownLegs(snapshot, peer.latencies, legs);
+  const known = nearest(own.legs, legs);
   candidates.derived = true;
   for (const row of snapshot.regions) {
     if (row === undefined || candidates.hasSeen(row.number)) continue;
     const costMs = known.length === 0 ? 0 : derivedMs(snapshot, known, row.number);
     if (costMs < candidates.worstMs) candidates.consider(snapshot, row.number, costMs, wish);
   }
-}
-
-/** Returns the regions that a peer measured, or relays of which it measured, each once. */
-export function ownLegs(
-  snapshot: SelectionSnapshot,
-  latencies: ReadonlyMap<string, number>,
-): readonly KnownLeg[] {
-  const legs = new Map<number, number>();
-  for (const [name, ms] of latencies) {
-    const region = relayOf(snapshot, name)?.region ?? regionOf(snapshot, name)?.number;
-    if (region === undefined) continue;
-    const former = legs.get(region);
-    if (former === undefined || ms < former) legs.set(region, ms);
-  }
-  return [...legs]
-    .map(([region, costMs]) => ({ region, costMs }))
-    .sort((a, b) => a.costMs - b.costMs)
-    .slice(0, CANDIDATES_MAX);
 }
 
 /** Returns the known legs from which others are estimated: the peer's own, or its cluster's. */

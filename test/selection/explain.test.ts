@@ -24,7 +24,8 @@ function snapshotOf(weights = SELECTION_WEIGHTS): SelectionSnapshot {
     relay(`${region}-2`, 2 * index + 2, { load: { ...IDLE, legs: 700 }, provider: 'ovh' }),
   ]);
   const state = stateOf(relays, paths, weights);
-  paths.setLegs(0, { fra: 12.34, lon: 18.9, nyc: 95.5 }, { sdMs: 2 });
+  const quality = { sdMs: 2, jitterMs: 1.5, loss: 0.003 };
+  paths.setLegs(0, { fra: 12.34, lon: 18.9, nyc: 95.5 }, quality);
   paths.setLegs(1, { sin: 21, nyc: 199.99, lon: 170 }, { sdMs: 3 });
   return state.publish(0);
 }
@@ -59,6 +60,7 @@ const REQUESTS: Readonly<Record<string, SelectionRequest>> = {
   'two networks': { peers: [{ cluster: 0 }, { cluster: 1 }] },
   'one network': { peers: [{ cluster: 0 }, { cluster: 0 }] },
   'own latencies': { peers: [NEAR, { cluster: 1 }] },
+  'own latencies of a known network': { peers: [{ ...NEAR, cluster: 0 }, { cluster: 1 }] },
   'nothing known': { peers: [{}, {}] },
   'one known': { peers: [NEAR, {}] },
   'a region that is wished': { peers: [{ ...NEAR, region: 'sin' }, { cluster: 1 }] },

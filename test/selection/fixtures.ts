@@ -1,5 +1,6 @@
 /** Helpers of the tests of selection. */
 
+import { DEFAULT_COST_WEIGHTS, pathCostMs } from '../../src/estimates/cost-weights.js';
 import type { LegCandidates } from '../../src/estimates/leg-candidates.js';
 import { RegionIndex } from '../../src/estimates/region-index.js';
 import { emptyTrunkRow, type TrunkRow } from '../../src/estimates/trunk-row.js';
@@ -91,17 +92,23 @@ export class TestPaths implements TrunkSource {
     }
   }
 
-  /** Sets the candidates of a cluster. @param legs - by region */
-  setLegs(cluster: number, legs: Record<string, number>, quality: { sdMs?: number } = {}): void {
+  /** Sets the candidates of a cluster. @param legs - RTT by region, ms */
+  setLegs(
+    cluster: number,
+    legs: Record<string, number>,
+    quality: { sdMs?: number; jitterMs?: number; loss?: number } = {},
+  ): void {
     const sorted = Object.entries(legs).sort(([, a], [, b]) => a - b);
     const ms = Float32Array.from(sorted, ([, each]) => each);
+    const { sdMs = 0, jitterMs = 0, loss = 0 } = quality;
+    const more = pathCostMs(DEFAULT_COST_WEIGHTS, 0, 0, jitterMs, loss);
     this.#legs[cluster] = {
       regions: Uint16Array.from(sorted, ([region]) => this.regions.numberOf(region) ?? 65_535),
-      costMs: ms,
+      costMs: ms.map((each) => each + more),
       rttMs: ms,
-      sdMs: new Float32Array(ms.length).fill(quality.sdMs ?? 0),
-      jitterMs: new Float32Array(ms.length),
-      loss: new Float32Array(ms.length),
+      sdMs: new Float32Array(ms.length).fill(sdMs),
+      jitterMs: new Float32Array(ms.length).fill(jitterMs),
+      loss: new Float32Array(ms.length).fill(loss),
     };
     this.#changedLegs.add(cluster);
   }
