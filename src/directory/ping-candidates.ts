@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type AddressFamily, familyOf, type TransportAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import type { RandomBytes } from '../random.js';
+import { pingRegions } from '../selection/ping-regions.js';
 import type { PeerHints } from '../selection/request.js';
 import type { LiveSelection } from './live-selection.js';
 import type { RelayTable } from './relay-table.js';
@@ -15,9 +16,6 @@ export const PING_CANDIDATES_VALID_SECONDS = 60;
 
 /** Age at which the list of regions is made again. */
 const REGIONS_MS = 1_000;
-
-/** Relays among them of regions that are not known to be good, so that they become known. */
-const EXPLORED = 2;
 
 /** Looked at for each relay that is asked for: a region may have none that can serve. */
 const LOOKS_A_RELAY = 4;
@@ -58,7 +56,8 @@ export class PingCandidates {
 
   /**
    * Returns relays to measure, none of which drains, is unconfirmed or is in doubt now: those of
-   * the regions that are best for the peer's network as far as is known, and EXPLORED others.
+   * the regions that are best for the peer's network as far as is known, and others far around
+   * (`pingRegions`).
    * @param peer - the peer's hints; its `region`, if it has relays, is the only one
    * @param source - the address that the request came from, if it is the peer's
    * @param count - number of relays at most
@@ -76,9 +75,9 @@ export class PingCandidates {
       const each = inTurn(own, seed.readUInt32BE(0), count * LOOKS_A_RELAY);
       return each.flatMap((relay) => this.#candidate(relay, peer) ?? []).slice(0, count);
     }
-    const best = this.#bestRegions(address, count - Math.min(EXPLORED, count - 1));
+    const chosen = this.#chosenRegions(address, count, draw);
     const others = inTurn(this.#regions, seed.readUInt32BE(0), count * LOOKS_A_RELAY);
-    const regions = new Set([...best, ...others]);
+    const regions = new Set([...chosen, ...others]);
     const taken: PingCandidate[] = [];
     for (const region of regions) {
       if (taken.length === count) break;
@@ -88,16 +87,17 @@ export class PingCandidates {
     return taken;
   }
 
-  /** Returns the best regions for a network, best first; none if nothing tells them apart. */
-  #bestRegions(address: string | undefined, count: number): (readonly LiveRelay[])[] {
-    if (address === undefined) return [];
+  /** Returns the regions to measure for a network. */
+  #chosenRegions(
+    address: string | undefined,
+    count: number,
+    draw: number,
+  ): (readonly LiveRelay[])[] {
     const { live } = this.#options;
-    const request = live.requestOf({ address });
-    const { legs, regions } = live.snapshotFor([request]);
-    const known = request.cluster === undefined ? undefined : legs[request.cluster];
-    if (known === undefined || known.costMs[0] === known.costMs.at(-1)) return [];
-    return [...known.regions.subarray(0, count)].flatMap((number) => {
-      const members = this.#byName.get(regions[number]?.name ?? '');
+    const request = live.requestOf(address === undefined ? {} : { address });
+    const snapshot = live.snapshotFor([request]);
+    return pingRegions(snapshot, request.cluster, count, draw).flatMap((number) => {
+      const members = this.#byName.get(snapshot.regions[number]?.name ?? '');
       return members === undefined ? [] : [members];
     });
   }

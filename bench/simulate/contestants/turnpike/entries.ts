@@ -12,6 +12,9 @@ export const turnpike = entry('turnpike', 'Turnpike', {});
 /** What bounds it: one part after the other is replaced by the truth, or left out. */
 export const TURNPIKE_PARTS: readonly ContestantEntry[] = [
   entry('part-no-pings', 'Turnpike, whose peers do not ping', { pings: 'none' }),
+  entry('part-spread-pings', 'Turnpike, whose peers ping regions spread over all', {
+    pings: 'spread',
+  }),
   entry('part-near-pings', 'Turnpike, whose peers ping the nearest by history', { pings: 'near' }),
   entry('part-true-trunks', 'Turnpike without pings, true trunks', {
     pings: 'none',

@@ -5,7 +5,7 @@ import type { World } from '../../world/world.js';
 /** Regions that a peer pings before it asks (POST /v1/relays/candidates). */
 export const PINGED_REGIONS = 10;
 
-/** Returns regions spread over all by the peer's address, as the directory hands them out. */
+/** Returns regions spread over all by the peer's address, whatever is known. */
 export function spreadRegions(
   { regions }: World,
   { index }: Call,

@@ -1,3 +1,4 @@
+import { pingRegions } from '../../../../src/selection/ping-regions.js';
 import { select } from '../../../../src/selection/select.js';
 import { hash32, normal, uniform } from '../../random.js';
 import type { Call } from '../../world/calls.js';
@@ -15,8 +16,11 @@ import { lostShare, Probers } from './probers.js';
 
 /** Variants of our selection, for a decomposition. */
 export interface TurnpikeOptions {
-  /** Regions that each peer pings before it asks: none, spread, or near by what is known. */
-  readonly pings?: 'none' | 'spread' | 'near';
+  /**
+   * Regions that each peer pings before it asks: as the directory hands them out (the default),
+   * none, spread over all, or the nearest by what is known.
+   */
+  readonly pings?: 'given' | 'none' | 'spread' | 'near';
   readonly replaced?: (
     context: ContestantContext,
     knowledge: Omit<Knowledge, 'state'>,
@@ -184,12 +188,23 @@ export class Turnpike implements Contestant {
   }
 
   #latencies(call: Call, end: 0 | 1, cluster: number, atMs: number) {
-    const { pings = 'spread' } = this.#options;
+    const { pings = 'given' } = this.#options;
     if (pings === 'none') return undefined;
     const { world, seed } = this.#context;
-    const regions =
-      pings === 'near' ? this.#nearRegions(cluster) : spreadRegions(world, call, end, seed);
+    const regions = {
+      given: () => this.#givenRegions(cluster, hash32(seed, 331, call.index, end)),
+      near: () => this.#nearRegions(cluster),
+      spread: () => spreadRegions(world, call, end, seed),
+    }[pings]();
     return pingedLatencies(world, { call, end, atMs }, regions, seed);
+  }
+
+  /** Returns the regions that the directory hands out. */
+  #givenRegions(cluster: number, seed: number): number[] {
+    const { current } = this.#knowledge.state;
+    return pingRegions(current, cluster, PINGED_REGIONS, seed).map(
+      (number) => this.#regionOf.get(number) ?? 0,
+    );
   }
 
   /** Returns the regions with the best legs by what is known of the peer's network. */
