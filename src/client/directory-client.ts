@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type TransportAddress, transportAddress } from '../address.js';
 import { TurnpikeError } from '../errors.js';
@@ -131,18 +131,22 @@ const ReachabilityShape = Type.Object({
   unknownTo: Type.Optional(Type.Integer()),
 });
 
+const ListedRelays = Type.Array(
+  Type.Object({
+    id: Name,
+    region: Name,
+    addresses: Type.Array(AddressShape),
+    turn: Type.Optional(Type.Boolean()),
+    reachability: Type.Optional(ReachabilityShape),
+  }),
+  { maxItems: REGISTRATION_LIMITS.relaysMax },
+);
+
 const relaysValidator = Compile(
   Type.Object({
-    relays: Type.Array(
-      Type.Object({
-        id: Name,
-        region: Name,
-        addresses: Type.Array(AddressShape),
-        turn: Type.Optional(Type.Boolean()),
-        reachability: Type.Optional(ReachabilityShape),
-      }),
-      { maxItems: REGISTRATION_LIMITS.relaysMax },
-    ),
+    relays: ListedRelays,
+    /** Present if there are more relays; absent from older directories. */
+    next: Type.Optional(Type.String({ pattern: '^[0-9a-f]{8}$' })),
   }),
 );
 
@@ -194,25 +198,26 @@ export class DirectoryClient {
   }
 
   /**
-   * Lists the relays that may be chosen, for example to measure latencies.
+   * Lists the relays that may be chosen, such as to measure latencies. Of more than 1,024 relays
+   * it makes a request for each 1,024.
    * @throws TurnpikeError as described for the class
    */
   async listRelays(options: CallOptions = {}): Promise<RelaySummary[]> {
     const call = 'DirectoryClient#listRelays';
     const { signal } = checkOptions<CallOptions, typeof CALL_SPECS>(call, CALL_SPECS, options);
-    const answer = await this.#call('GET', 'v1/relays', undefined, signal);
-    if (!relaysValidator.Check(answer)) throw senseless('a malformed list of relays');
-    try {
-      return answer.relays.map(({ id, region, addresses, turn, reachability }) => ({
-        id,
-        region,
-        addresses: addresses.map(({ address, port }) => transportAddress(address, port)),
-        ...(turn !== undefined && { turn }),
-        ...(reachability !== undefined && { reachability }),
-      }));
-    } catch (cause) {
-      throw senseless('a malformed list of relays', cause);
-    }
+    const relays: RelaySummary[] = [];
+    let after: string | undefined;
+    do {
+      const query = after === undefined ? '' : `?after=${after}`;
+      const answer = await this.#call('GET', `v1/relays${query}`, undefined, signal);
+      if (!relaysValidator.Check(answer)) throw senseless('a malformed list of relays');
+      relays.push(...relaysOf(answer.relays));
+      const { next } = answer;
+      // Rising, so that the pages end whatever a directory answers.
+      if (next !== undefined && next <= (after ?? '')) throw senseless('a list without an end');
+      after = next;
+    } while (after !== undefined && relays.length <= REGISTRATION_LIMITS.relaysMax);
+    return relays;
   }
 
   /**
@@ -279,4 +284,18 @@ export class DirectoryClient {
 
 function senseless(what: string, cause?: unknown): TurnpikeError {
   return new TurnpikeError('ERR_TURNPIKE_DIRECTORY', `the directory answered ${what}`, { cause });
+}
+
+function relaysOf(listed: Static<typeof ListedRelays>): RelaySummary[] {
+  try {
+    return listed.map(({ id, region, addresses, turn, reachability }) => ({
+      id,
+      region,
+      addresses: addresses.map(({ address, port }) => transportAddress(address, port)),
+      ...(turn !== undefined && { turn }),
+      ...(reachability !== undefined && { reachability }),
+    }));
+  } catch (cause) {
+    throw senseless('a malformed list of relays', cause);
+  }
 }

@@ -52,6 +52,25 @@ t.test('listRelays returns canonical addresses', async (t) => {
   ]);
 });
 
+t.test('listRelays asks for all parts of a long list, and ends', async (t) => {
+  const listed = (id: string, next?: string) =>
+    JSON.stringify({ relays: [{ id, region: 'r', addresses: [] }], next });
+  const parts = [listed('a', '0000000f'), listed('b', 'f0000000'), listed('c')];
+  const { url, requests } = await httpServer(t, () => ({ status: 200, body: parts.shift() ?? '' }));
+  const client = new DirectoryClient({ directoryUrl: url, apiKey: API_KEY });
+  const relays = await client.listRelays();
+  t.strictSame(
+    relays.map(({ id }) => id),
+    ['a', 'b', 'c'],
+  );
+  t.strictSame(
+    requests.map((request) => request.url),
+    ['/v1/relays', '/v1/relays?after=0000000f', '/v1/relays?after=f0000000'],
+  );
+  parts.push(listed('a', '0000000f'), listed('a', '0000000f'));
+  t.match(await rejectionOf(client.listRelays()), { code: 'ERR_TURNPIKE_DIRECTORY' });
+});
+
 t.test('listRelays returns the reachability of a relay', async (t) => {
   const since = '2026-11-26T12:00:00.000Z';
   const by = [{ id: 'nyc-1', reason: 'no-answer', since }];

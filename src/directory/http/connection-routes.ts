@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { CREDENTIAL_TTL_SECONDS_MAX, DEFAULT_TENANT } from '../../auth/tenant-credentials.js';
 import type { Clock } from '../../clock.js';
+import { BoundedCache } from '../../collections/bounded-cache.js';
 import { CachedResponse } from '../../http/cached-response.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
 import { NO_RELAY_RETRY_SECONDS } from '../../selection/no-relay-reason.js';
@@ -14,8 +15,10 @@ import type { App } from './app.js';
 import { ExplanationAnswer } from './explanation-route.js';
 import { type HintsResult, PeerShape, peerHints } from './peer-hints.js';
 import { PROBLEM_RESPONSES, type Problem, sendProblem } from './problem.js';
-import { listRelays, RelaysAnswer } from './relay-listing.js';
+import { RelaysAnswer, RelaysQuery, relaysPage } from './relay-listing.js';
 
+/** Maximum pages of `GET /v1/relays` that are kept for the next request. */
+const PAGES_CACHED_MAX = 32;
 /** Maximum length of a session's name, in characters. */
 const SESSION_CHARACTERS_MAX = 128;
 
@@ -144,21 +147,31 @@ function explained(result: ExplainResult) {
 export function peerRoutes(app: App, options: PeerRoutesOptions): void {
   const { relays, snapshots, reachability, clock } = options;
   connectionsRoute(app, options);
-  const listing = new CachedResponse(
-    () => JSON.stringify({ relays: listRelays(snapshots.current().relays, reachability, clock) }),
-    () => relays.changes,
-  );
+  const pages = new BoundedCache<CachedResponse>(PAGES_CACHED_MAX);
+  const page = (after: string | undefined) => {
+    const name = after ?? '';
+    const cached = pages.get(name);
+    if (cached !== undefined) return cached.get();
+    const make = () => {
+      const listed = { relays: snapshots.current().relays, reachability, clock };
+      return relaysPage(listed, after);
+    };
+    const made = new CachedResponse(make, () => relays.changes);
+    pages.set(name, made);
+    return made.get();
+  };
   app.get(
     '/v1/relays',
     {
       schema: {
         summary:
           'List the relays that may be chosen, to measure latencies to, and who reaches them',
+        querystring: RelaysQuery,
         response: { 200: Type.Unsafe<Buffer>(RelaysAnswer), ...PROBLEM_RESPONSES },
         security: [{ apiKey: [] }],
       },
     },
-    async (_request, reply) => reply.type('application/json').send(await listing.get()),
+    async ({ query }, reply) => reply.type('application/json').send(await page(query.after)),
   );
 }
 

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { formatAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
+import { idHash } from '../../registry/parts.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
 import type { RelayRecord } from '../../registry/types.js';
 import type { Doubt } from '../../selection/doubts.js';
@@ -63,30 +64,101 @@ export const RelaysAnswer = Type.Object({
       reachability: ReachabilityShape,
     }),
   ),
+  next: Type.Optional(
+    Type.String({ description: 'Present if there are more: the `after` of the next request.' }),
+  ),
 });
 
-/** Returns the relays of `GET /v1/relays`: those that may be chosen. */
-export function listRelays(relays: readonly LiveRelay[], reachability: Reachability, clock: Clock) {
-  const confirmed = relays.filter((relay) => relay.confirmed);
+/** Query of `GET /v1/relays`. */
+export const RelaysQuery = Type.Object({
+  after: Type.Optional(
+    Type.String({ pattern: '^[0-9a-f]{8}$', description: 'The `next` of the answer before.' }),
+  ),
+});
+
+/** Maximum relays in an answer to `GET /v1/relays`. */
+const LISTED_RELAYS_MAX = 1_024;
+/** Length after which such an answer ends: clients read 1 MiB. */
+const LISTED_BYTES_MAX = 786_432;
+
+/** What describes relays: the dependencies of `relaysPage`. */
+export interface RelaysListed {
+  readonly relays: readonly LiveRelay[];
+  readonly reachability: Reachability;
+  readonly clock: Clock;
+}
+
+/**
+ * Returns an answer to `GET /v1/relays` as JSON: all relays that may be chosen, or the next ones by
+ * the hash of their ids if they are too many for one answer. So each page is a sample of all
+ * regions, and a relay that stays is in one page, whichever come and go meanwhile.
+ * @param after - `next` of the page before, a hash as 8 hex digits; undefined for the first page
+ */
+export function relaysPage(listed: RelaysListed, after: string | undefined): string {
+  const confirmed = listed.relays.filter((relay) => relay.confirmed);
   const registries = new Map<RegistryContents | undefined, number>();
   for (const { registry } of confirmed)
     registries.set(registry, (registries.get(registry) ?? 0) + 1);
-  return confirmed
-    .filter(({ draining }) => !draining)
-    .map((relay) => {
-      const { id, region, serviceAddresses } = relay.record;
-      return {
-        id,
-        region,
-        addresses: [...serviceAddresses],
-        turn: relay.load.turn !== undefined,
-        reachability: {
-          ...described(relay, reachability, clock),
-          ...present('cutOff', reachability.isCutOff(id)),
-          ...present('unknownTo', countUnknown(registries, relay.record)),
-        },
-      };
-    });
+  const free = confirmed.filter(({ draining }) => !draining);
+  const textOf = (relay: LiveRelay) => JSON.stringify(listedRelay(relay, registries, listed));
+  if (after === undefined && free.length <= LISTED_RELAYS_MAX) {
+    const texts = free.map(textOf);
+    const bytes = texts.reduce((sum, text) => sum + text.length, 0);
+    if (bytes <= LISTED_BYTES_MAX) return pageText(texts);
+  }
+  return nextPage(hashed(free, after), textOf);
+}
+
+/** A relay and the hash of its id. */
+type Hashed = readonly [hash: number, relay: LiveRelay];
+
+/** Returns the relays whose hash is above `after`, in its order. */
+function hashed(relays: readonly LiveRelay[], after: string | undefined): Hashed[] {
+  const above = after === undefined ? -1 : Number.parseInt(after, 16);
+  return relays
+    .map((relay): Hashed => [idHash(relay.record.id), relay])
+    .filter(([hash]) => hash > above)
+    .sort(([a], [b]) => a - b);
+}
+
+function nextPage(relays: readonly Hashed[], textOf: (relay: LiveRelay) => string): string {
+  const texts: string[] = [];
+  let bytes = 0;
+  let last = -1;
+  for (const [hash, relay] of relays) {
+    const isFull = texts.length >= LISTED_RELAYS_MAX || bytes >= LISTED_BYTES_MAX;
+    // Relays with the same hash are in one page.
+    if (isFull && hash !== last) return pageText(texts, last.toString(16).padStart(8, '0'));
+    const text = textOf(relay);
+    texts.push(text);
+    bytes += text.length;
+    last = hash;
+  }
+  return pageText(texts);
+}
+
+function pageText(relays: readonly string[], next?: string): string {
+  const more = next === undefined ? '' : `,"next":"${next}"`;
+  return `{"relays":[${relays.join(',')}]${more}}`;
+}
+
+function listedRelay(
+  relay: LiveRelay,
+  registries: ReadonlyMap<RegistryContents | undefined, number>,
+  { reachability, clock }: RelaysListed,
+) {
+  const { id, region, serviceAddresses } = relay.record;
+  return {
+    id,
+    region,
+    addresses: [...serviceAddresses],
+    turn: relay.load.turn !== undefined,
+    reachability: {
+      ...described(relay, reachability, clock),
+      ...present('cutOff', reachability.isCutOff(id)),
+      ...present('unknownTo', countUnknown(registries, relay.record)),
+    },
+  };
 }
 
 function described({ record }: LiveRelay, reachability: Reachability, clock: Clock) {
