@@ -74,13 +74,12 @@ export class ConnectionBroker {
    * @returns the connection, or the reason why no relay can serve the peers
    */
   create(wish: ConnectionWish): BrokerAnswer {
-    const { tenantSecrets, live, clock, random, metrics, logger } = this.#options;
+    const { tenantSecrets, live, policy, clock, random, metrics, logger } = this.#options;
     const since = clock.monotonic();
     const peers = [live.requestOf(wish.peers[0]), live.requestOf(wish.peers[1])] as const;
-    // A tenant's name has no zero byte, so the session is unique among all tenants.
-    const session = wish.session === undefined ? undefined : `${wish.tenant}\0${wish.session}`;
-    const former = session === undefined ? undefined : this.#formerPairs.of(session, wish.peers);
-    const request = { peers, ...(former && { former }) };
+    const former = this.#formerPairs.of(wish);
+    const allowed = policy.allowedTo(wish.tenant);
+    const request = { peers, ...(allowed && { allowed }), ...(former && { former }) };
     const selection = select(live.snapshotFor(peers), request, randomSeed(random));
     metrics.selectionSeconds.observe((clock.monotonic() - since) / 1_000);
     metrics.connections.inc({
@@ -99,7 +98,7 @@ export class ConnectionBroker {
       return { ok: false, noRelay: selection.noRelay, selection: recent };
     }
     this.#recent.add(recent);
-    if (session !== undefined) this.#formerPairs.selected(session, wish.peers, selection);
+    this.#formerPairs.selected(wish, selection);
     const { relays, addresses } = selection;
     live.assign(relays.map(({ facts }) => facts.id));
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + wish.ttlSeconds;

@@ -20,7 +20,6 @@ import { checkOptions } from '../options/check.js';
 import { type Effects, updateSettings } from '../options/update.js';
 import { uniformRandom } from '../random.js';
 import { pooledRandom } from '../random-pool.js';
-import { SELECTION_WEIGHTS } from '../selection/weights.js';
 import { Contests } from './claims/contests.js';
 import { ConnectionBroker, type ConnectionWish } from './connection-broker.js';
 import { Explainer } from './explainer.js';
@@ -57,6 +56,8 @@ import { Rooms } from './rendezvous/rooms.js';
 import { UnmadeConnectionLog } from './rendezvous/unmade-connection-log.js';
 import { ReplayFilter } from './replay-filter.js';
 import { createResourceLimits } from './resource-limits.js';
+import { SelectionPolicy } from './selection-policy.js';
+import type { SelectionSettings } from './selection-settings.js';
 import { Snapshots } from './snapshot.js';
 
 /** Applies a change of a setting, by setting. */
@@ -126,7 +127,7 @@ export class Directory {
     } = options;
     const keys = new ApiKeys(apiKeys, options.operatorKeys);
     const metrics = new DirectoryMetrics();
-    const fleet = fleetOf(clock, uniformRandom(random));
+    const fleet = fleetOf(clock, uniformRandom(random), options.selection);
     const { relays, reachability, snapshots, live } = fleet;
     fleet.measurements.legs.usePlaces(options.places);
     const state = { ...fleet, clusterSecret, metrics, clock };
@@ -172,7 +173,7 @@ export class Directory {
       bounds.check();
     };
     const timers = [setInterval(sweep, SWEEP_MS), setInterval(() => live.publish(), PUBLISH_MS)];
-    const effects = effectsOf(app, keys, sources, fleet.measurements);
+    const effects = effectsOf(app, keys, sources, fleet);
     const directory = new Directory({ app, effects, snapshots, metrics, timers, tls });
     opened = directory;
     try {
@@ -256,14 +257,21 @@ function effectsOf(
   app: App,
   keys: ApiKeys,
   sources: ClientSources,
-  { legs }: MeasurementIntake,
+  { measurements, policy, live }: ReturnType<typeof fleetOf>,
 ): DirectoryEffects {
   return {
     apiKeys: (next) => keys.renewal(next),
     operatorKeys: (next) => keys.operatorRenewal(next),
     tls: (pair) => tlsRenewal(app, pair),
     trustedProxies: (proxies) => sources.renewal(proxies),
-    places: (places) => () => legs.usePlaces(places),
+    places: (places) => () => measurements.legs.usePlaces(places),
+    selection: (settings) => {
+      const renew = policy.renewal(settings);
+      return () => {
+        renew();
+        live.renewPolicy();
+      };
+    },
   };
 }
 
@@ -306,7 +314,7 @@ function brokerageOf(minting: Minting) {
 }
 
 /** Returns what a directory knows of its relays. */
-function fleetOf(clock: Clock, random: () => number) {
+function fleetOf(clock: Clock, random: () => number, selection?: SelectionSettings) {
   const relays = new RelayTable(clock);
   const knows = (id: string, other: string) => relays.knows(id, other);
   const reachability = new Reachability({ clock, random, knows });
@@ -314,11 +322,7 @@ function fleetOf(clock: Clock, random: () => number) {
   const contests = new Contests({ clock, random });
   const snapshots = new Snapshots(relays, reachability);
   const measurements = new MeasurementIntake(clock);
-  const live = new LiveSelection({
-    clock,
-    snapshots,
-    estimates: measurements,
-    weights: SELECTION_WEIGHTS,
-  });
-  return { relays, reachability, probers, contests, snapshots, measurements, live };
+  const policy = new SelectionPolicy(selection);
+  const live = new LiveSelection({ clock, snapshots, estimates: measurements, policy });
+  return { policy, relays, reachability, probers, contests, snapshots, measurements, live };
 }

@@ -3,7 +3,9 @@ import { putMostRecent } from '../collections/lru.js';
 import { leafPrefix, parseNetwork } from '../estimates/network.js';
 import type { FormerPair, PeerHints } from '../selection/request.js';
 import { type SelectionResult, select } from '../selection/select.js';
+import type { ConnectionWish } from './connection-broker.js';
 import type { LiveSelection } from './live-selection.js';
+import type { SelectionPolicy } from './selection-policy.js';
 
 /** Maximum sessions whose pairs are remembered; of more the longest unused is forgotten. */
 export const FORMER_PAIRS_MAX = 8_192;
@@ -14,7 +16,11 @@ const FORMER_PAIR_MS = 24 * 3_600_000;
 /** Interval of looking whether another pair is better, ms. */
 const LOOK_MS = 30_000;
 
+/** A request of a session; without one nothing is remembered. */
+type SessionRequest = Pick<ConnectionWish, 'tenant' | 'session' | 'peers'>;
+
 interface Known {
+  readonly tenant: string;
   readonly peers: readonly [PeerHints, PeerHints];
   /** Ids, for each of the peers. */
   readonly relays: readonly [string, string];
@@ -26,6 +32,7 @@ interface Known {
 /** What pairs are remembered with. */
 export interface FormerPairsOptions {
   readonly live: Pick<LiveSelection, 'requestOf' | 'snapshotFor' | 'weights'>;
+  readonly policy: Pick<SelectionPolicy, 'allowedTo'>;
   readonly clock: Clock;
 }
 
@@ -53,13 +60,11 @@ export class FormerPairs {
     return this.#known.size;
   }
 
-  /**
-   * Returns the pair that a session has; undefined if it has none.
-   * @param session - unique among all tenants
-   */
-  of(session: string, peers: readonly [PeerHints, PeerHints]): FormerPair | undefined {
-    const known = this.#known.get(session);
-    const relays = known && relaysFor(known, peers);
+  /** Returns the pair that a session has; undefined if it has none. */
+  of(request: SessionRequest): FormerPair | undefined {
+    if (request.session === undefined) return undefined;
+    const known = this.#known.get(keyOf(request));
+    const relays = known && relaysFor(known, request.peers);
     if (known === undefined || relays === undefined) return undefined;
     const { betterSinceMs } = known;
     const now = this.#options.clock.monotonic();
@@ -69,17 +74,17 @@ export class FormerPairs {
   }
 
   /** Remembers the pair that was selected for a session. */
-  selected(
-    session: string,
-    peers: readonly [PeerHints, PeerHints],
-    result: Extract<SelectionResult, { readonly ok: true }>,
-  ): void {
+  selected(request: SessionRequest, result: Extract<SelectionResult, { readonly ok: true }>): void {
+    if (request.session === undefined) return;
+    const { tenant, peers } = request;
+    const session = keyOf(request);
     const [a, b] = result.relays;
     const usedAtMs = this.#options.clock.monotonic();
     const before = result.choice === 'kept' ? this.#known.get(session)?.betterSinceMs : undefined;
     const betterSinceMs =
       result.former?.isBetter && result.choice === 'kept' ? usedAtMs : undefined;
     const known: Known = {
+      tenant,
       peers,
       relays: [a.facts.id, b.facts.id],
       usedAtMs,
@@ -113,12 +118,18 @@ export class FormerPairs {
   }
 
   #look(known: Known, now: number): void {
-    const { live } = this.#options;
+    const { live, policy } = this.#options;
+    const allowed = policy.allowedTo(known.tenant);
     const peers = [live.requestOf(known.peers[0]), live.requestOf(known.peers[1])] as const;
     const former = { relays: known.relays, unlessBetter: false };
-    const { former: fate } = select(live.snapshotFor(peers), { peers, former }, 0);
+    const { former: fate } = select(live.snapshotFor(peers), { peers, former, allowed }, 0);
     known.betterSinceMs = fate?.isBetter === true ? (known.betterSinceMs ?? now) : undefined;
   }
+}
+
+/** Returns a key of a session that is unique among all tenants: no name has a zero byte. */
+function keyOf({ tenant, session }: SessionRequest): string {
+  return `${tenant}\0${session}`;
 }
 
 /**

@@ -61,7 +61,7 @@ export class IceServers {
    * @throws TurnpikeError ERR_TURNPIKE_CREDENTIAL for a user that makes the username too long
    */
   create({ tenant, user, client, relays, ttlSeconds }: IceServersWish): IceServersResult {
-    const { tenantSecrets, live, clock, random, metrics, logger } = this.#options;
+    const { tenantSecrets, live, policy, clock, random, metrics, logger } = this.#options;
     const expiresAtSeconds = Math.floor(clock.now() / 1_000) + ttlSeconds;
     const tenantSecret = tenantSecrets.get(tenant);
     const { username, password } = mintTurnCredential({
@@ -70,7 +70,8 @@ export class IceServers {
       user,
       expiresAtSeconds,
     });
-    const request = { client: live.requestOf(client), relays };
+    const allowed = policy.allowedTo(tenant);
+    const request = { client: live.requestOf(client), relays, ...(allowed && { allowed }) };
     const snapshot = live.snapshotFor([request.client]);
     const selection = selectTurnRelays(snapshot, request, randomSeed(random));
     metrics.iceServers.inc({ tenant, result: selection.ok ? 'created' : 'no-relay' });

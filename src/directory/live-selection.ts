@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { AccessLegs, ClusterDescription } from '../estimates/access-legs.js';
-import { type CostWeights, DEFAULT_COST_WEIGHTS } from '../estimates/cost-weights.js';
+import type { CostWeights } from '../estimates/cost-weights.js';
 import type { RegionIndex } from '../estimates/region-index.js';
 import type { TrunkEstimates } from '../estimates/trunk-estimates.js';
 import type { RelayFacts, RelayStatus, ReportedLoad } from '../selection/relay-facts.js';
@@ -8,6 +8,7 @@ import type { PeerHints, PeerRequest } from '../selection/request.js';
 import type { SelectionSnapshot } from '../selection/snapshot.js';
 import { SelectionState } from '../selection/state.js';
 import type { SelectionWeights } from '../selection/weights.js';
+import type { SelectionPolicy } from './selection-policy.js';
 import type { LiveRelay, Snapshots } from './snapshot.js';
 
 /** Interval at which assigned legs and new estimates enter the next snapshot, ms. */
@@ -25,7 +26,7 @@ export interface LiveSelectionOptions {
     readonly trunks: TrunkEstimates;
     readonly legs: AccessLegs;
   };
-  readonly weights: SelectionWeights;
+  readonly policy: SelectionPolicy;
 }
 
 /** What a relay's row was made of when selection took it. */
@@ -46,11 +47,28 @@ export class LiveSelection {
   #publishedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LiveSelectionOptions) {
-    const { snapshots, weights } = options;
+    const { snapshots, policy } = options;
     const { regions, trunks, legs } = options.estimates;
     this.#options = options;
-    this.#state = new SelectionState({ regions, trunks, legs, weights });
+    this.#state = new SelectionState({ regions, trunks, legs, weights: policy.weights });
+    trunks.useWeights(policy.costWeights);
+    legs.useWeights(policy.costWeights);
     snapshots.onRow((id, row) => this.#take(id, row));
+  }
+
+  /** Takes what has changed in the policy. */
+  renewPolicy(): void {
+    const { policy, estimates } = this.#options;
+    this.#state.useWeights(policy.weights);
+    estimates.trunks.useWeights(policy.costWeights);
+    estimates.legs.useWeights(policy.costWeights);
+    for (const [id, { row, facts }] of this.#taken) {
+      const price = policy.priceOf(facts.provider);
+      if (price === facts.price) continue;
+      const priced = { ...facts, price };
+      this.#taken.set(id, { row, facts: priced });
+      this.#state.putRelay(priced, statusOf(row));
+    }
   }
 
   /** Publishes what has changed. To be called every `PUBLISH_MS`. */
@@ -83,12 +101,12 @@ export class LiveSelection {
 
   /** The weights of selection. */
   get weights(): SelectionWeights {
-    return this.#options.weights;
+    return this.#options.policy.weights;
   }
 
   /** The weights by which the estimates in snapshots are made. */
   get costWeights(): CostWeights {
-    return DEFAULT_COST_WEIGHTS;
+    return this.#options.policy.costWeights;
   }
 
   /** Describes an access network by the number of its cluster. */
@@ -135,9 +153,16 @@ export class LiveSelection {
     }
     if (former !== undefined && isSame(former.row, row)) return;
     const isSameFacts = former?.row.record === row.record && former.row.site === row.site;
-    const facts = isSameFacts ? former.facts : factsOf(row);
+    const facts = isSameFacts ? former.facts : this.#factsOf(row);
     this.#taken.set(id, { row, facts });
     this.#state.putRelay(facts, statusOf(row));
+  }
+
+  #factsOf({ record, site }: LiveRelay): RelayFacts {
+    const { provider, location } = site ?? {};
+    const { id, region, serviceAddresses, trunkAddresses } = record;
+    const price = this.#options.policy.priceOf(provider);
+    return { id, region, provider, location, serviceAddresses, trunkAddresses, price };
   }
 }
 
@@ -151,12 +176,6 @@ function isSame(a: LiveRelay, b: LiveRelay): boolean {
     a.recordSequence === b.recordSequence &&
     a.doubts === b.doubts
   );
-}
-
-function factsOf({ record, site }: LiveRelay): RelayFacts {
-  const { provider, location } = site ?? {};
-  const { id, region, serviceAddresses, trunkAddresses } = record;
-  return { id, region, provider, location, serviceAddresses, trunkAddresses };
 }
 
 function statusOf(row: LiveRelay): RelayStatus {

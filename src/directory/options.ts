@@ -6,6 +6,7 @@ import { SPECS } from '../options/shared-specs.js';
 import type { Update } from '../options/update.js';
 import type { ApiKey } from './http/api-keys.js';
 import type { CertificateAndKey } from './http/server.js';
+import { SELECTION_SPECS, type SelectionSettings } from './selection-settings.js';
 
 /** Maximum keys of operators: a present and a next one of each of a few. */
 export const OPERATOR_KEYS_MAX = 16;
@@ -35,6 +36,11 @@ export interface DirectoryOptions extends HostOptions {
    * clustered. Default none: they are clustered by prefix.
    */
   readonly places?: NetworkPlaces | undefined;
+  /**
+   * What decides among relays: weights, prices of providers, and the regions and providers that
+   * tenants are allowed. `update` replaces all of it. Default none of it.
+   */
+  readonly selection?: SelectionSettings | undefined;
 }
 
 /** The settings of a directory; the type requires one for each member of `DirectoryOptions`. */
@@ -89,6 +95,12 @@ export const DIRECTORY_SPECS = {
     methods: ['placeOf'],
     changes: 'while running',
     description: "what tells the places of peers' addresses",
+  },
+  selection: {
+    kind: 'options',
+    options: SELECTION_SPECS,
+    changes: 'while running',
+    description: "weights, providers' prices, and the relays that tenants are allowed",
   },
   ...HOST_SPECS,
 } as const satisfies Settings<DirectoryOptions>;

@@ -98,7 +98,7 @@ interface LegEstimate {
 export class AccessLegs {
   readonly #regions: RegionIndex;
   readonly #trunks: TrunkEstimates;
-  readonly #weights: CostWeights;
+  #weights: CostWeights;
   readonly #clusters: AccessClusters;
   readonly #cells = new LegCells(16);
   readonly #candidates: (LegCandidates | undefined)[] = [];
@@ -123,6 +123,12 @@ export class AccessLegs {
   /** Looks addresses up by other databases from now on; clusters are prefixes for undefined. */
   usePlaces(places: NetworkPlaces | undefined): void {
     this.#clusters.usePlaces(places);
+  }
+
+  /** Uses other weights: all candidates are built again, some at each `takeChanged`. */
+  useWeights(weights: CostWeights): void {
+    this.#weights = weights;
+    for (let cluster = 0; cluster < this.extent; cluster++) this.#dirty.add(cluster);
   }
 
   /** All cluster numbers are less. It never falls. */
@@ -270,8 +276,7 @@ export class AccessLegs {
     this.#guess(columns, known, place);
     this.#shrink(columns, chain);
     for (const region of known.keys()) {
-      const least = this.#triangle(region, known);
-      columns.rttMs[region] = Math.max(columns.rttMs[region] ?? 0, least);
+      columns.rttMs[region] = Math.max(columns.rttMs[region] ?? 0, this.#triangle(region, known));
     }
     for (let region = 0; region < extent; region++) {
       const there = place && this.#regions.placeOf(region);

@@ -62,7 +62,7 @@ interface Estimate {
  */
 export class TrunkEstimates {
   readonly #regions: RegionIndex;
-  readonly #weights: CostWeights;
+  #weights: CostWeights;
   readonly #cells = new TrunkCells();
   readonly #rows: (TrunkRow | undefined)[] = [];
   /** Changed rows with their changed cells; undefined if all cells are to be estimated. */
@@ -81,6 +81,12 @@ export class TrunkEstimates {
       this.#cells.clear(region);
       this.#allDirty();
     });
+  }
+
+  /** Uses other weights: all rows are rebuilt, some at each `takeChanged`. */
+  useWeights(weights: CostWeights): void {
+    this.#weights = weights;
+    this.#allDirty();
   }
 
   /**

@@ -14,6 +14,8 @@ export type TextKind =
 /** All kinds of values. Those that are not of `TextKind` can be given only to the library. */
 export type OptionKind =
   | TextKind
+  /** A finite number. */
+  | 'number'
   /** 32 bytes. */
   | 'secret'
   /** PEM, as text or bytes. */
@@ -39,7 +41,7 @@ export interface OptionSpec {
   /** Takes a list, or one value in place of a list of one; the checked value is a list. */
   readonly repeat?: true;
   readonly default?: string | number | boolean;
-  /** Bounds of an integer. For an address, `minimum` is the smallest port. */
+  /** Bounds of an integer or a number. For an address, `minimum` is the smallest port. */
   readonly minimum?: number;
   readonly maximum?: number;
   /** Bounds of a text's length, in characters. */
@@ -142,7 +144,9 @@ export function expectation(spec: OptionSpec): string {
     case 'choice':
       return `one of ${(spec.choices ?? []).join(', ')}`;
     case 'integer':
-      return integerExpectation(spec);
+      return `a whole number${range(spec)}`;
+    case 'number':
+      return `a number${range(spec)}`;
     case 'secret':
       return '32 bytes (a Uint8Array)';
     case 'pem':
@@ -162,9 +166,7 @@ export function expectation(spec: OptionSpec): string {
   }
 }
 
-function integerExpectation({ minimum, maximum }: OptionSpec): string {
-  if (minimum !== undefined && maximum !== undefined) {
-    return `a whole number from ${minimum} to ${maximum}`;
-  }
-  return minimum === undefined ? 'a whole number' : `a whole number, at least ${minimum}`;
+function range({ minimum, maximum }: OptionSpec): string {
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
+  return minimum === undefined ? '' : `, at least ${minimum}`;
 }

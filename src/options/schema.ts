@@ -9,7 +9,7 @@ const TEXT_MAX = 4_096;
  * Returns the JSON schema of one value of an option. The command line checks flags, environment
  * variables and files by it, the library the options of its calls. For an address it allows any
  * text; `decodeAddress` checks the address itself.
- * @param spec - of a `TextKind`, or of `data`
+ * @param spec - of a `TextKind`, a `number`, or of `data`
  * @throws Error for another kind, which is a programmer error
  */
 export function valueSchema(spec: OptionSpec): TSchema {
@@ -31,13 +31,19 @@ export function valueSchema(spec: OptionSpec): TSchema {
     case 'choice':
       return Type.Union((spec.choices ?? []).map((choice) => Type.Literal(choice)));
     case 'integer':
-      return Type.Integer({
-        ...(spec.minimum === undefined ? {} : { minimum: spec.minimum }),
-        ...(spec.maximum === undefined ? {} : { maximum: spec.maximum }),
-      });
+      return Type.Integer(bounds(spec));
+    case 'number':
+      return Type.Number(bounds(spec));
     case 'data':
       return spec.schema as TSchema;
     default:
       throw new Error(`impossible: no JSON stands for ${expectation(spec)}`);
   }
+}
+
+function bounds({ minimum, maximum }: OptionSpec) {
+  return {
+    ...(minimum === undefined ? {} : { minimum }),
+    ...(maximum === undefined ? {} : { maximum }),
+  };
 }

@@ -80,6 +80,14 @@ export function allowsRegion({ allowed }: Wish, region: string): boolean {
   return regions === undefined || regions.has(region);
 }
 
+/** Returns whether a tenant allows a relay. */
+export function allowsRelay(
+  wish: Wish,
+  { region, provider }: { readonly region: string; readonly provider?: string | undefined },
+): boolean {
+  return allowsRegion(wish, region) && allowsProvider(wish.allowed, provider);
+}
+
 /**
  * Returns whether all members of a region with room serve a peer without any exception but
  * `otherRegion`, so that they need not be looked at one by one.
@@ -113,8 +121,7 @@ export function fitOf(
 ): Fit | undefined {
   const { facts, status, slot } = row;
   if (status.draining || !status.confirmed) return undefined;
-  if (!allowsRegion(wish, facts.region)) return undefined;
-  if (!allowsProvider(wish.allowed, facts.provider)) return undefined;
+  if (!allowsRelay(wish, facts)) return undefined;
   const found = bestAddress(row, wish);
   if (found === undefined) return undefined;
   const exceptions: Exception[] = [];

@@ -74,10 +74,12 @@ export class SelectionState {
   #reported = false;
   /** Whether loads changed: by reports or by assigned legs. */
   #loads = false;
+  #weights: SelectionWeights;
   #current: SelectionSnapshot;
 
   constructor(options: SelectionStateOptions) {
     this.#options = options;
+    this.#weights = options.weights;
     const { weights } = options;
     const loads = relayLoads([], this.#measure, weights, 0);
     this.#current = {
@@ -93,6 +95,13 @@ export class SelectionState {
       legs: [],
       bestRows: [],
     };
+  }
+
+  /** Uses other weights from the next snapshot on. */
+  useWeights(weights: SelectionWeights): void {
+    this.#weights = weights;
+    this.#reported = true;
+    this.#loads = true;
   }
 
   /** Number of live relays. */
@@ -199,7 +208,7 @@ export class SelectionState {
     const paths = this.#takePaths(nowMs);
     const isRows = this.#bestRows.isDirty;
     if (!this.#structure && !this.#loads && !isRows && paths === undefined) return this.#current;
-    const { weights } = this.#options;
+    const weights = this.#weights;
     const before = this.#current;
     const structure = this.#structure ? this.#takeStructure() : before;
     const loads =
@@ -319,7 +328,7 @@ export class SelectionState {
       this.#measuredRelays = this.#live;
       this.#measure = measureLoads(this.#entries, nowMs);
     }
-    const loads = relayLoads(this.#entries, this.#measure, this.#options.weights, nowMs);
+    const loads = relayLoads(this.#entries, this.#measure, this.#weights, nowMs);
     return { loads, regionLoads: regionLoads(regions, loads) };
   }
 

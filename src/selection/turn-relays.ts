@@ -1,16 +1,17 @@
 import type { TransportAddress } from '../address.js';
 import { Candidates } from './candidates.js';
-import { fitOf, type Wish, wishOf } from './fitness.js';
+import { allowsRelay, fitOf, type Wish, wishOf } from './fitness.js';
 import { loadPriceMs } from './loads.js';
 import { fillAtRandom, fillCandidates } from './peer-legs.js';
 import { SeededRandom } from './random.js';
 import type { RelayRow } from './relay-facts.js';
-import { familiesOf, type PeerRequest } from './request.js';
+import { type AllowedRelays, familiesOf, type PeerRequest } from './request.js';
 import type { SelectionSnapshot } from './snapshot.js';
 
 /** A request for TURN servers. */
 export interface TurnRequest {
   readonly client: PeerRequest;
+  readonly allowed?: AllowedRelays | undefined;
   /** Number of relays to select at most. */
   readonly relays: number;
 }
@@ -48,21 +49,21 @@ const CANDIDATES = new Candidates();
 /**
  * Selects the relays that are nearest to a TURN client, where load counts as latency. Of those
  * within the band of the best, free room and chance choose, as for connections. The client's
- * `family` and `families` are binding. A relay outside its `region`, a suspected one, an avoided
- * one, or one under a verdict is selected only if there is no other.
+ * `family` and `families`, and the tenant's `allowed` are binding. A relay outside its `region`, a
+ * suspected one, an avoided one, or one under a verdict is selected only if there is no other.
  *
  * The result depends on the arguments alone: no clock is read, and chance comes from the seed.
  * @param seed - an integer; its low 32 bits count
  */
 export function selectTurnRelays(
   snapshot: SelectionSnapshot,
-  { client, relays }: TurnRequest,
+  { client, allowed, relays }: TurnRequest,
   seed: number,
 ): TurnSelection {
   const random = new SeededRandom(seed);
-  const wish = wishOf(client, undefined);
+  const wish = wishOf(client, allowed);
   const able = ableRelays(snapshot, client, wish, random);
-  if (able.length === 0) return refusal(snapshot, client);
+  if (able.length === 0) return refusal(snapshot, client, wish);
   const least = Math.min(...able.map(({ weight }) => weight));
   const left = able.filter(({ weight }) => weight === least).sort((a, b) => a.costMs - b.costMs);
   const chosen: TurnRelay[] = [];
@@ -161,7 +162,7 @@ function addressesFor(
   });
 }
 
-function refusal(snapshot: SelectionSnapshot, client: PeerRequest): TurnSelection {
+function refusal(snapshot: SelectionSnapshot, client: PeerRequest, wish: Wish): TurnSelection {
   const of = (reason: NoTurnReason, detail: string) => ({ ok: false, reason, detail }) as const;
   const live = snapshot.relays.filter((row) => row !== undefined);
   if (live.length === 0) return of('no-relays', 'no relay is registered');
@@ -174,13 +175,15 @@ function refusal(snapshot: SelectionSnapshot, client: PeerRequest): TurnSelectio
   const ready = serving.filter(
     (row) => hasTurn(snapshot, row) && row.status.confirmed && !row.status.draining,
   );
-  if (ready.length === 0) {
-    const why = 'they drain, have just registered, or are full';
+  const open = ready.filter((row) => allowsRelay(wish, row.facts));
+  if (open.length === 0) {
+    const others = ready.length === 0 ? '' : `, and ${ready.length} are not allowed to the tenant`;
+    const why = `they drain, have just registered, or are full${others}`;
     return of('none-ready', `of ${serving.length} relays with TURN none may be chosen: ${why}`);
   }
   const families = familiesOf(client).map((family) => `IPv${family}`);
   const detail =
     `the client can use ${families.join(' and ')} only, ` +
-    `and none of ${ready.length} relays with TURN has an address of it`;
+    `and none of ${open.length} relays with TURN has an address of it`;
   return of('no-family', detail);
 }

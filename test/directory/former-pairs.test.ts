@@ -1,5 +1,6 @@
 import t from 'tap';
 import { FORMER_PAIRS_MAX, FormerPairs } from '../../src/directory/former-pairs.js';
+import { SelectionPolicy } from '../../src/directory/selection-policy.js';
 import type { PeerHints, SelectionRequest } from '../../src/selection/request.js';
 import { select } from '../../src/selection/select.js';
 import { latencies, NO_EXPLORING, relay, stateOf, TestPaths } from '../selection/fixtures.js';
@@ -10,6 +11,8 @@ const PEERS: [PeerHints, PeerHints] = [
   { ...latencies({ fra: 20, nyc: 50 }), address: '203.0.113.7' },
   { ...latencies({ fra: 20, nyc: 50 }), address: '198.51.100.9' },
 ];
+
+const LUNCH = 'room lunch';
 
 const STICKY_FOR_MS = NO_EXPLORING.stickyForMs;
 
@@ -25,19 +28,20 @@ function world() {
     requestOf: (hints: PeerHints) => hints,
     snapshotFor: () => state.current,
   };
-  const pairs = new FormerPairs({ live, clock });
+  const pairs = new FormerPairs({ live, policy: new SelectionPolicy(), clock });
   let seed = 0;
   return {
     clock,
     pairs,
     state,
     /** Selects for a session, and remembers it. */
-    ask(peers = PEERS, session = 'default\0room lunch') {
-      const former = pairs.of(session, peers);
+    ask(peers = PEERS, session = LUNCH) {
+      const wish = { tenant: 'default', session, peers };
+      const former = pairs.of(wish);
       const request: SelectionRequest = { peers, ...(former && { former }) };
       const result = select(state.current, request, ++seed);
       if (!result.ok) throw new Error('no relay');
-      pairs.selected(session, peers, result);
+      pairs.selected(wish, result);
       return result.relays.map(({ facts }) => facts.id).join();
     },
     /** Loads the relays of fra to this share. */
@@ -123,19 +127,23 @@ t.test('peers in other networks, and other sessions, have no former pair', async
   const w = world();
   w.ask();
   const [a, b] = PEERS;
-  t.ok(w.pairs.of('default\0room lunch', [{ ...a, address: '203.0.113.99' }, b]), 'same network');
-  t.notOk(w.pairs.of('default\0room lunch', [{ ...a, address: '192.0.2.1' }, b]));
-  t.notOk(w.pairs.of('acme\0room lunch', PEERS));
+  const of = (peers: [PeerHints, PeerHints], tenant = 'default', session = LUNCH) =>
+    w.pairs.of({ tenant, session, peers });
+  t.ok(of([{ ...a, address: '203.0.113.99' }, b]), 'the same network');
+  t.notOk(of([{ ...a, address: '192.0.2.1' }, b]));
+  t.notOk(of(PEERS, 'acme'));
+  t.notOk(of(PEERS, 'default', 'session lunch'));
   const { address, ...hints } = a;
-  t.ok(w.pairs.of('default\0room lunch', [{ ...hints, source: address ?? '' }, b]), 'as seen');
+  t.ok(of([{ ...hints, source: address ?? '' }, b]), 'as seen');
 });
 
 t.test('a bounded number of sessions is remembered, each for a day', async (t) => {
   const w = world();
   for (let n = 0; n <= FORMER_PAIRS_MAX; n++) w.ask(PEERS, String(n));
   t.equal(w.pairs.size, FORMER_PAIRS_MAX);
-  t.notOk(w.pairs.of('0', PEERS));
-  t.ok(w.pairs.of('1', PEERS));
+  const of = (session: string) => w.pairs.of({ tenant: 'default', session, peers: PEERS });
+  t.notOk(of('0'));
+  t.ok(of('1'));
   w.clock.advance(24 * 3_600_000);
   w.pairs.sweep();
   t.equal(w.pairs.size, 0);

@@ -3,6 +3,7 @@ import { systemClock } from '../../clock.js';
 import type { Directory } from '../../directory/index.js';
 import { type AddressDatabase, placesOf } from '../../directory/mmdb-places.js';
 import { DIRECTORY_SPECS } from '../../directory/options.js';
+import type { SelectionSettings } from '../../directory/selection-settings.js';
 import { readSecretFile } from '../../files/secret-file.js';
 import { readTlsPair, type TlsPair } from '../../files/tls-pair.js';
 import { type CommandContext, defineCommand } from '../command.js';
@@ -12,6 +13,7 @@ import { sayReload } from '../reload/say-reload.js';
 import { RELOAD_WATCH_MS, WatchedFile } from '../reload/watched-file.js';
 import { WatchedTlsFiles } from '../reload/watched-tls-files.js';
 import { awaitRead, readApiKey, readSecret, warnIfReadable } from '../secret-files.js';
+import { readSelectionFile } from '../selection-file.js';
 import { runServer, SERVER_OPTIONS, type Server } from '../server.js';
 
 const DIRECTORY_OPTIONS = {
@@ -42,6 +44,10 @@ const DIRECTORY_OPTIONS = {
     DIRECTORY_SPECS.places,
     "MaxMind database (mmdb) of the countries or cities of peers' addresses",
     { item: 'address-databases' },
+  ),
+  selectionFile: settingFile(
+    DIRECTORY_SPECS.selection,
+    "YAML file of weights, providers' prices, and the relays that tenants are allowed",
   ),
   ...SERVER_OPTIONS,
 } as const satisfies OptionTable;
@@ -98,8 +104,14 @@ async function openDirectory(context: DirectoryContext): Promise<Server> {
     options.operatorKeyFile === undefined
       ? undefined
       : await readSecret(context, 'operatorKeyFile', readApiKey);
+  const { selectionFile: path } = options;
+  const selection =
+    path === undefined
+      ? undefined
+      : await awaitRead(context, context.sourceOf('selectionFile'), readSelectionFile(path));
   const directory = await Directory.open({
     ...settingsOf(DIRECTORY_OPTIONS, options),
+    selection,
     places: found.length > 0 ? placesOf(found) : undefined,
     clusterSecret: await readSecret(context, 'clusterSecretFile', readSecretFile),
     apiKeys: [{ key, tenant: 'default' }],
@@ -115,6 +127,7 @@ async function openDirectory(context: DirectoryContext): Promise<Server> {
       tlsFile(context, directory, tls),
       keyFile(context, directory, key),
       databaseFiles(context, directory, databases, found),
+      selectionFile(context, directory, selection),
       operatorKeyFile(context, directory, operatorKey),
     ],
   };
@@ -163,6 +176,28 @@ function databaseFiles(
     take: (next) => directory.update({ places: placesOf(next) }),
     stays: () => 'the databases of addresses stay',
     changed: () => 'other databases of addresses are in use',
+    settleMs: RELOAD_WATCH_MS,
+    faultMs: RELOAD_WATCH_MS,
+    clock: systemClock,
+    logger,
+  });
+  return { check: (asked?: DirectoryOptions) => file.check(asked) };
+}
+
+type SelectionPath = Pick<DirectoryOptions, 'selectionFile'>;
+
+function selectionFile(
+  { options, logger }: DirectoryContext,
+  directory: Directory,
+  settings: SelectionSettings = {},
+) {
+  const file = new WatchedFile<SelectionPath, SelectionSettings>(options, settings, {
+    item: 'selection-file',
+    read: async ({ selectionFile: path }) =>
+      path === undefined ? {} : readSelectionFile(path, true),
+    take: (selection) => directory.update({ selection }),
+    stays: () => 'the settings of selection stay',
+    changed: () => 'other settings of selection are in use',
     settleMs: RELOAD_WATCH_MS,
     faultMs: RELOAD_WATCH_MS,
     clock: systemClock,
