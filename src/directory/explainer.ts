@@ -1,4 +1,4 @@
-import type { ClusterDescription } from '../estimates/access-legs.js';
+import type { ClusterDescription } from '../estimates/access-clusters.js';
 import { type Explanation, explain } from '../selection/explain.js';
 import type { PeerHints, SelectionRequest } from '../selection/request.js';
 import type { SelectionSnapshot } from '../selection/snapshot.js';

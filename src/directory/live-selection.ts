@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
-import type { AccessLegs, ClusterDescription } from '../estimates/access-legs.js';
+import type { ClusterDescription } from '../estimates/access-clusters.js';
+import type { AccessLegs } from '../estimates/access-legs.js';
 import type { CostWeights } from '../estimates/cost-weights.js';
 import type { RegionIndex } from '../estimates/region-index.js';
 import type { TrunkEstimates } from '../estimates/trunk-estimates.js';

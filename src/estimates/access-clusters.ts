@@ -25,6 +25,19 @@ export interface AccessCluster {
   readonly place?: UnitVector | undefined;
 }
 
+/** A cluster, for an explanation. */
+export interface ClusterDescription {
+  /** `203.0.112.0/20`, `AS64500 DE`, `DE`, `IPv4`. */
+  readonly network: string;
+  readonly asn?: number | undefined;
+  readonly country?: string | undefined;
+  /** Regions with a history of this cluster itself, and its decayed number of samples. */
+  readonly regions: number;
+  readonly samples: number;
+  /** The cluster that its estimates are shrunk towards. */
+  readonly parent?: string | undefined;
+}
+
 interface Entry extends AccessCluster {
   parent: number | undefined;
   children: number;

@@ -1,4 +1,4 @@
-import { type AccessCluster, AccessClusters } from './access-clusters.js';
+import { type AccessCluster, AccessClusters, type ClusterDescription } from './access-clusters.js';
 import { type CostWeights, pathCostMs } from './cost-weights.js';
 import { distanceKm, lightRttMs, usualRttMs } from './geography.js';
 import { insertByCost } from './insert-by-cost.js';
@@ -54,19 +54,6 @@ export interface LegSample {
   /** Share of lost packets in the worse direction, 0 to 1; absent if no peer told. */
   readonly loss?: number | undefined;
   readonly count: number;
-}
-
-/** A cluster, for an explanation. */
-export interface ClusterDescription {
-  /** `203.0.112.0/20`, `AS64500 DE`, `DE`, `IPv4`. */
-  readonly network: string;
-  readonly asn?: number | undefined;
-  readonly country?: string | undefined;
-  /** Regions with a history of this cluster itself, and its decayed number of samples. */
-  readonly regions: number;
-  readonly samples: number;
-  /** The cluster that its estimates are shrunk towards. */
-  readonly parent?: string | undefined;
 }
 
 /** Where access clusters get what they estimate from. */
