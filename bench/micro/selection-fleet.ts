@@ -1,3 +1,4 @@
+import { DEFAULT_COST_WEIGHTS } from '../../src/estimates/cost-weights.js';
 import type { LegCandidates } from '../../src/estimates/leg-candidates.js';
 import { LEG_CANDIDATES_MAX } from '../../src/estimates/leg-candidates.js';
 import { RegionIndex } from '../../src/estimates/region-index.js';
@@ -113,7 +114,8 @@ export interface Fleet {
 export function fleetOf(size: FleetSize): Fleet {
   const paths = new FleetPaths(size);
   const { regions, trunks, legs } = paths;
-  const state = new SelectionState({ regions, trunks, legs, weights: SELECTION_WEIGHTS });
+  const weights = { weights: SELECTION_WEIGHTS, costWeights: DEFAULT_COST_WEIGHTS };
+  const state = new SelectionState({ regions, trunks, legs, ...weights });
   for (let index = 0; index < size.relays; index += 1) {
     const id = `relay-${index}`;
     const address = `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;

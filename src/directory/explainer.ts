@@ -90,13 +90,12 @@ export class Explainer {
     request: SelectionRequest,
     seed: number,
   ): OperatorExplanation {
-    const { costWeights } = this.#live;
     const asked = request.peers.map(({ cluster, ...hints }): AskedPeer => {
       const network = cluster === undefined ? {} : { network: this.#live.networkOf(cluster) };
       return { hints: plain(hints), ...network };
     });
     return {
-      ...explain(snapshot, request, seed, costWeights),
+      ...explain(snapshot, request, seed),
       asked: asked as [AskedPeer, AskedPeer],
     };
   }

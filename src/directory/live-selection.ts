@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { ClusterDescription } from '../estimates/access-clusters.js';
 import type { AccessLegs } from '../estimates/access-legs.js';
-import type { CostWeights } from '../estimates/cost-weights.js';
 import type { RegionIndex } from '../estimates/region-index.js';
 import type { TrunkEstimates } from '../estimates/trunk-estimates.js';
 import type { RelayFacts, RelayStatus, ReportedLoad } from '../selection/relay-facts.js';
@@ -50,17 +49,18 @@ export class LiveSelection {
   constructor(options: LiveSelectionOptions) {
     const { snapshots, policy } = options;
     const { regions, trunks, legs } = options.estimates;
+    const { weights, costWeights } = policy;
     this.#options = options;
-    this.#state = new SelectionState({ regions, trunks, legs, weights: policy.weights });
-    trunks.useWeights(policy.costWeights);
-    legs.useWeights(policy.costWeights);
+    this.#state = new SelectionState({ regions, trunks, legs, weights, costWeights });
+    trunks.useWeights(costWeights);
+    legs.useWeights(costWeights);
     snapshots.onRow((id, row) => this.#take(id, row));
   }
 
   /** Takes what has changed in the policy. */
   renewPolicy(): void {
     const { policy, estimates } = this.#options;
-    this.#state.useWeights(policy.weights);
+    this.#state.useWeights(policy.weights, policy.costWeights);
     estimates.trunks.useWeights(policy.costWeights);
     estimates.legs.useWeights(policy.costWeights);
     for (const [id, { row, facts }] of this.#taken) {
@@ -103,11 +103,6 @@ export class LiveSelection {
   /** The weights of selection. */
   get weights(): SelectionWeights {
     return this.#options.policy.weights;
-  }
-
-  /** The weights by which the estimates in snapshots are made. */
-  get costWeights(): CostWeights {
-    return this.#options.policy.costWeights;
   }
 
   /** Describes an access network by the number of its cluster. */

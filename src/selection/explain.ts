@@ -110,18 +110,16 @@ export interface Explanation {
 /**
  * Explains what `select` returns for the same arguments, by computing it again and looking at every
  * pair of the regions that it considered.
- * @param costs - by which the snapshot's estimates were made
  */
 export function explain(
   snapshot: SelectionSnapshot,
   request: SelectionRequest,
   seed: number,
-  costs: CostWeights,
 ): Explanation {
   const result = select(snapshot, request, seed);
   const scratch = [new Candidates(), new Candidates()] as const;
   const sides = sidesOf(snapshot, request, new SeededRandom(seed), scratch);
-  const legs = sides.map(({ peer }) => new LegExplainer(snapshot, peer, costs));
+  const legs = sides.map(({ peer }) => new LegExplainer(snapshot, peer));
   const all = sides.map(({ candidates }, i) =>
     candidatesOf(snapshot, candidates, legs[i] as LegExplainer),
   );
@@ -129,7 +127,7 @@ export function explain(
   const isPlaced = sides.map(({ candidates }) => candidates.informed);
   const { sharedMs, sharedUnknownMs } = snapshot.weights;
   const shared = isPlaced.every((each) => each) ? sharedMs : sharedUnknownMs;
-  const pairing = { snapshot, costs, sharedMs: shared };
+  const pairing = { snapshot, sharedMs: shared };
   const pairs = judged(snapshot, pairsOf(pairing, firsts, seconds), chosenOf(result));
   const peer = (i: 0 | 1): ExplainedPeer => ({
     isPlaced: isPlaced[i] ?? false,
@@ -144,7 +142,7 @@ export function explain(
     ...formerOf(request, result),
     peers: [peer(0), peer(1)],
     ...pairs,
-    weights: { ...snapshot.weights, sharedMs: shared, ...costs },
+    weights: { ...snapshot.weights, sharedMs: shared, ...snapshot.costWeights },
   };
 }
 
@@ -224,7 +222,6 @@ function exceptionsOf(sum: number): Exception[] {
 
 interface Pairing {
   readonly snapshot: SelectionSnapshot;
-  readonly costs: CostWeights;
   readonly sharedMs: number;
 }
 
@@ -237,7 +234,7 @@ interface Pair {
 }
 
 function pairsOf(
-  { snapshot, costs, sharedMs }: Pairing,
+  { snapshot, sharedMs }: Pairing,
   firsts: readonly Candidate[],
   seconds: readonly Candidate[],
 ): Pair[] {
@@ -253,7 +250,7 @@ function pairsOf(
       const terms = () =>
         isShared
           ? { trunk: NO_TERMS, sharedMs: rounded(sharedMs) }
-          : { trunk: trunkTerms(snapshot, b, a, costs), sharedMs: 0 };
+          : { trunk: trunkTerms(snapshot, b, a), sharedMs: 0 };
       pairs.push({ first, second, costMs, terms });
     }
   }

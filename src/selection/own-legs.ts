@@ -1,4 +1,4 @@
-import { DEFAULT_COST_WEIGHTS, pathCostMs } from '../estimates/cost-weights.js';
+import { pathCostMs } from '../estimates/cost-weights.js';
 import type { LegCandidates } from '../estimates/leg-candidates.js';
 import { CANDIDATES_MAX } from './candidates.js';
 import type { KnownLeg } from './derive.js';
@@ -61,7 +61,7 @@ export function ownLegs(
     const index = network?.regions.indexOf(region) ?? -1;
     const jitterMs = network?.jitterMs[index] ?? usualJitterMs;
     const loss = network?.loss[index] ?? usualLoss;
-    const costMs = pathCostMs(DEFAULT_COST_WEIGHTS, rttMs, 0, jitterMs, loss);
+    const costMs = pathCostMs(snapshot.costWeights, rttMs, 0, jitterMs, loss);
     legs.push({ region, costMs, rttMs, jitterMs, loss });
   }
   legs.sort((a, b) => a.rttMs - b.rttMs);

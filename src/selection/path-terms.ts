@@ -82,28 +82,21 @@ function plus(a: PathTerms, b: PathTerms): PathTerms {
 }
 
 /** Returns the terms of the trunk between two regions, or two relays of one region. */
-export function trunkTerms(
-  snapshot: SelectionSnapshot,
-  a: number,
-  b: number,
-  costs: CostWeights,
-): PathTerms {
+export function trunkTerms(snapshot: SelectionSnapshot, a: number, b: number): PathTerms {
   const row = snapshot.trunks[a];
-  if (row?.costMs[b] !== undefined) return termsAt(row, b, costs);
+  if (row?.costMs[b] !== undefined) return termsAt(row, b, snapshot.costWeights);
   return summed({ ...NO_TERMS, rttMs: trunkCostMs(snapshot, a, b) });
 }
 
 /** Explains the legs of one peer. */
 export class LegExplainer {
   readonly #snapshot: SelectionSnapshot;
-  readonly #costs: CostWeights;
   readonly #latencies: ReadonlyMap<string, number> | undefined;
   readonly #own: OwnLegs;
   readonly #legs: LegCandidates | undefined;
 
-  constructor(snapshot: SelectionSnapshot, peer: PeerRequest, costs: CostWeights) {
+  constructor(snapshot: SelectionSnapshot, peer: PeerRequest) {
     this.#snapshot = snapshot;
-    this.#costs = costs;
     this.#latencies = peer.latencies;
     this.#legs = networkLegs(snapshot, peer);
     this.#own = ownLegs(snapshot, peer.latencies, this.#legs);
@@ -119,12 +112,12 @@ export class LegExplainer {
     if (own !== undefined) {
       const { rttMs, jitterMs, loss } = own;
       const legs = { rttMs: [rttMs], sdMs: [0], jitterMs: [jitterMs], loss: [loss] };
-      const terms = termsAt(legs, 0, this.#costs);
+      const terms = termsAt(legs, 0, this.#snapshot.costWeights);
       return { ...terms, origin: 'own', by: this.#measuredAs(own) };
     }
     const index = this.#legs?.regions.indexOf(region) ?? -1;
     if (this.#legs === undefined || index === -1) return undefined;
-    const terms = termsAt(this.#legs, index, this.#costs);
+    const terms = termsAt(this.#legs, index, this.#snapshot.costWeights);
     const rttMs = movedRttMs(this.#snapshot, this.#own, this.#legs, index);
     return { ...summed({ ...terms, rttMs }), origin: 'network' };
   }
@@ -151,7 +144,7 @@ export class LegExplainer {
     }
     const first = start === undefined ? undefined : this.#known(start);
     if (start === undefined || first === undefined) return { ...NO_TERMS, origin: 'unknown' };
-    const terms = plus(first, trunkTerms(this.#snapshot, start, region, this.#costs));
+    const terms = plus(first, trunkTerms(this.#snapshot, start, region));
     return { ...terms, origin: 'over', by: this.#snapshot.regions[start]?.name ?? '' };
   }
 }

@@ -1,3 +1,4 @@
+import type { CostWeights } from '../estimates/cost-weights.js';
 import type { LegCandidates } from '../estimates/leg-candidates.js';
 import type { TrunkRow } from '../estimates/trunk-row.js';
 import type { BestRow } from './best-rows.js';
@@ -56,6 +57,8 @@ export interface SelectionSnapshot {
   /** Rises with each snapshot. */
   readonly number: number;
   readonly weights: SelectionWeights;
+  /** By which the costs of paths are made of their quality. */
+  readonly costWeights: CostWeights;
   /** By slot; undefined where there is no live relay. */
   readonly relays: readonly (RelayRow | undefined)[];
   /** Slots by relay id. */

@@ -1,3 +1,4 @@
+import type { CostWeights } from '../estimates/cost-weights.js';
 import type { LegCandidates } from '../estimates/leg-candidates.js';
 import type { RegionIndex } from '../estimates/region-index.js';
 import type { TrunkRow } from '../estimates/trunk-row.js';
@@ -47,6 +48,8 @@ export interface SelectionStateOptions {
   readonly trunks: TrunkSource;
   readonly legs: LegSource;
   readonly weights: SelectionWeights;
+  /** Those of `trunks` and `legs`. */
+  readonly costWeights: CostWeights;
 }
 
 /**
@@ -75,16 +78,19 @@ export class SelectionState {
   /** Whether loads changed: by reports or by assigned legs. */
   #loads = false;
   #weights: SelectionWeights;
+  #costWeights: CostWeights;
   #current: SelectionSnapshot;
 
   constructor(options: SelectionStateOptions) {
     this.#options = options;
-    this.#weights = options.weights;
-    const { weights } = options;
+    const { weights, costWeights } = options;
+    this.#weights = weights;
+    this.#costWeights = costWeights;
     const loads = relayLoads([], this.#measure, weights, 0);
     this.#current = {
       number: 0,
       weights,
+      costWeights,
       relays: [],
       slots: this.#slots,
       loads,
@@ -98,8 +104,9 @@ export class SelectionState {
   }
 
   /** Uses other weights from the next snapshot on. */
-  useWeights(weights: SelectionWeights): void {
+  useWeights(weights: SelectionWeights, costWeights: CostWeights): void {
     this.#weights = weights;
+    this.#costWeights = costWeights;
     this.#reported = true;
     this.#loads = true;
   }
@@ -208,7 +215,6 @@ export class SelectionState {
     const paths = this.#takePaths(nowMs);
     const isRows = this.#bestRows.isDirty;
     if (!this.#structure && !this.#loads && !isRows && paths === undefined) return this.#current;
-    const weights = this.#weights;
     const before = this.#current;
     const structure = this.#structure ? this.#takeStructure() : before;
     const loads =
@@ -222,7 +228,8 @@ export class SelectionState {
     this.#loads = false;
     this.#current = {
       number: before.number + 1,
-      weights,
+      weights: this.#weights,
+      costWeights: this.#costWeights,
       relays: structure.relays,
       slots: this.#slots,
       loads: loads.loads,

@@ -2,7 +2,6 @@ import t from 'tap';
 import { Explainer } from '../../src/directory/explainer.js';
 import type { LiveSelection } from '../../src/directory/live-selection.js';
 import { RECENT_SELECTIONS_MAX, RecentSelections } from '../../src/directory/recent-selections.js';
-import { DEFAULT_COST_WEIGHTS } from '../../src/estimates/cost-weights.js';
 import { SNAPSHOTS_KEPT_MAX } from '../../src/selection/state.js';
 import { latencies, relay, stateOf } from '../selection/fixtures.js';
 
@@ -13,7 +12,6 @@ function world() {
   const state = stateOf([relay('fra-1', 1), relay('nyc-1', 2)]);
   let now = 0;
   const live = {
-    costWeights: DEFAULT_COST_WEIGHTS,
     networkOf: () => ({ network: 'IPv4', regions: 0, samples: 0 }),
     requestOf: (hints: object) => hints,
     snapshotFor: () => state.current,

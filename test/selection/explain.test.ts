@@ -23,7 +23,7 @@ function snapshotOf(weights = SELECTION_WEIGHTS): SelectionSnapshot {
     relay(`${region}-1`, 2 * index + 1, { load: { ...IDLE, legs: 100 * index }, price: 2 }),
     relay(`${region}-2`, 2 * index + 2, { load: { ...IDLE, legs: 700 }, provider: 'ovh' }),
   ]);
-  const state = stateOf(relays, paths, weights);
+  const state = stateOf(relays, paths, weights, { ...DEFAULT_COST_WEIGHTS, uncertaintyZ: 0 });
   const quality = { sdMs: 2, jitterMs: 1.5, loss: 0.003 };
   paths.setLegs(0, { fra: 12.34, lon: 18.9, nyc: 95.5 }, quality);
   paths.setLegs(1, { sin: 21, nyc: 199.99, lon: 170 }, { sdMs: 3 });
@@ -31,7 +31,7 @@ function snapshotOf(weights = SELECTION_WEIGHTS): SelectionSnapshot {
 }
 
 function shownBy(request: SelectionRequest, seed = 1, snapshot = snapshotOf()): Explanation {
-  return explain(snapshot, request, seed, { ...DEFAULT_COST_WEIGHTS, uncertaintyZ: 0 });
+  return explain(snapshot, request, seed);
 }
 
 /** Adds up numbers of two decimals, as a person does. */

@@ -1,6 +1,10 @@
 /** Helpers of the tests of selection. */
 
-import { DEFAULT_COST_WEIGHTS, pathCostMs } from '../../src/estimates/cost-weights.js';
+import {
+  type CostWeights,
+  DEFAULT_COST_WEIGHTS,
+  pathCostMs,
+} from '../../src/estimates/cost-weights.js';
 import type { LegCandidates } from '../../src/estimates/leg-candidates.js';
 import { RegionIndex } from '../../src/estimates/region-index.js';
 import { emptyTrunkRow, type TrunkRow } from '../../src/estimates/trunk-row.js';
@@ -155,9 +159,10 @@ export function stateOf(
   relays: readonly TestRelay[],
   paths = new TestPaths(),
   weights = NO_EXPLORING,
+  costWeights: CostWeights = DEFAULT_COST_WEIGHTS,
 ): SelectionState {
-  const { regions, legSource } = paths;
-  const state = new SelectionState({ regions, trunks: paths, legs: legSource, weights });
+  const { regions, legSource: legs } = paths;
+  const state = new SelectionState({ regions, trunks: paths, legs, weights, costWeights });
   for (const { facts, status, load } of relays) {
     state.putRelay(facts, status);
     state.reportLoad(facts.id, load);

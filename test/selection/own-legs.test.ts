@@ -1,6 +1,7 @@
 import t from 'tap';
+import { DEFAULT_COST_WEIGHTS } from '../../src/estimates/cost-weights.js';
 import { select } from '../../src/selection/select.js';
-import { latencies, relay, SEEDS, stateOf, TestPaths } from './fixtures.js';
+import { latencies, NO_EXPLORING, relay, SEEDS, stateOf, TestPaths } from './fixtures.js';
 
 const PLACES: Readonly<Record<string, number>> = { fra: 0, lon: 10, nyc: 80, sin: 170 };
 
@@ -9,12 +10,13 @@ function legsOf(
   own: Record<string, number>,
   network: Record<string, number>,
   quality: { sdMs?: number; jitterMs?: number; loss?: number } = {},
+  costWeights = DEFAULT_COST_WEIGHTS,
 ) {
   const paths = new TestPaths((a, b) =>
     a === b ? 0.5 : Math.abs((PLACES[a] ?? 0) - (PLACES[b] ?? 0)),
   );
   const relays = Object.keys(PLACES).map((region, index) => relay(`${region}-1`, index + 1));
-  const state = stateOf(relays, paths);
+  const state = stateOf(relays, paths, NO_EXPLORING, costWeights);
   paths.setLegs(0, network, quality);
   const snapshot = state.publish(0);
   // Its `region` makes the second peer's candidate the only one; the first has to share it.
@@ -34,6 +36,13 @@ t.test('own latencies cost the jitter and the loss of the network too', async (t
   const leg = legsOf({ fra: 20, nyc: 90 }, NETWORK, quality);
   t.equal(Math.round(leg('fra')), 20 + 2 * 3 + 20 * 0.2);
   t.ok(Math.abs(leg('lon') - 26 - 10) < 3, 'and so do those of the network');
+});
+
+t.test('own latencies cost them by the weights of the directory', async (t) => {
+  const quality = { sdMs: 1, jitterMs: 3, loss: 0.002 };
+  const weights = { ...DEFAULT_COST_WEIGHTS, jitterMsPerMs: 5, lossMsPerPercent: 100 };
+  const leg = legsOf({ fra: 20, nyc: 90 }, NETWORK, quality, weights);
+  t.equal(Math.round(leg('fra')), 20 + 5 * 3 + 100 * 0.2);
 });
 
 t.test('the network’s estimates are moved by the last mile of the peer', async (t) => {

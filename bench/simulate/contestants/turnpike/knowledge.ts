@@ -45,6 +45,7 @@ export function knowledgeOf(
   const state = new SelectionState({
     ...{ regions, trunks: instead.trunks ?? trunks, legs: instead.legs ?? legs },
     weights: { ...SELECTION_WEIGHTS, ...instead.weights },
+    costWeights: DEFAULT_COST_WEIGHTS,
   });
   for (const index of world.relays.keys()) putRelay(state, world, index);
   state.publish(0);
