@@ -1,4 +1,5 @@
 /** Chance as a pure function of a seed and of numbers that name the draw. */
+import { mixed } from '../../src/collections/hash.js';
 
 /**
  * Returns a 32-bit hash of a seed and up to four numbers (the finalizer of MurmurHash3).
@@ -10,18 +11,14 @@ export function hash32(seed: number, a = 0, b = 0, c = 0, d = 0): number {
   h = step(h, b);
   h = step(h, c);
   h = step(h, d);
-  h ^= h >>> 16;
-  h = Math.imul(h, 0x85ebca6b);
-  h ^= h >>> 13;
-  h = Math.imul(h, 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return mixed(h);
 }
 
 function step(h: number, value: number): number {
   let k = Math.imul(value | 0, 0xcc9e2d51);
   k = (k << 15) | (k >>> 17);
-  const mixed = h ^ Math.imul(k, 0x1b873593);
-  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+  const next = h ^ Math.imul(k, 0x1b873593);
+  return (Math.imul((next << 13) | (next >>> 19), 5) + 0xe6546b64) | 0;
 }
 
 /** Returns a uniform value above 0 and below 1 for a named draw. */

@@ -1,3 +1,4 @@
+import { textHash } from '../collections/hash.js';
 import { LEG_CANDIDATES_MAX } from './leg-candidates.js';
 import { RobustMeans } from './robust-means.js';
 
@@ -241,11 +242,8 @@ export class LegCells {
   }
 }
 
-/** Returns 16 bits of a name (FNV-1a). */
+/** Returns 16 bits of a name. */
 function shortName(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) {
-    hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
-  }
+  const hash = textHash(name);
   return (hash ^ (hash >>> 16)) & 0xffff;
 }

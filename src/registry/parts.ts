@@ -1,8 +1,7 @@
+import { textHash } from '../collections/hash.js';
+
 /** Relays of one part of a registry on average, at most. */
 export const PART_RELAYS_MAX = 256;
-
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
 
 /**
  * Returns the number of parts of a registry: the smallest power of two with which a part has
@@ -16,21 +15,12 @@ export function partsOf(relays: number): number {
 }
 
 /**
- * Returns the part of a relay: the hash of its id, modulo the number of parts.
+ * Returns the part of a relay: the hash of its id, modulo the number of parts. An id is ASCII
+ * (`NAME_PATTERN`), so its code units are its bytes.
  * @param parts - as `partsOf`
  */
 export function partOf(id: string, parts: number): number {
-  return idHash(id) % parts;
-}
-
-/** Returns the 32-bit FNV-1a hash of an id. */
-export function idHash(id: string): number {
-  let hash = FNV_OFFSET;
-  for (let at = 0; at < id.length; at += 1) {
-    // An id is ASCII (`NAME_PATTERN`), so its code units are its bytes.
-    hash = Math.imul(hash ^ id.charCodeAt(at), FNV_PRIME);
-  }
-  return hash >>> 0;
+  return textHash(id) % parts;
 }
 
 /**

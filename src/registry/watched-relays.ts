@@ -1,4 +1,4 @@
-import { idHash } from './parts.js';
+import { mixed, textHash } from '../collections/hash.js';
 
 /** Relays up to which every relay watches every other: keeps paths to it and probes them. */
 export const RELAYS_WATCHED_MAX = 1_024;
@@ -18,18 +18,14 @@ export function watchShareOf(relays: number): number {
 }
 
 /**
- * Returns whether two relays watch each other: the same for both, by the hashes of their ids, mixed
- * as MurmurHash3 finishes.
- * @param a - `idHash` of one
- * @param b - `idHash` of the other
+ * Returns whether two relays watch each other: the same for both, by the hashes of their ids.
+ * @param a - `textHash` of the id of one
+ * @param b - `textHash` of that of the other
  * @param share - as `watchShareOf`
  */
 export function isWatched(a: number, b: number, share: number): boolean {
   if (share >= WATCH_ALL) return true;
-  let hash = a ^ b;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0 < share;
+  return mixed(a ^ b) < share;
 }
 
 /** `isWatched` of a relay and each of many others. */
@@ -37,11 +33,11 @@ export class Watcher {
   readonly #hash: number;
 
   constructor(id: string) {
-    this.#hash = idHash(id);
+    this.#hash = textHash(id);
   }
 
   /** Returns whether it watches a relay. */
   watches(id: string, share: number): boolean {
-    return isWatched(this.#hash, idHash(id), share);
+    return isWatched(this.#hash, textHash(id), share);
   }
 }

@@ -1,3 +1,4 @@
+import { mixed } from '../collections/hash.js';
 import type { LegCandidates } from '../estimates/leg-candidates.js';
 import { type RegionRow, type SelectionSnapshot, trunkCostMs } from './snapshot.js';
 
@@ -96,10 +97,7 @@ function narrow(
   }
 }
 
-/** Returns a number in [0, 1) by a seed and a region (mixing as in MurmurHash3's finalizer). */
+/** Returns a number in [0, 1) by a seed and a region. */
 function chance(seed: number, region: number): number {
-  let hash = (seed ^ Math.imul(region + 1, 0x9e3779b1)) >>> 0;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b) >>> 0;
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) >>> 0;
-  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+  return mixed(seed ^ Math.imul(region + 1, 0x9e3779b1)) / 2 ** 32;
 }

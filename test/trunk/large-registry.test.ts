@@ -1,5 +1,5 @@
 import t from 'tap';
-import { idHash } from '../../src/registry/parts.js';
+import { textHash } from '../../src/collections/hash.js';
 import type { RelayRecord } from '../../src/registry/types.js';
 import {
   isWatched,
@@ -42,7 +42,7 @@ function largeWorld(others = OTHERS) {
 t.test('of a large registry a relay has paths to those that it watches only', async (t) => {
   const { of, records, world } = largeWorld();
   const share = watchShareOf(OTHERS + 1);
-  const watched = records.filter(({ id }) => isWatched(idHash('fra-1'), idHash(id), share));
+  const watched = records.filter(({ id }) => isWatched(textHash('fra-1'), textHash(id), share));
   t.same([...of.fra.all()].map(({ id }) => id).sort(), watched.map(({ id }) => id).sort());
   t.ok(watched.length < RELAYS_WATCHED_OF_MANY);
   t.equal(of.fra.get('nyc-1'), undefined);
@@ -105,7 +105,7 @@ t.test('a key that is not usable makes no paths, and no error', async (t) => {
   const { fra, records, of } = largeWorld();
   const bad = { ...(records[0] as RelayRecord), publicKey: Buffer.alloc(32).toString('base64') };
   const share = watchShareOf(OTHERS + 1);
-  t.notOk(isWatched(idHash('fra-1'), idHash(bad.id), share));
+  t.notOk(isWatched(textHash('fra-1'), textHash(bad.id), share));
   fra.core.updateRelays([bad, ...records.slice(1), fra.record]);
   t.equal(of.fra.need(bad.id), undefined);
 });
@@ -114,8 +114,8 @@ t.test('watching is mutual, and of about as many as is said', async (t) => {
   t.equal(watchShareOf(RELAYS_WATCHED_MAX), WATCH_ALL);
   for (const relays of [RELAYS_WATCHED_MAX + 1, 2_048, 5_000, 10_239]) {
     const share = watchShareOf(relays);
-    const ids = fleet(relays).map(({ id }) => idHash(id));
-    const own = idHash('fra-1');
+    const ids = fleet(relays).map(({ id }) => textHash(id));
+    const own = textHash('fra-1');
     const count = ids.filter((id) => isWatched(own, id, share)).length;
     t.ok(count > RELAYS_WATCHED_OF_MANY / 3 && count < 1.5 * RELAYS_WATCHED_OF_MANY, `${count}`);
     for (const id of ids) {

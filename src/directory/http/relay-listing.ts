@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { formatAddress } from '../../address.js';
 import type { Clock } from '../../clock.js';
-import { idHash } from '../../registry/parts.js';
+import { textHash } from '../../collections/hash.js';
 import { AddressText, Name, Port } from '../../registry/schemas.js';
 import type { RelayRecord } from '../../registry/types.js';
 import type { Doubt } from '../../selection/doubts.js';
@@ -116,7 +116,7 @@ type Hashed = readonly [hash: number, relay: LiveRelay];
 function hashed(relays: readonly LiveRelay[], after: string | undefined): Hashed[] {
   const above = after === undefined ? -1 : Number.parseInt(after, 16);
   return relays
-    .map((relay): Hashed => [idHash(relay.record.id), relay])
+    .map((relay): Hashed => [textHash(relay.record.id), relay])
     .filter(([hash]) => hash > above)
     .sort(([a], [b]) => a - b);
 }

@@ -1,4 +1,4 @@
-import { idHash } from '../../registry/parts.js';
+import { textHash } from '../../collections/hash.js';
 import { isWatched, WATCH_ALL } from '../../registry/watched-relays.js';
 import type { LiveRelay } from '../snapshot.js';
 import { familiesOf, TrunkFamilyCounts } from './trunk-family-counts.js';
@@ -25,7 +25,7 @@ export class CredibleRelays {
       const share = shareOf(id);
       this.#shares.set(id, share);
       if (share >= WATCH_ALL) all.push(relay);
-      else this.#watchers.push({ hash: idHash(id), share, families: familiesOf(relay) });
+      else this.#watchers.push({ hash: textHash(id), share, families: familiesOf(relay) });
     }
     this.#all = new TrunkFamilyCounts(all);
   }
@@ -37,7 +37,7 @@ export class CredibleRelays {
   /** Returns whether a relay's report about another one counts. */
   has(id: string, about: string): boolean {
     const share = this.#shares.get(id);
-    return share !== undefined && isWatched(idHash(id), idHash(about), share);
+    return share !== undefined && isWatched(textHash(id), textHash(about), share);
   }
 
   /** Returns the number of them that can tell whether a relay's trunk answers. */
@@ -45,7 +45,7 @@ export class CredibleRelays {
     const { id } = relay.record;
     const own = this.#shares.get(id);
     let able = this.#all.inCommonWith(relay) - (own !== undefined && own >= WATCH_ALL ? 1 : 0);
-    const of = idHash(id);
+    const of = textHash(id);
     const mask = familiesOf(relay);
     for (const { hash, share, families } of this.#watchers) {
       if ((families & mask) !== 0 && hash !== of && isWatched(hash, of, share)) able += 1;
