@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -8,29 +6,13 @@ import { FLOODS } from '../../bench/abuse/floods/index.js';
 import { amplification, type FloodResult } from '../../bench/abuse/result.js';
 import { tableText } from '../../bench/abuse/table.js';
 import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
-import { ROOT } from '../house/source-files.js';
 import { isAlive } from '../setup/is-alive.js';
 import { childrenOf } from './children.js';
+import { endOf, startBench } from './program.js';
 
 t.setTimeout(180_000);
 
-function start(...args: readonly string[]) {
-  const argv = ['--import', 'tsx', 'bench/abuse/main.ts', ...args];
-  const bench = spawn(process.execPath, argv, { cwd: ROOT });
-  const said = { out: '', err: '' };
-  bench.stdout.setEncoding('utf8').on('data', (text: string) => {
-    said.out += text;
-  });
-  bench.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said.err += text;
-  });
-  return { bench, said };
-}
-
-async function endOf(bench: ChildProcess): Promise<number | null> {
-  const [code] = await once(bench, 'close');
-  return code;
-}
+const start = (...args: readonly string[]) => startBench('bench/abuse/main.ts', ...args);
 
 t.test('a flood is measured in a window with it and one without', async (t) => {
   const json = join(t.testdir(), 'abuse.json');

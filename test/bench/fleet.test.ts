@@ -1,34 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Phase } from '../../bench/fleet/fleet.js';
 import { SIGNAL_EXIT } from '../../src/cli/exit-codes.js';
-import { ROOT } from '../house/source-files.js';
 import { isAlive } from '../setup/is-alive.js';
 import { until } from '../until.js';
 import { childrenOf } from './children.js';
+import { endOf, startBench } from './program.js';
 
 t.setTimeout(180_000);
 
-function start(...args: readonly string[]) {
-  const argv = ['--import', 'tsx', 'bench/fleet/main.ts', ...args];
-  const bench = spawn(process.execPath, argv, { cwd: ROOT });
-  const said = { out: '', err: '' };
-  bench.stdout.setEncoding('utf8').on('data', (text: string) => {
-    said.out += text;
-  });
-  bench.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said.err += text;
-  });
-  return { bench, said };
-}
-
-async function endOf(bench: ChildProcess): Promise<number | null> {
-  const [code] = await once(bench, 'close');
-  return code;
-}
+const start = (...args: readonly string[]) => startBench('bench/fleet/main.ts', ...args);
 
 t.test('a fleet starts, learns of one more relay and comes back after a restart', async (t) => {
   const json = join(t.testdir(), 'fleet.json');

@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
 import { signAnswer } from '../../src/registry/signing.js';
-import { keyOf, relayRecord } from '../directory/fixtures.js';
+import { RegistrationClient } from '../../src/relay/registration-client.js';
+import { IDLE, keyOf, relayRecord } from '../directory/fixtures.js';
 
 /**
  * A directory of relay fra-1 alone, which answers every request with the registry.
@@ -11,7 +12,7 @@ import { keyOf, relayRecord } from '../directory/fixtures.js';
  * @returns its URL, and the bodies of the beats that came
  */
 export async function answeringDirectory(t: Test, members: (answer: number) => object) {
-  const beats: { readonly after?: number }[] = [];
+  const beats: Record<string, unknown>[] = [];
   let answers = 0;
   const registry = { version: 'one', relays: [relayRecord('fra-1', 1)] };
   const server = createServer(async (request, response) => {
@@ -33,4 +34,23 @@ export async function answeringDirectory(t: Test, members: (answer: number) => o
   t.teardown(() => server.close());
   await once(server, 'listening');
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, beats };
+}
+
+/** Makes the client of relay fra-1, idle, at a directory. */
+export function clientOf(
+  directoryUrl: string,
+  options: Partial<ConstructorParameters<typeof RegistrationClient>[0]> = {},
+): RegistrationClient {
+  return new RegistrationClient({
+    directoryUrl,
+    id: 'fra-1',
+    registrationKey: keyOf('fra-1'),
+    record: () => relayRecord('fra-1', 1),
+    load: () => IDLE,
+    draining: () => false,
+    onRegistry: () => {},
+    onStart: () => {},
+    onSuperseded: () => {},
+    ...options,
+  });
 }

@@ -1,23 +1,11 @@
 import t, { type Test } from 'tap';
-import { RegistrationClient } from '../../src/relay/registration-client.js';
-import { IDLE, keyOf, relayRecord } from '../directory/fixtures.js';
 import { until } from '../until.js';
-import { answeringDirectory } from './answering-directory.js';
+import { answeringDirectory, clientOf } from './answering-directory.js';
 
 /** Beats of a relay whose directory gives these members with its answers, by their number. */
 async function beatsOf(t: Test, members: (answer: number) => object) {
   const { url, beats } = await answeringDirectory(t, members);
-  const client = new RegistrationClient({
-    directoryUrl: url,
-    id: 'fra-1',
-    registrationKey: keyOf('fra-1'),
-    record: () => relayRecord('fra-1', 1),
-    load: () => IDLE,
-    draining: () => false,
-    onRegistry: () => {},
-    onStart: () => {},
-    onSuperseded: () => {},
-  });
+  const client = clientOf(url);
   client.start();
   await until(() => beats.length >= 3);
   await client.stop();

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { Directory } from '../../src/directory/index.js';
-import { signAnswer } from '../../src/registry/signing.js';
 import type { Registry, RelayRecord } from '../../src/registry/types.js';
 import { RegistrationClient } from '../../src/relay/registration-client.js';
 import {
@@ -17,6 +16,7 @@ import {
   relayRecord,
 } from '../directory/fixtures.js';
 import { ownLoopback } from '../setup/own-loopback.js';
+import { answeringDirectory, clientOf } from './answering-directory.js';
 
 /** A relay's registration client; records the calls of its handlers and its log lines. */
 class Registered {
@@ -258,52 +258,19 @@ t.test(
   },
 );
 
-/** A directory that answers every request with `answer`; records the bodies of beats. */
-async function stub(t: Test, answer: () => object) {
-  const beats: Record<string, unknown>[] = [];
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    if (request.method === 'POST') beats.push(JSON.parse(String(Buffer.concat(chunks))));
-    const body = JSON.stringify(answer());
-    const nonce = String(request.headers['turnpike-nonce']);
-    const { method = '', url: path = '' } = request;
-    const covered = { method, path, status: 200, timeMs: Date.now(), nonce, body };
-    response.writeHead(200, {
-      'turnpike-time': String(covered.timeMs),
-      'turnpike-nonce': nonce,
-      'turnpike-signature': signAnswer(keyOf('fra-1'), covered),
-    });
-    response.end(body);
-  }).listen(0, '127.0.0.1');
-  t.teardown(() => server.close());
-  await once(server, 'listening');
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, beats };
-}
-
 t.test('a directory that appoints no checks gets at most 32 entries of each report', async (t) => {
-  const registry = { version: 'one', relays: [relayRecord('fra-1', 1)] };
   let check: { check?: [] } = {};
-  const { url, beats } = await stub(t, () => ({ registryVersion: 'one', registry, ...check }));
+  const { url, beats } = await answeringDirectory(t, () => check);
   const others = Array.from({ length: 500 }, (_, index) => ({
     id: `nyc-${index}`,
     address: '192.0.2.20:3478',
     reason: 'no-answer',
   }));
-  const client = new RegistrationClient({
-    directoryUrl: url,
-    id: 'fra-1',
-    registrationKey: keyOf('fra-1'),
-    record: () => relayRecord('fra-1', 1),
-    load: () => IDLE,
-    draining: () => false,
+  const client = clientOf(url, {
     reachability: () => ({
       trunk: others.map(({ id, reason }) => ({ id, reason })),
       service: others,
     }),
-    onRegistry: () => {},
-    onStart: () => {},
-    onSuperseded: () => {},
   });
   client.start();
   t.teardown(() => client.stop());

@@ -1,10 +1,9 @@
 import t, { type Test } from 'tap';
 import { REGISTRATION_LIMITS } from '../../src/registry/registration-limits.js';
-import { BEAT_MS_MIN, RegistrationClient } from '../../src/relay/registration-client.js';
+import { BEAT_MS_MIN } from '../../src/relay/registration-client.js';
 import { DIRECTORY_REQUEST_MS } from '../../src/relay/signed-requests.js';
-import { IDLE, keyOf, relayRecord } from '../directory/fixtures.js';
 import { until } from '../until.js';
-import { answeringDirectory } from './answering-directory.js';
+import { answeringDirectory, clientOf } from './answering-directory.js';
 
 /** Beats of a relay that follow each other fast before it keeps its interval. */
 const FAST_BEATS = 8;
@@ -30,16 +29,7 @@ async function waitsOf(t: Test, count: number, beatSeconds: (n: number) => unkno
     globalThis.setTimeout = real;
   });
   const { url } = await answeringDirectory(t, (n) => ({ beatSeconds: beatSeconds(n) }));
-  const client = new RegistrationClient({
-    directoryUrl: url,
-    id: 'fra-1',
-    registrationKey: keyOf('fra-1'),
-    record: () => relayRecord('fra-1', 1),
-    load: () => IDLE,
-    draining: () => false,
-    onRegistry: () => {},
-    onStart: () => {},
-    onSuperseded: () => {},
+  const client = clientOf(url, {
     random: (bytes) => new Uint8Array(bytes).fill(share),
   });
   client.start();

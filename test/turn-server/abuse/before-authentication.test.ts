@@ -9,8 +9,8 @@ import { AttributeType } from '../../../src/stun/attribute-types.js';
 import { Method } from '../../../src/stun/methods.js';
 import { MessageWriter } from '../../../src/stun/writer.js';
 import { Spawned } from '../../cli/spawned.js';
-import { TurnSocket, UdpSocket } from '../turn-socket.js';
-import { ALICE, RELAY_PORTS } from './scene.js';
+import { RELAY_PORTS, TurnSocket, UdpSocket } from '../turn-socket.js';
+import { ALICE } from './scene.js';
 
 t.setTimeout(240_000);
 

@@ -1,13 +1,7 @@
 import type { Test } from 'tap';
-import { TurnServer, type TurnServerOptions } from '../../../src/index.js';
-import { checkServerSteering, STEERING } from '../../steering.js';
+import type { TurnServer, TurnServerOptions } from '../../../src/index.js';
+import { openServer } from '../open-server.js';
 import { TurnSocket, type TurnUser, UdpSocket } from '../turn-socket.js';
-
-/**
- * Relay ports of these tests. They are above those that the kernel gives to sockets, so that no
- * other program has one.
- */
-export const RELAY_PORTS = '61000-65535';
 
 export const ALICE: TurnUser = { username: 'alice', password: 'secret' };
 export const MALLORY: TurnUser = { username: 'mallory', password: 'hidden' };
@@ -17,19 +11,8 @@ export async function serverOf(
   t: Test,
   options: Partial<TurnServerOptions> = {},
 ): Promise<TurnServer> {
-  const server = await TurnServer.open({
-    listen: '127.0.0.1:0',
-    relayAddresses: '127.0.0.1',
-    users: [ALICE, MALLORY].map(({ username, password }) => `${username}:${password}`),
-    relayPorts: RELAY_PORTS,
-    allowPeers: '127.0.0.0/8',
-    workers: 2,
-    steering: STEERING,
-    ...options,
-  });
-  t.teardown(() => server.close());
-  await checkServerSteering(t, server);
-  return server;
+  const users = [ALICE, MALLORY].map(({ username, password }) => `${username}:${password}`);
+  return openServer(t, { users, ...options });
 }
 
 /** Opens a client of a server, from a port of its own. */
