@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Directory } from '../../src/directory/index.js';
 import { keyOf, relayRecord } from '../../test/directory/fixtures.js';
 import { FleetRelay } from '../abuse/fleet-relay.js';
+import { median } from '../load/statistics.js';
 import type { ClientOrder, ClientReport } from './http-client-process.js';
 
 const API_KEY = 'api-key-of-the-bench';
@@ -100,10 +101,6 @@ async function runRound(client: ChildProcess, order: ClientOrder): Promise<Round
     perSecond: (report.answers / report.ms) * 1_000,
     cpuMicroseconds: (user + system) / report.answers,
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function medianRound(rounds: readonly Round[]): Round {

@@ -1,10 +1,7 @@
-/** Returns a generator of uniform numbers in [0, 1), determined by a seed (mulberry32). */
+import { SeededRandom } from '../../src/selection/random.js';
+
+/** Returns a generator of uniform numbers in [0, 1), determined by a seed. */
 export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const random = new SeededRandom(seed);
+  return () => random.next();
 }
